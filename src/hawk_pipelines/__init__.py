@@ -1,0 +1,34 @@
+"""HAWK: from raw surveillance video to a registered model that says what is unusual.
+
+Importing this package imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hawk_pipelines.serving.hawk import Hawk
+
+__version__ = "0.1.0"
+
+
+def load(model: str | Path = "models:/hawk@production") -> Hawk:
+    """Load a model that can be asked about videos.
+
+    Args:
+        model: an MLflow model URI, or a `save_pretrained` folder. The registry is the one of the project around the working
+            directory, or the one that `MLFLOW_TRACKING_URI` names.
+
+    Returns:
+        A model with `ask(video, question)` and `describe(video)`.
+
+    Raises:
+        ModelNotFound: the registry does not have it.
+        CheckpointError: the folder holds no HAWK model.
+    """
+    from hawk_pipelines.serving.registry import load as load_registered
+
+    return load_registered(model)

@@ -1,0 +1,22 @@
+"""What several commands share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from hawk_pipelines.errors import HawkError
+
+model_option = click.option(
+    "--model", default="models:/hawk@production", show_default=True,
+    help="An MLflow model URI, or a folder with a saved model.",
+)  # fmt: skip
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Show an error that the user can mend as one sentence, without a traceback; the exit status is 1."""
+    try:
+        yield
+    except HawkError as error:
+        raise click.ClickException(str(error)) from error

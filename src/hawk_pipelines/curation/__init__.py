@@ -1,0 +1,1 @@
+"""What makes a draft an annotation, and annotations samples."""

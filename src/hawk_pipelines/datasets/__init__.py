@@ -1,0 +1,1 @@
+"""Kedro datasets that the catalog needs and kedro-datasets lacks."""

@@ -1,0 +1,47 @@
+"""A `save_pretrained` folder as a Kedro dataset."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+
+class SavedModelDataset(AbstractDataset[Path, Path]):
+    """A folder with a saved model. Saving takes the folder a node has written and puts it in the old one's place.
+
+    Example in the catalog::
+
+        finetuned_model:
+          type: hawk_pipelines.datasets.saved_model.SavedModelDataset
+          filepath: data/06_models/finetuned_model
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Path:
+        """The folder."""
+        if not self._exists():
+            msg = f"{self._filepath} holds no saved model; run `kedro run --pipelines=finetune` first."
+            raise DatasetError(msg)
+        return self._filepath
+
+    def save(self, data: Path) -> None:
+        """Copy the folder beside the old one, then switch."""
+        unfinished, old = (self._filepath.with_name(f".{self._filepath.name}.{word}") for word in ("part", "old"))
+        for leftover in (unfinished, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.copytree(data, unfinished)
+        if self._filepath.exists():
+            os.replace(self._filepath, old)
+        os.replace(unfinished, self._filepath)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _exists(self) -> bool:
+        return (self._filepath / "config.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

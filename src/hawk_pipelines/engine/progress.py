@@ -1,0 +1,41 @@
+"""Progress on a terminal, silence elsewhere."""
+
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+
+
+class Bar:
+    """A progress bar that is moved by hand."""
+
+    def __init__(self, title: str, total: int | None) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(*_COLUMNS, console=console, disable=not console.is_terminal, transient=True)
+        self._task = self._progress.add_task(title, total=total)
+        self._progress.start()
+
+    def advance(self) -> None:
+        """One more is done."""
+        self._progress.advance(self._task)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+
+
+
+def progress(items: Iterable[T], title: str, total: int | None = None) -> Iterator[T]:
+    """Iterate, showing how far it is and how long it will take."""
+    shown = Bar(title, len(items) if total is None and isinstance(items, Sized) else total)
+    try:
+        for item in items:
+            yield item
+            shown.advance()
+    finally:
+        shown.close()

@@ -1,0 +1,82 @@
+"""What happens around a Kedro run: settings are checked before it, and it ends with a table of what was made."""
+
+import difflib
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.summary import show
+from hawk_pipelines.training.tracking import flat
+
+
+class ParameterError(HawkError):
+    """A setting that is unknown or of the wrong kind."""
+
+
+class ProjectHooks:
+    """The project's only hooks."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check every parameter before anything runs."""
+        self._parameters = context.config_loader["parameters"]
+        types = TypeExtractor(pipelines).extract_types_from_pipelines()
+        check_parameters(self._parameters, {"seed": int} | types)
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Write every parameter to the MLflow run, one by one, so that runs can be compared by them."""
+        import mlflow
+
+        mlflow.log_params(flat(self._parameters))
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol, run_result: dict[str, Any]) -> None:
+        """Show what was made, where it is, and what to do next."""
+        show(pipeline, catalog)
+
+
+def check_parameters(parameters: dict[str, Any], types: dict[str, type]) -> None:
+    """Refuse parameters that no pipeline reads or that are of the wrong kind.
+
+    Raises:
+        ParameterError: with every fault, its place and what to do.
+    """
+    faults = []
+    for name in parameters:
+        if name not in types:
+            faults.append(f"`{name}` is read by no pipeline; {_hint(name, list(types))}")
+    for name, kind in types.items():
+        if name not in parameters:
+            faults.append(f"`{name}` is missing; add it to conf/base/parameters_{name}.yml")
+            continue
+        try:
+            TypeAdapter(kind).validate_python(parameters[name])
+        except ValidationError as error:
+            faults += [_fault(name, kind, one) for one in error.errors()]
+    if faults:
+        msg = f"Settings (conf/*/parameters*.yml or --params): {'; '.join(faults)}."
+        raise ParameterError(msg)
+
+
+def _fault(name: str, kind: type, error: Any) -> str:
+    place = ".".join(map(str, (name, *error["loc"])))
+    if error["type"] != "extra_forbidden":
+        return f"`{place}` is {error['input']!r}, but {error['msg'][:1].lower()}{error['msg'][1:]}"
+    model: Any = kind
+    for part in error["loc"][:-1]:
+        model = model.model_fields[part].annotation
+    known = list(model.model_fields) if issubclass(model, BaseModel) else []
+    return f"`{place}` is unknown; {_hint(str(error['loc'][-1]), known)}"
+
+
+def _hint(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(sorted(known))}"

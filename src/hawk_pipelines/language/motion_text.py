@@ -1,0 +1,61 @@
+"""The motion text: who does what to whom, and nothing else (HAWK, equation 7). It is what the motion branch learns to say.
+
+Our reading of the paper's slots: subject = nsubj, nsubjpass; indirect subject = the object of a passive's agent; object = dobj,
+attr, the object of a preposition (kept); indirect object = dative or its object; with the conjuncts of each. A verb joined to
+another by "and" and without a subject of its own inherits the other's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hawk_pipelines.language.parsing import parse
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+SUBJECTS = {"nsubj", "nsubjpass"}
+OBJECTS = {"dobj", "attr", "dative"}
+
+
+def motion_text(text: str) -> str:
+    """The verbs of a text with their subjects and objects, as "subject verb object" phrases joined by commas.
+
+    Args:
+        text: English sentences.
+
+    Returns:
+        For example "person runs, person falls on floor"; empty when the text has no verb.
+    """
+    return ", ".join(_phrase(token) for token in parse(text) if token.pos_ == "VERB")
+
+
+def _phrase(verb: Token) -> str:
+    return " ".join(part for part in (_subject(verb), verb.text, _objects(verb)) if part)
+
+
+def _subject(verb: Token) -> str:
+    subjects = [word for child in verb.children if child.dep_ in SUBJECTS for word in _with_conjuncts(child)]
+    agents = [
+        word for child in verb.children if child.dep_ == "agent" for agent in child.children if agent.dep_ == "pobj"
+        for word in _with_conjuncts(agent)
+    ]  # fmt: skip
+    if not subjects and not agents and verb.dep_ == "conj" and verb.head.pos_ == "VERB":
+        return _subject(verb.head)
+    return " and ".join([*subjects, *agents])
+
+
+def _objects(verb: Token) -> str:
+    phrases = []
+    for child in verb.children:
+        if child.dep_ in OBJECTS and child.pos_ != "ADP":
+            phrases.append(" and ".join(_with_conjuncts(child)))
+        elif child.dep_ in ("prep", "dative"):
+            nouns = [word for noun in child.children if noun.dep_ == "pobj" for word in _with_conjuncts(noun)]
+            if nouns:
+                phrases.append(f"{child.text} {' and '.join(nouns)}")
+    return " ".join(phrases)
+
+
+def _with_conjuncts(token: Token) -> list[str]:
+    return [token.text, *(conjunct.text for conjunct in token.conjuncts)]

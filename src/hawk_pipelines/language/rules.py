@@ -1,0 +1,146 @@
+"""A description and answers to 5W2H questions, from a label, times and captions alone.
+
+Nothing is said that the sources do not say: a question whose answer they do not hold is not asked. The captions that fit the
+anomaly's time best tell what happened; all other captions are left alone.
+"""
+
+from hawk_pipelines.language.parsing import parse
+from hawk_pipelines.schema import QA, Caption, Span
+
+RULES_VERSION = 1
+"""Raised whenever the same sources give other words."""
+
+PLACES = {"at", "in", "on", "near", "by", "behind", "beside", "under", "over", "along", "across", "outside", "inside"}
+NORMAL = "Nothing unusual happens"
+QUESTIONS = {
+    "anything": "Is anything unusual happening in the video?",
+    "what": "What unusual event happens in the video?",
+    "who": "Who is involved in the unusual event?",
+    "where": "Where does the unusual event happen?",
+    "when": "When does the unusual event begin?",
+    "how": "How does the unusual event take place?",
+    "how much": "How much of the video does the unusual event take up?",
+    "why": "Why is the event unusual?",
+}
+
+
+def describe(label: str | None, spans: list[Span], captions: list[Caption], duration_s: float) -> tuple[str, list[QA]] | None:
+    """Describe a video and answer the questions that its sources can answer.
+
+    Args:
+        label: the class of the anomaly, "normal", or None where the source does not say.
+        spans: where the anomaly is, in seconds; empty when unknown or normal.
+        captions: everything that was said about the video.
+        duration_s: length of the video in seconds.
+
+    Returns:
+        The description and the question-answer pairs, or None when there is nothing to go by: neither a caption nor a label.
+    """
+    captions = [caption for caption in captions if caption.text.strip()]
+    if label is None:
+        return _tell(captions)
+    if label == "normal":
+        return _normal(captions)
+    return _anomaly(label, spans, captions, duration_s)
+
+
+def _tell(captions: list[Caption]) -> tuple[str, list[QA]] | None:
+    """Without a label, what the captions say is all that is known."""
+    if not captions:
+        return None
+    text = _join(captions)
+    return text, [QA(q="What happens in the video?", a=text), *_ask({"who": _subject(captions[0].text)}, "happens")]
+
+
+def _normal(captions: list[Caption]) -> tuple[str, list[QA]]:
+    description = f"{NORMAL}: {_inside(_join(captions[-1:]))}" if captions else f"{NORMAL}."
+    answers = {kind: f"{NORMAL}." for kind in QUESTIONS}
+    answers["anything"] = f"No, {_inside(NORMAL)}."
+    return description, [QA(q=QUESTIONS[kind], a=answer) for kind, answer in answers.items()]
+
+
+def _anomaly(label: str, spans: list[Span], captions: list[Caption], duration_s: float) -> tuple[str, list[QA]]:
+    events = _about(spans, captions)
+    if not events:
+        event = f"The video is labelled as {label}."
+        answers: dict[str, str | None] = {"anything": f"Yes, the video is labelled as {label}.", "what": event}
+    else:
+        event = _join(events)
+        answers = {
+            "anything": f"Yes, {_inside(event)}",
+            "what": event,
+            "who": _subject(events[0].text),
+            "where": _place(events[0].text),
+            "how": event,
+        }
+    answers["when"] = _begin(spans, duration_s)
+    answers["how much"] = _share(spans, duration_s)
+    answers["why"] = f"It is an event of the kind {label}."
+    return f"Something unusual happens: {_inside(event)}", _ask(answers)
+
+
+def _ask(answers: dict[str, str | None], event: str = "") -> list[QA]:
+    questions = {"who": "Who is in the video?"} if event else QUESTIONS
+    return [QA(q=questions[kind], a=answer) for kind, answer in answers.items() if answer]
+
+
+def _about(spans: list[Span], captions: list[Caption]) -> list[Caption]:
+    """The captions whose time fits the anomaly best; all of them when its time is unknown."""
+    if not spans or not captions:
+        return captions
+    fits = [max(_overlap(span, caption) for span in spans) for caption in captions]
+    best = max(fits)
+    return [caption for caption, fit in zip(captions, fits, strict=True) if fit == best > 0]
+
+
+def _overlap(span: Span, caption: Caption) -> float:
+    """Intersection over union of two stretches of time."""
+    inside = min(span.end_s, caption.end_s) - max(span.start_s, caption.start_s)
+    union = max(span.end_s, caption.end_s) - min(span.start_s, caption.start_s)
+    return max(0.0, inside) / union if union > 0 else 0.0
+
+
+def _subject(sentence: str) -> str | None:
+    for token in parse(sentence):
+        if token.dep_ in ("nsubj", "nsubjpass") and token.head.dep_ == "ROOT":
+            return _sentence("".join(word.text_with_ws for word in token.subtree))
+    return None
+
+
+def _place(sentence: str) -> str | None:
+    """The first prepositional phrase of place that belongs to the main verb, or to the last word before it."""
+    doc = parse(sentence)
+    inside_subject = {word.i for token in doc if token.dep_ in ("nsubj", "nsubjpass") for word in token.subtree}
+    for token in doc:
+        if token.pos_ == "ADP" and token.lower_ in PLACES and token.i not in inside_subject:
+            return _sentence("".join(word.text_with_ws for word in token.subtree))
+    return None
+
+
+def _begin(spans: list[Span], duration_s: float) -> str | None:
+    if not spans or duration_s <= 0:
+        return None
+    third = min(2, int(3 * spans[0].start_s / duration_s))
+    return ("In the first third of the video.", "In the middle of the video.", "In the last third of the video.")[third]
+
+
+def _share(spans: list[Span], duration_s: float) -> str | None:
+    if not spans or duration_s <= 0:
+        return None
+    share = sum(span.end_s - span.start_s for span in spans) / duration_s
+    return f"About {min(10, max(1, round(10 * share)))} tenths of it."
+
+
+def _join(captions: list[Caption]) -> str:
+    return " ".join(_sentence(caption.text) for caption in captions)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().rstrip(".,;: ")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _inside(sentence: str) -> str:
+    """A sentence as it goes on after a comma or a colon."""
+    first, _, rest = sentence.partition(" ")
+    return f"{first.lower() if first.lower() in ('a', 'an', 'the', 'nothing', 'three', 'two') else first} {rest}".strip()

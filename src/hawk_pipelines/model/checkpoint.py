@@ -1,0 +1,49 @@
+"""A model on disk: a `save_pretrained` folder that holds everything an answer needs."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.model.frame_encoder import TinyFrameEncoder
+from hawk_pipelines.model.hawk import HawkForConditionalGeneration
+from hawk_pipelines.model.settings import TinyFrameEncoderSettings
+
+
+class CheckpointError(HawkError):
+    """A folder that holds no HAWK model."""
+
+
+class Parts(NamedTuple):
+    """A model, ready to be asked."""
+
+    model: HawkForConditionalGeneration
+    tokenizer: PreTrainedTokenizerBase
+    frame_encoder: TinyFrameEncoder
+
+
+def save(folder: Path, model: HawkForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Write configuration, weights (safetensors) and tokenizer."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def load(folder: Path) -> Parts:
+    """Read a saved model, in evaluation mode.
+
+    Raises:
+        CheckpointError: the folder is missing or holds something else.
+    """
+    if not (folder / "config.json").is_file():
+        msg = f"{folder} holds no saved model (no config.json); train one with `kedro run --pipelines=finetune`."
+        raise CheckpointError(msg)
+    try:
+        model = HawkForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        settings = TinyFrameEncoderSettings.model_validate(model.config.frame_encoder)
+    except (OSError, ValueError) as error:
+        msg = f"{folder} holds no HAWK model that can be loaded ({error}); train one with `kedro run --pipelines=finetune`."
+        raise CheckpointError(msg) from error
+    return Parts(model.eval(), tokenizer, TinyFrameEncoder(settings))

@@ -1,0 +1,45 @@
+"""Every size of a HAWK model in one place; a saved model carries it as `config.json`."""
+
+from typing import Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, Blip2QFormerConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+
+@strict
+class HawkConfig(PreTrainedConfig):
+    """Sizes of the two-branch model (HAWK, section 4), and what its input looks like.
+
+    Attributes:
+        frame_encoder: which frozen encoder turns frames into tokens, with its own settings.
+        qformer_config: the video Q-Former of each branch; `encoder_hidden_size` is the frame encoder's token width.
+        text_config: the causal language model.
+        frames: T, the number of frame positions; so many frames of a video are sampled.
+        frame_size: width and height in pixels of the frames.
+        mask: how the motion stream is masked.
+        queries: Q, tokens per branch that enter the language model.
+        compression_width: width of head C, which the consistency loss compares.
+        video_motion_weight, motion_language_weight: t1 and t2 of the total loss (t0 is 1).
+        appearance_token_id, motion_token_id: the placeholders that the two embeddings replace in a prompt.
+    """
+
+    model_type = "hawk"
+    sub_configs_defaults = {
+        "qformer_config": Blip2QFormerConfig,
+        "text_config": SubConfigSpec(config_class=AutoConfig, model_type="llama"),
+    }
+
+    frame_encoder: dict | None = None
+    qformer_config: dict | PreTrainedConfig | None = None
+    text_config: dict | PreTrainedConfig | None = None
+    frames: int = 32
+    frame_size: int = 224
+    mask: Literal["soft", "hard"] = "soft"
+    queries: int = 32
+    compression_width: int = 256
+    video_motion_weight: float = 0.1
+    motion_language_weight: float = 0.1
+    appearance_token_id: int | None = None
+    motion_token_id: int | None = None
+    initializer_range: float = 0.02

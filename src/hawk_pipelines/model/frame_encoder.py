@@ -1,0 +1,83 @@
+"""The frozen frame encoder, shared by both branches: frames in, tokens per frame out."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hawk_pipelines.model.settings import TinyFrameEncoderSettings
+from hawk_pipelines.video.flow import Mask, motion_frames
+
+ENCODER_VERSION = 1
+"""Raised whenever the same frames and settings give other tokens."""
+
+BITS = 5
+"""Bits that are kept of each colour channel: the assignment of every colour is then looked up, which is four times as fast."""
+
+
+class TinyFrameEncoder(nn.Module):
+    """Random colours instead of a pretrained network.
+
+    Each pixel is softly assigned to seeded random colour prototypes; a token is the largest and the mean assignment over
+    one patch, beside a sinusoidal code of where the patch is. Nothing in it is trained.
+    """
+
+    def __init__(self, settings: TinyFrameEncoderSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        generator = torch.Generator().manual_seed(settings.seed)
+        prototypes = torch.rand(settings.prototypes, 3, generator=generator)
+        distance = (_palette()[:, None] - prototypes).square().sum(-1)
+        self.register_buffer("assignment", torch.softmax(-settings.sharpness * distance, dim=-1), persistent=False)
+        self.register_buffer("positions", _grid_code(settings.grid, settings.position_width), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, frames_NHWC: Tensor) -> Tensor:
+        """Frames to tokens.
+
+        Args:
+            frames_NHWC: uint8 [N, size, size, 3], RGB.
+
+        Returns:
+            float32 [N, tokens, width].
+        """
+        N, G = frames_NHWC.shape[0], self.settings.grid
+        side = self.settings.size // G
+        red, green, blue = (frames_NHWC >> (8 - BITS)).to(torch.int32).unbind(-1)
+        colour_NHW = (red << 2 * BITS) | (green << BITS) | blue
+        patches = colour_NHW.view(N, G, side, G, side).transpose(2, 3).reshape(-1)
+        assignment = self.assignment.index_select(0, patches).view(N, G * G, side * side, -1)
+        return torch.cat([assignment.amax(2), assignment.mean(2), self.positions.expand(N, -1, -1)], dim=-1)
+
+
+def encode_streams(
+    encoder: TinyFrameEncoder, frames: np.ndarray, magnitude: np.ndarray, mask: Mask
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Tokens of the appearance and the motion stream of one item.
+
+    Args:
+        encoder: shared by both streams.
+        frames: uint8 [T, H, W, 3], RGB.
+        magnitude: [T, H, W], pixels a frame.
+        mask: how the motion stream is masked.
+
+    Returns:
+        float32 [T, tokens, width] each.
+    """
+    moving = motion_frames(frames, magnitude, mask)
+    tokens = encoder(torch.from_numpy(np.concatenate([frames, moving])))
+    return tokens[: len(frames)], tokens[len(frames) :]
+
+
+def _palette() -> Tensor:
+    """Every colour of BITS bits a channel, in the middle of what is rounded to it: float32 [2^(3·BITS), 3] in [0, 1]."""
+    levels = (torch.arange(2**BITS) + 0.5) / 2**BITS
+    return torch.cartesian_prod(levels, levels, levels)
+
+
+def _grid_code(grid: int, width: int) -> Tensor:
+    """Sinusoids of row and column: float32 [grid², width]."""
+    steps = torch.arange(grid, dtype=torch.float32) / grid
+    frequencies = torch.pi * 2.0 ** torch.arange(width // 4)
+    code = torch.cat([torch.sin(steps[:, None] * frequencies), torch.cos(steps[:, None] * frequencies)], dim=1)
+    rows, columns = code[:, None].expand(-1, grid, -1), code[None].expand(grid, -1, -1)
+    return torch.cat([rows, columns], dim=-1).reshape(grid**2, width)

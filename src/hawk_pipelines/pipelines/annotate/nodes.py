@@ -1,0 +1,47 @@
+from collections import defaultdict
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hawk_pipelines.engine.run import Item, Product, Step, run_items
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.language.rules import RULES_VERSION, describe
+from hawk_pipelines.schema import Caption, Draft, Video
+
+
+class AnnotateParameters(BaseModel):
+    """Who writes the drafts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: Literal["rules"] = "rules"
+
+
+def write_drafts(
+    videos: list[Video], captions: list[Caption], published: list[Draft], parameters: AnnotateParameters, draft_store: ItemStore
+) -> list[Draft]:
+    """Draft a description and answers for every video that has none and of which something is known."""
+    captions_of = defaultdict(list)
+    for caption in captions:
+        captions_of[caption.video_id].append(caption)
+    described = {draft.item_id for draft in published}
+    items = [
+        Item(video.id, _content(video, captions_of[video.id]), (video, captions_of[video.id]))
+        for video in videos
+        if video.id not in described and (video.label or captions_of[video.id])
+    ]
+    outcome = run_items(Step("annotate", _draft, RULES_VERSION, parameters.model_dump()), items, draft_store, workers=0)
+    return [Draft.model_validate(draft_store.facts(key)) for key in outcome.keys.values()]
+
+
+def _content(video: Video, captions: list[Caption]) -> object:
+    said = [[caption.start_s, caption.end_s, caption.text] for caption in captions]
+    return [video.id, video.label, [[span.start_s, span.end_s] for span in video.spans], video.duration_s, said]
+
+
+def _draft(known: tuple[Video, list[Caption]]) -> Product:
+    video, captions = known
+    description, qa = describe(video.label, video.spans, captions, video.duration_s)
+    sources = [f"label: {video.label}"] * bool(video.label) + [f"caption of {c.clip_id} by {c.tool}: {c.text}" for c in captions]
+    draft = Draft(item_id=video.id, description=description, QA=qa, provider="rules", sources=sources)
+    return Product({}, draft.model_dump(mode="json"))

@@ -1,0 +1,8 @@
+from kedro.pipeline import Pipeline, node
+
+from hawk_pipelines.pipelines.annotate.nodes import write_drafts
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """The `annotate` pipeline."""
+    return Pipeline([node(write_drafts, inputs=["videos", "clip_captions", "published_drafts", "params:annotate", "draft_store"], outputs="drafts", name="write_drafts")])

@@ -1,0 +1,8 @@
+from kedro.pipeline import Pipeline, node
+
+from hawk_pipelines.pipelines.encode.nodes import encode_frames
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """The `encode` pipeline."""
+    return Pipeline([node(encode_frames, inputs=["frames", "frame_store", "params:encode", "feature_store"], outputs="features", name="encode_frames")])

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hawk_pipelines.engine.progress import progress
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.schema import Prediction, Sample, StoredItem, Truth
+
+class EvaluateParameters(BaseModel):
+    """How the model is asked and what is shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    batch_size: int = Field(default=64, ge=1)
+    max_new_tokens: int = Field(default=64, ge=1)
+    """An answer is cut off after so many tokens."""
+    examples: int = Field(default=40, ge=1)
+    """Rows of the table of examples."""
+
+
+def evaluate_model(
+    model_folder: Path, train_samples: list[Sample], test_samples: list[Sample], features: list[StoredItem],
+    feature_store: ItemStore, truths: list[Truth], parameters: EvaluateParameters,
+) -> tuple[list[Prediction], dict, object, str]:  # fmt: skip
+    """Ask the model everything about the test items and score its answers."""
+    import mlflow
+
+    from hawk_pipelines.evaluation.report import examples_table, plot
+    from hawk_pipelines.evaluation.scores import flat_scores, score
+    from hawk_pipelines.model.answering import answer
+    from hawk_pipelines.model.checkpoint import load
+    from hawk_pipelines.model.prompting import request_of
+    from hawk_pipelines.training.data import load_tokens, usable_samples
+
+    tested = {sample.item_id for sample in test_samples}
+    tokens = load_tokens([item for item in features if item.item_id in tested], feature_store)
+    samples = usable_samples(test_samples, tokens)
+    model, tokenizer, _ = load(model_folder)
+    predictions = []
+    starts = range(0, len(samples), parameters.batch_size)
+    for start in progress(starts, "evaluate"):
+        batch = samples[start : start + parameters.batch_size]
+        answers = answer(
+            model, tokenizer, [tokens[s.item_id].appearance for s in batch], [tokens[s.item_id].motion for s in batch],
+            [request_of(s.task, s.question) for s in batch], parameters.max_new_tokens,
+        )  # fmt: skip
+        predictions += [
+            Prediction(item_id=s.item_id, task=s.task, question=s.question, reference=s.answer, answer=text)
+            for s, text in zip(batch, answers, strict=True)
+        ]
+    metrics = score(predictions, train_samples, truths)
+    mlflow.log_metrics(flat_scores(metrics))
+    return predictions, metrics, plot(metrics), examples_table(predictions, parameters.examples)

@@ -1,0 +1,41 @@
+import atexit
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
+from hawk_pipelines.pipelines.motion.nodes import MotionParameters
+from hawk_pipelines.schema import Sample, StoredItem
+from hawk_pipelines.training.parameters import FinetuneParameters
+from hawk_pipelines.training.tracking import flat
+
+logger = logging.getLogger(__name__)
+
+
+def finetune_model(
+    samples: list[Sample], features: list[StoredItem], feature_store: ItemStore, motion: MotionParameters,
+    encode: EncodeParameters, parameters: FinetuneParameters, seed: int,
+) -> Path:  # fmt: skip
+    """Train a model on the samples whose features are there, in an MLflow run of its own below this one."""
+    import mlflow
+
+    from hawk_pipelines.model.checkpoint import save
+    from hawk_pipelines.training.build import build_model, build_tokenizer
+    from hawk_pipelines.training.data import load_tokens, usable_samples
+    from hawk_pipelines.training.trainer import train
+
+    tokens = load_tokens(features, feature_store)
+    usable = usable_samples(samples, tokens)
+    tokenizer = build_tokenizer(usable, parameters)
+    model = build_model(parameters, encode.frame_encoder, motion.frames, encode.mask, tokenizer, seed)
+    folder = Path(tempfile.mkdtemp(prefix="hawk_finetune_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the catalog copies the model when this node is done
+    with mlflow.start_run(run_name="finetune", nested=True, tags={"stage": "finetune"}):
+        mlflow.log_params(flat({"finetune": parameters, "encode": encode, "motion": motion}) | {"seed": seed})
+        loss = train(model, tokenizer, usable, tokens, parameters, seed, folder / "trainer")
+        save(folder / "model", model, tokenizer)
+        mlflow.log_artifacts(str(folder / "model"), "model")
+    logger.info("finetune: %d steps over %d samples, mean loss %.3f.", parameters.steps, len(usable), loss)
+    return folder / "model"

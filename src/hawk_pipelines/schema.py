@@ -1,0 +1,148 @@
+"""The records that every room speaks: what a video, a clip, a caption, an annotation, a sample and a refusal are.
+
+Times are seconds from the first frame of the video, as half-open spans [start, end). Frame indices are zero-based.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Split = Literal["train", "test"]
+Task = Literal["description", "question"]
+
+
+class Record(BaseModel):
+    """Base of all records: unknown fields are errors, so that a renamed column is noticed at once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Span(Record):
+    """A half-open stretch of time [start_s, end_s) in seconds."""
+
+    start_s: float = Field(ge=0)
+    end_s: float
+
+
+class Video(Record):
+    """A usable video file, known by the hash of its content."""
+
+    id: str
+    source: str
+    path: str
+    """Relative to the project's root where it lies inside, absolute elsewhere."""
+    name: str
+    """What the source calls it; unique within the source."""
+    frames: int
+    fps: float
+    width: int
+    height: int
+    duration_s: float
+    label: str | None
+    """The class of the anomaly, "normal", or None where the source does not say."""
+    spans: list[Span]
+    """Where the anomaly is; empty when unknown or normal."""
+    split: Split
+    split_by: Literal["published", "official", "seeded"]
+
+
+class Clip(Record):
+    """A stretch of a video that is captioned as one."""
+
+    id: str
+    video_id: str
+    start_s: float
+    end_s: float
+    start_frame: int
+    end_frame: int
+    """Half-open: the first frame after the clip."""
+    cut_by: str
+
+
+class SourceCaption(Record):
+    """A sentence that came with the source, about a stretch of a video."""
+
+    video_id: str
+    start_s: float
+    end_s: float
+    text: str
+
+
+class Caption(Record):
+    """A sentence about a clip, when it holds, and the tool that wrote it."""
+
+    clip_id: str
+    video_id: str
+    start_s: float
+    end_s: float
+    text: str
+    tool: str
+    score: float
+
+
+class QA(Record):
+    """A question and its answer, in the published annotation's field names."""
+
+    q: str
+    a: str
+
+
+class Draft(Record):
+    """A description and answers that nobody has checked yet, and where their words came from."""
+
+    item_id: str
+    description: str
+    QA: list[QA]
+    provider: str
+    """Who wrote it: `rules`, or `published` where it came with the source."""
+    sources: list[str]
+    """What it was written from: captions and labels, or the annotation file."""
+
+
+class Annotation(Draft):
+    """A draft that passed validation: the published HAWK format (`video`, `description`, `QA`) plus provenance."""
+
+    video: str
+    split: Split
+
+
+class Sample(Record):
+    """One thing to train on or to be asked: an item, a question, its answer and the answer's motion text."""
+
+    item_id: str
+    task: Task
+    question: str
+    answer: str
+    motion_text: str
+
+
+class Truth(Record):
+    """What is really to be seen in a rendered video, slot by slot; only the evaluation reads it."""
+
+    video_id: str
+    slots: dict[str, str]
+
+
+class Rejection(Record):
+    """Something refused: at which step, what, and why in a full sentence."""
+
+    step: str
+    item: str
+    reason: str
+
+
+class StoredItem(Record):
+    """Where an item's arrays lie in an item store."""
+
+    item_id: str
+    key: str
+
+
+class Prediction(Record):
+    """A generated answer beside the reference."""
+
+    item_id: str
+    task: Task
+    question: str
+    reference: str
+    answer: str

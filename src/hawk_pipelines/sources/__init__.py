@@ -1,0 +1,1 @@
+"""Where the raw videos and what is known about them come from: one module per source."""

@@ -1,0 +1,100 @@
+"""Any directory of videos. A file `captions.csv` in it, where there is one, says what happens in them.
+
+Its columns are `video` (path inside the directory) and, each optional: `start_s`, `end_s`, `caption`, `label` (the class of the
+anomaly, or "normal") and `split` ("train" or "test"). One row a caption. `start_s` and `end_s` of a row with a label other than
+"normal" also say where the anomaly is.
+"""
+
+import csv
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hawk_pipelines.schema import Rejection, Span
+from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, TimedText, existing_folder
+
+EXTENSIONS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts"}
+COLUMNS = {"video", "start_s", "end_s", "caption", "label", "split"}
+
+
+class FolderParameters(BaseModel):
+    """Where the videos are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Path = Path("data/01_raw/videos")
+
+
+def read(parameters: FolderParameters) -> Reading:
+    """Find every video below the directory.
+
+    Raises:
+        SourceError: the directory is missing or holds no video, or `captions.csv` is not the table it should be.
+    """
+    root = existing_folder(parameters.path, "ingest.folder.path")
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS)
+    if not paths:
+        msg = f"{root} holds no video file ({', '.join(sorted(EXTENSIONS))}); put videos there or set `ingest.folder.path`."
+        raise SourceError(msg)
+    rows, rejections = _captions(root / "captions.csv")
+    videos = []
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        videos.append(_video(path, name, rows.pop(name, [])))
+    for name, unused in rows.items():
+        reason = f"captions.csv has {len(unused)} row(s) about {name}, which is not in {root}; add the video or remove the rows."
+        rejections.append(Rejection(step="ingest", item=name, reason=reason))
+    return Reading(videos, rejections)
+
+
+class _Row(BaseModel):
+    video: str
+    start_s: float = 0.0
+    end_s: float | None = None
+    caption: str = ""
+    label: str | None = None
+    split: str | None = None
+
+
+def _captions(path: Path) -> tuple[dict[str, list[_Row]], list[Rejection]]:
+    if not path.is_file():
+        return {}, []
+    rows: dict[str, list[_Row]] = {}
+    rejections = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        unknown = set(reader.fieldnames or []) - COLUMNS
+        if unknown or "video" not in (reader.fieldnames or []):
+            msg = f"{path} has the columns {reader.fieldnames}, but `video` is needed and only {sorted(COLUMNS)} are known; rename them."
+            raise SourceError(msg)
+        for number, cells in enumerate(reader, start=2):
+            try:
+                row = _Row.model_validate({key: value for key, value in cells.items() if value and key})
+                if row.split not in (None, "train", "test"):
+                    msg = f"split is {row.split!r}"
+                    raise ValueError(msg)
+            except (ValidationError, ValueError) as error:
+                reason = f"Line {number} of {path} was left out: {_first_line(error)}; mend the line."
+                rejections.append(Rejection(step="ingest", item=f"captions.csv:{number}", reason=reason))
+                continue
+            rows.setdefault(row.video, []).append(row)
+    return rows, rejections
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
+
+
+def _video(path: Path, name: str, rows: list[_Row]) -> FoundVideo:
+    labels = [row.label for row in rows if row.label]
+    anomalies = [label for label in labels if label != "normal"]
+    label = anomalies[0] if anomalies else labels[0] if labels else None
+    spans = [
+        Span(start_s=row.start_s, end_s=row.end_s) for row in rows if row.label in anomalies and row.end_s is not None
+    ]  # fmt: skip
+    captions = [TimedText(row.start_s, row.end_s, row.caption) for row in rows if row.caption.strip()]
+    split = next((row.split for row in rows if row.split), None)
+    return FoundVideo(path, name, label=label, spans=spans, split=split, captions=captions)

@@ -1,0 +1,60 @@
+"""The table at the end of a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from rich.console import Console
+from rich.table import Table
+
+from hawk_pipelines.datasets.records import RecordsDataset
+
+
+def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Print what a pipeline made, where it is, and the next command to try."""
+    console = Console()
+    made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
+    for title in ("what", "how many", "where"):
+        made.add_column(title, justify="right" if title == "how many" else "left", overflow="fold")
+    outputs = pipeline.all_outputs()
+    for name in [name for node in pipeline.nodes for name in node.outputs if name in outputs]:
+        dataset = catalog.get(name)
+        path = _path(dataset)
+        count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
+        made.add_row(name, count, path)
+    console.print(made)
+    if "metrics" in outputs:
+        console.print(_metrics(catalog.load("metrics")))
+    console.print(f"\nNext: {_next(outputs, catalog)}\n", soft_wrap=True, highlight=False)
+
+
+def _path(dataset: Any) -> str:
+    path = Path(str(getattr(dataset, "_filepath", "")))
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _metrics(metrics: dict) -> Table:
+    table = Table(title="\nScores on held-out videos", title_justify="left", box=None, pad_edge=False)
+    for title in ("what", "HAWK", "without seeing", "of"):
+        table.add_column(title, justify="left" if title == "what" else "right")
+    for task, scores in metrics["tasks"].items():
+        for order in (1, 4):
+            constant = scores["best_constant"][f"bleu_{order}"]
+            table.add_row(f"{task}, BLEU-{order}", f"{scores[f'bleu_{order}']:.3f}", f"{constant:.3f}", str(scores["count"]))
+    for slot, scores in metrics.get("slots", {}).items():
+        table.add_row(f"{slot} named rightly", f"{scores['accuracy']:.3f}", f"{scores['chance']:.3f}", str(int(scores["count"])))
+    return table
+
+
+def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
+    if "registered_model" in outputs:
+        tested = next((video.path for video in catalog.load("videos") if video.split == "test"), "VIDEO")
+        return f'.venv/bin/hawk ask {json.dumps(tested)} "What unusual event happens in the video?"'
+    steps = {
+        "videos": "split", "clips": "caption", "clip_captions": "annotate", "drafts": "validate", "annotations": "motion",
+        "frames": "encode", "features": "finetune", "finetuned_model": "evaluate", "metrics": "register",
+    }  # fmt: skip
+    following = next((step for name, step in reversed(steps.items()) if name in outputs), "__default__")
+    return f".venv/bin/kedro run --pipelines={following}"
