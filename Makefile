@@ -1,24 +1,51 @@
-# Two commands are enough: `make run` and `make test`. Both set up .venv first, once.
+# Two commands are enough: `make run` and `make test`. Both make the environment first, once.
 PYTHON ?= python3.11
 BIN := .venv/bin
 
 # Nothing phones home, and nothing is looked for on a model hub, unless you say otherwise.
 export DO_NOT_TRACK ?= 1
-export MLFLOW_DISABLE_TELEMETRY ?= true
 export DVC_NO_ANALYTICS ?= 1
 export HF_HUB_OFFLINE ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR ?= false
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help setup run test test-slow lint clean
+.PHONY: help setup run ui test test-slow lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.done  ## the environment, made once and reused
 
-# torch comes first and by itself, through pip: then a CPU build that pip is configured to find is taken, and nothing else asks for another.
+# torch comes first and by itself, through pip: so a CPU build that pip is configured to find is taken, and nothing asks for another.
 .venv/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' constraints.txt)" "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+run: setup  ## from rendered videos to a registered model that answers questions
+	$(BIN)/kedro run
+
+ui: setup  ## runs, metrics and registered models in the browser
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+test: setup  ## every feature once, at its smallest
+	$(BIN)/pytest -m 'not slow' -n 2 --dist loadfile -q
+
+test-slow: setup  ## what takes longer
+	$(BIN)/pytest -m slow -q
+
+lint: setup  ## style, types, and which room may know which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## mend the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what runs made; the environment stays
+	rm -rf data/0*/*/ mlflow.db mlartifacts
+	find data -type f -not -name .gitkeep -not -name .gitignore -not -name '*.dvc' -not -name metrics.json -delete

@@ -27,7 +27,7 @@ class ProjectHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Check every parameter before anything runs."""
         self._parameters = context.config_loader["parameters"]
-        types = TypeExtractor(pipelines).extract_types_from_pipelines()
+        types = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
         check_parameters(self._parameters, {"seed": int} | types)
 
     @hook_impl
@@ -49,10 +49,8 @@ def check_parameters(parameters: dict[str, Any], types: dict[str, type]) -> None
     Raises:
         ParameterError: with every fault, its place and what to do.
     """
-    faults = []
-    for name in parameters:
-        if name not in types:
-            faults.append(f"`{name}` is read by no pipeline; {_hint(name, list(types))}")
+    unknown = [name for name in parameters if name not in types]
+    faults = [f"`{name}` is read by no pipeline; {_hint(name, list(types))}" for name in unknown]
     for name, kind in types.items():
         if name not in parameters:
             faults.append(f"`{name}` is missing; add it to conf/base/parameters_{name}.yml")

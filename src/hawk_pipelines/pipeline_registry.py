@@ -2,12 +2,31 @@
 
 from kedro.pipeline import Pipeline
 
-from hawk_pipelines.pipelines import annotate, caption, encode, evaluate, finetune, ingest, motion, register, split, validate
+from hawk_pipelines.pipelines import (
+    annotate,
+    caption,
+    encode,
+    evaluate,
+    finetune,
+    ingest,
+    motion,
+    register,
+    split,
+    validate,
+)
 
 IN_ORDER = {
-    "ingest": ingest, "split": split, "caption": caption, "annotate": annotate, "validate": validate, "motion": motion,
-    "encode": encode, "finetune": finetune, "evaluate": evaluate, "register": register,
-}  # fmt: skip
+    "ingest": ingest,
+    "split": split,
+    "caption": caption,
+    "annotate": annotate,
+    "validate": validate,
+    "motion": motion,
+    "encode": encode,
+    "finetune": finetune,
+    "evaluate": evaluate,
+    "register": register,
+}
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -53,8 +53,15 @@ def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
         tested = next((video.path for video in catalog.load("videos") if video.split == "test"), "VIDEO")
         return f'.venv/bin/hawk ask {json.dumps(tested)} "What unusual event happens in the video?"'
     steps = {
-        "videos": "split", "clips": "caption", "clip_captions": "annotate", "drafts": "validate", "annotations": "motion",
-        "frames": "encode", "features": "finetune", "finetuned_model": "evaluate", "metrics": "register",
-    }  # fmt: skip
+        "videos": "split",
+        "clips": "caption",
+        "clip_captions": "annotate",
+        "drafts": "validate",
+        "annotations": "motion",
+        "frames": "encode",
+        "features": "finetune",
+        "finetuned_model": "evaluate",
+        "metrics": "register",
+    }
     following = next((step for name, step in reversed(steps.items()) if name in outputs), "__default__")
     return f".venv/bin/kedro run --pipelines={following}"

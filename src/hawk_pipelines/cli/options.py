@@ -8,9 +8,11 @@ import click
 from hawk_pipelines.errors import HawkError
 
 model_option = click.option(
-    "--model", default="models:/hawk@production", show_default=True,
+    "--model",
+    default="models:/hawk@production",
+    show_default=True,
     help="An MLflow model URI, or a folder with a saved model.",
-)  # fmt: skip
+)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 import functools
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import click
 from kedro.config import MissingConfigException
@@ -12,11 +13,13 @@ from yaml import YAMLError
 
 from hawk_pipelines.errors import HawkError
 
+_kedro_run = cast(Callable[..., Any], kedro_run.callback)
 
-@functools.wraps(kedro_run.callback)
+
+@functools.wraps(_kedro_run)
 def _run(*args: Any, **kwargs: Any) -> Any:
     try:
-        return kedro_run.callback(*args, **kwargs)
+        return _kedro_run(*args, **kwargs)
     except (HawkError, DatasetError, MissingConfigException, YAMLError) as error:
         if "HAWK_TRACEBACK" in os.environ:
             raise

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from hawk_pipelines.schema import Annotation, Sample, Split
+from hawk_pipelines.schema import Annotation, Sample, Split, Task
 
 DESCRIBE = "Describe the unusual event in the video."
 
@@ -13,9 +13,18 @@ def make_samples(annotations: Sequence[Annotation], split: Split, motion_text: C
     for annotation in annotations:
         if annotation.split != split:
             continue
-        pairs = [("description", DESCRIBE, annotation.description), *(("question", qa.q, qa.a) for qa in annotation.QA)]
+        pairs: list[tuple[Task, str, str]] = [
+            ("description", DESCRIBE, annotation.description),
+            *(("question", qa.q, qa.a) for qa in annotation.QA),
+        ]
         for task, question, answer in pairs:
             samples.append(
-                Sample(item_id=annotation.item_id, task=task, question=question, answer=answer, motion_text=motion_text(answer))
-            )  # fmt: skip
+                Sample(
+                    item_id=annotation.item_id,
+                    task=task,
+                    question=question,
+                    answer=answer,
+                    motion_text=motion_text(answer),
+                )
+            )
     return samples

@@ -50,9 +50,7 @@ def validate(drafts: Sequence[Draft], videos: Sequence[Video]) -> Validated:
             else:
                 place = f"{video.name} QA[{number}]"
                 rejections.append(Rejection(step="validate", item=place, reason=f"Question {number} of {video.name} {fault}"))
-        annotations[draft.item_id] = Annotation(
-            **draft.model_dump(exclude={"QA"}), QA=kept, video=video.name, split=video.split
-        )  # fmt: skip
+        annotations[draft.item_id] = Annotation(**draft.model_dump(exclude={"QA"}), QA=kept, video=video.name, split=video.split)
     result = Validated(list(annotations.values()), rejections)
     _insist(result, videos)
     return result
@@ -68,7 +66,8 @@ def _fault(draft: Draft, video: Video | None, doubled: bool) -> str | None:
     if not draft.description.strip():
         return f"The description of {video.name} is empty; write one or remove the item."
     if is_refusal(draft.description):
-        return f"The description of {video.name} is a language model's refusal ({draft.description[:60]!r}…); describe the video anew."
+        said = draft.description[:60]
+        return f"The description of {video.name} is a language model's refusal ({said!r}…); describe the video anew."
     return None
 
 

@@ -44,7 +44,8 @@ class RecordsDataset(AbstractDataset[list, list]):
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
-            msg = f"{self._filepath} is no table of {self._record.__name__} ({field}: {first['msg']}); run the pipeline that makes it again."
+            what = f"{self._filepath} is no table of {self._record.__name__} ({field}: {first['msg']})"
+            msg = f"{what}; run the pipeline that makes it again."
             raise DatasetError(msg) from error
 
     def _rows(self) -> list[dict]:

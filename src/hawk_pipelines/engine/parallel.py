@@ -29,7 +29,7 @@ def parallel(function: Callable[[A], R], arguments: Sequence[A], workers: int, t
         return
     # A fresh interpreter for each worker: a fork of a process that runs threads can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(arguments)), mp_context=context, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(min(workers, len(arguments)), mp_context=context) as pool:
         futures = {pool.submit(function, argument): position for position, argument in enumerate(arguments)}
         try:
             for future in progress(as_completed(futures), title, len(futures)):
@@ -37,10 +37,3 @@ def parallel(function: Callable[[A], R], arguments: Sequence[A], workers: int, t
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _quiet() -> None:
-    """One worker, one thread: OpenCV and the numeric libraries would each start one per core."""
-    import cv2
-
-    cv2.setNumThreads(1)

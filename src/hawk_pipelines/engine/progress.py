@@ -7,7 +7,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 T = TypeVar("T")
-_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TimeRemainingColumn(),
+)
 
 
 class Bar:
@@ -26,8 +32,6 @@ class Bar:
     def close(self) -> None:
         """Take the bar away."""
         self._progress.stop()
-
-
 
 
 def progress(items: Iterable[T], title: str, total: int | None = None) -> Iterator[T]:

@@ -85,8 +85,11 @@ def run_items(step: Step, items: list[Item], store: ItemStore, workers: int) -> 
             refusals[missing[position].id] = refusal
     logger.info(
         "%s: %d done, %d reused, %d rejected.",
-        step.name, len(missing) - len(refusals), len(items) - len(missing), len(refusals),
-    )  # fmt: skip
+        step.name,
+        len(missing) - len(refusals),
+        len(items) - len(missing),
+        len(refusals),
+    )
     done = {item_id: key for item_id, key in keys.items() if item_id not in refusals}
     rejections = [Rejection(step=step.name, item=id_, reason=refusals[id_]) for id_ in keys if id_ in refusals]
     return Outcome(done, rejections)

@@ -1,7 +1,6 @@
 """The item store: one file per finished item, named by what went into it."""
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +26,7 @@ class ItemStore:
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"facts": json.dumps(facts or {})})
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             file.write(content)
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
 
     def read(self, key: str) -> dict[str, np.ndarray]:
         """Arrays of an item.

@@ -22,7 +22,9 @@ def bleu(answers: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     return scores
 
 
-def best_constant(training_answers: Sequence[str], references: Sequence[str], candidates: int = 20) -> tuple[str, dict[str, float]]:
+def best_constant(
+    training_answers: Sequence[str], references: Sequence[str], candidates: int = 20
+) -> tuple[str, dict[str, float]]:
     """The single answer that does best when it is always given: what a model scores that sees nothing.
 
     Args:

@@ -33,7 +33,9 @@ def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) ->
         if prediction.task != "description" or prediction.item_id not in slots_of:
             continue
         for slot, true in slots_of[prediction.item_id].items():
-            right[slot].append(_named(prediction.answer, values[slot]) == {true} if slot != NORMAL else _says(prediction.answer) == true)
+            right[slot].append(
+                _named(prediction.answer, values[slot]) == {true} if slot != NORMAL else _says(prediction.answer) == true
+            )
             seen[slot][true] += 1
     return {
         slot: {

@@ -37,9 +37,13 @@ def _phrase(verb: Token) -> str:
 def _subject(verb: Token) -> str:
     subjects = [word for child in verb.children if child.dep_ in SUBJECTS for word in _with_conjuncts(child)]
     agents = [
-        word for child in verb.children if child.dep_ == "agent" for agent in child.children if agent.dep_ == "pobj"
+        word
+        for child in verb.children
+        if child.dep_ == "agent"
+        for agent in child.children
+        if agent.dep_ == "pobj"
         for word in _with_conjuncts(agent)
-    ]  # fmt: skip
+    ]
     if not subjects and not agents and verb.dep_ == "conj" and verb.head.pos_ == "VERB":
         return _subject(verb.head)
     return " and ".join([*subjects, *agents])

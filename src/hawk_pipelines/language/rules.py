@@ -4,6 +4,9 @@ Nothing is said that the sources do not say: a question whose answer they do not
 anomaly's time best tell what happened; all other captions are left alone.
 """
 
+from typing import NamedTuple
+
+from hawk_pipelines.errors import HawkError
 from hawk_pipelines.language.parsing import parse
 from hawk_pipelines.schema import QA, Caption, Span
 
@@ -24,7 +27,18 @@ QUESTIONS = {
 }
 
 
-def describe(label: str | None, spans: list[Span], captions: list[Caption], duration_s: float) -> tuple[str, list[QA]] | None:
+class NothingKnown(HawkError):
+    """A video of which the sources say nothing."""
+
+
+class Told(NamedTuple):
+    """What the rules made of the sources."""
+
+    description: str
+    qa: list[QA]
+
+
+def describe(label: str | None, spans: list[Span], captions: list[Caption], duration_s: float) -> Told:
     """Describe a video and answer the questions that its sources can answer.
 
     Args:
@@ -33,10 +47,13 @@ def describe(label: str | None, spans: list[Span], captions: list[Caption], dura
         captions: everything that was said about the video.
         duration_s: length of the video in seconds.
 
-    Returns:
-        The description and the question-answer pairs, or None when there is nothing to go by: neither a caption nor a label.
+    Raises:
+        NothingKnown: there is neither a label nor a caption.
     """
     captions = [caption for caption in captions if caption.text.strip()]
+    if label is None and not captions:
+        msg = "Neither a label nor a caption says what happens in it; add a `captions.csv` row or an annotation."
+        raise NothingKnown(msg)
     if label is None:
         return _tell(captions)
     if label == "normal":
@@ -44,22 +61,20 @@ def describe(label: str | None, spans: list[Span], captions: list[Caption], dura
     return _anomaly(label, spans, captions, duration_s)
 
 
-def _tell(captions: list[Caption]) -> tuple[str, list[QA]] | None:
+def _tell(captions: list[Caption]) -> Told:
     """Without a label, what the captions say is all that is known."""
-    if not captions:
-        return None
     text = _join(captions)
-    return text, [QA(q="What happens in the video?", a=text), *_ask({"who": _subject(captions[0].text)}, "happens")]
+    return Told(text, [QA(q="What happens in the video?", a=text), *_ask({"who": _subject(captions[0].text)}, "happens")])
 
 
-def _normal(captions: list[Caption]) -> tuple[str, list[QA]]:
+def _normal(captions: list[Caption]) -> Told:
     description = f"{NORMAL}: {_inside(_join(captions[-1:]))}" if captions else f"{NORMAL}."
-    answers = {kind: f"{NORMAL}." for kind in QUESTIONS}
+    answers = dict.fromkeys(QUESTIONS, f"{NORMAL}.")
     answers["anything"] = f"No, {_inside(NORMAL)}."
-    return description, [QA(q=QUESTIONS[kind], a=answer) for kind, answer in answers.items()]
+    return Told(description, [QA(q=QUESTIONS[kind], a=answer) for kind, answer in answers.items()])
 
 
-def _anomaly(label: str, spans: list[Span], captions: list[Caption], duration_s: float) -> tuple[str, list[QA]]:
+def _anomaly(label: str, spans: list[Span], captions: list[Caption], duration_s: float) -> Told:
     events = _about(spans, captions)
     if not events:
         event = f"The video is labelled as {label}."
@@ -76,7 +91,7 @@ def _anomaly(label: str, spans: list[Span], captions: list[Caption], duration_s:
     answers["when"] = _begin(spans, duration_s)
     answers["how much"] = _share(spans, duration_s)
     answers["why"] = f"It is an event of the kind {label}."
-    return f"Something unusual happens: {_inside(event)}", _ask(answers)
+    return Told(f"Something unusual happens: {_inside(event)}", _ask(answers))
 
 
 def _ask(answers: dict[str, str | None], event: str = "") -> list[QA]:

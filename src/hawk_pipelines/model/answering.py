@@ -1,6 +1,7 @@
 """Asking a loaded model about videos whose frame tokens are at hand."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -37,13 +38,18 @@ def answer(
     input_ids, attention_mask = pad_ids(prompts, tokenizer.pad_token_id, left=True)
     appearance_tokens, frame_mask = pad_frames(appearance)
     motion_tokens, _ = pad_frames(motion)
-    inputs = {
-        "input_ids": input_ids, "attention_mask": attention_mask, "appearance_tokens": appearance_tokens,
-        "motion_tokens": motion_tokens, "frame_mask": frame_mask,
-    }  # fmt: skip
+    inputs: dict[str, Any] = {
+        "input_ids": input_ids,
+        "attention_mask": attention_mask,
+        "appearance_tokens": appearance_tokens,
+        "motion_tokens": motion_tokens,
+        "frame_mask": frame_mask,
+    }
     generated = model.generate(
         **{name: tensor.to(model.device) for name, tensor in inputs.items()},
-        max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id,
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+    )
     return [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]

@@ -32,7 +32,9 @@ def pad_ids(rows: Sequence[list[int]], value: int, left: bool = False) -> tuple[
     return padded, mask
 
 
-def collate(examples: Sequence[Example], appearance: Sequence[Tensor], motion: Sequence[Tensor], pad_id: int) -> dict[str, Tensor]:
+def collate(
+    examples: Sequence[Example], appearance: Sequence[Tensor], motion: Sequence[Tensor], pad_id: int
+) -> dict[str, Tensor]:
     """A training batch: the arguments of the model's `forward`.
 
     Args:
@@ -45,10 +47,18 @@ def collate(examples: Sequence[Example], appearance: Sequence[Tensor], motion: S
     appearance_tokens, frame_mask = pad_frames(appearance)
     motion_tokens, _ = pad_frames(motion)
     batch = {
-        "input_ids": input_ids, "attention_mask": attention_mask, "labels": labels,
-        "appearance_tokens": appearance_tokens, "motion_tokens": motion_tokens, "frame_mask": frame_mask,
-    }  # fmt: skip
+        "input_ids": input_ids,
+        "attention_mask": attention_mask,
+        "labels": labels,
+        "appearance_tokens": appearance_tokens,
+        "motion_tokens": motion_tokens,
+        "frame_mask": frame_mask,
+    }
     if any(item.motion_text_ids for item in examples):
         ids, mask = pad_ids([item.motion_text_ids for item in examples], pad_id)
-        batch |= {"motion_text_ids": ids, "motion_text_mask": mask, "motion_text_labels": ids.masked_fill(mask == 0, IGNORED)}
+        batch |= {
+            "motion_text_ids": ids,
+            "motion_text_mask": mask,
+            "motion_text_labels": ids.masked_fill(mask == 0, IGNORED),
+        }
     return batch

@@ -43,14 +43,17 @@ class Branch(nn.Module):
             ValueError: there are more frames than frame positions.
         """
         B, T, N, _ = tokens_BTND.shape
-        if T > self.frame_positions.num_embeddings:
-            msg = f"The batch has {T} frames but the model has {self.frame_positions.num_embeddings} frame positions; sample fewer frames."
+        if self.frame_positions.num_embeddings < T:
+            places = self.frame_positions.num_embeddings
+            msg = f"The batch has {T} frames but the model has {places} frame positions; sample fewer frames."
             raise ValueError(msg)
         positions_TD = self.frame_positions(torch.arange(T, device=tokens_BTND.device))
         keys = (tokens_BTND + positions_TD[:, None]).flatten(1, 2)
         key_mask = None if frame_mask_BT is None else frame_mask_BT.repeat_interleave(N, dim=1)
         hidden_BQH = self.video_qformer(
-            query_embeds=self.query_tokens.expand(B, -1, -1), encoder_hidden_states=keys, encoder_attention_mask=key_mask
+            query_embeds=self.query_tokens.expand(B, -1, -1),
+            encoder_hidden_states=keys,
+            encoder_attention_mask=key_mask,
         ).last_hidden_state
         trunk = self.trunk(hidden_BQH)
         return BranchOutput(self.projection(trunk), self.compression(trunk))

@@ -5,11 +5,14 @@ from typing import NamedTuple
 
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.model.frame_encoder import TinyFrameEncoder
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.settings import TinyFrameEncoderSettings
+
+transformers_logging.disable_progress_bar()  # a tiny file needs none
 
 
 class CheckpointError(HawkError):

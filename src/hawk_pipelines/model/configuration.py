@@ -1,6 +1,6 @@
 """Every size of a HAWK model in one place; a saved model carries it as `config.json`."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, Blip2QFormerConfig, PreTrainedConfig
@@ -25,14 +25,14 @@ class HawkConfig(PreTrainedConfig):
     """
 
     model_type = "hawk"
-    sub_configs_defaults = {
+    sub_configs_defaults: ClassVar[dict] = {
         "qformer_config": Blip2QFormerConfig,
         "text_config": SubConfigSpec(config_class=AutoConfig, model_type="llama"),
     }
 
     frame_encoder: dict | None = None
-    qformer_config: dict | PreTrainedConfig | None = None
-    text_config: dict | PreTrainedConfig | None = None
+    qformer_config: Any = None
+    text_config: Any = None
     frames: int = 32
     frame_size: int = 224
     mask: Literal["soft", "hard"] = "soft"

@@ -21,6 +21,9 @@ class TinyFrameEncoder(nn.Module):
     one patch, beside a sinusoidal code of where the patch is. Nothing in it is trained.
     """
 
+    assignment: Tensor
+    positions: Tensor
+
     def __init__(self, settings: TinyFrameEncoderSettings) -> None:
         super().__init__()
         self.settings = settings
@@ -49,9 +52,7 @@ class TinyFrameEncoder(nn.Module):
         return torch.cat([assignment.amax(2), assignment.mean(2), self.positions.expand(N, -1, -1)], dim=-1)
 
 
-def encode_streams(
-    encoder: TinyFrameEncoder, frames: np.ndarray, magnitude: np.ndarray, mask: Mask
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+def encode_streams(encoder: TinyFrameEncoder, frames: np.ndarray, magnitude: np.ndarray, mask: Mask) -> tuple[Tensor, Tensor]:
     """Tokens of the appearance and the motion stream of one item.
 
     Args:

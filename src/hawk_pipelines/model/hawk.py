@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.modeling_outputs import ModelOutput
 
 from hawk_pipelines.model.branch import Branch, BranchOutput
@@ -52,7 +52,10 @@ class HawkForConditionalGeneration(PreTrainedModel):
             ValueError: a prompt does not hold exactly Q placeholders of each kind.
         """
         embeddings = self.language_model.get_input_embeddings()(input_ids)
-        for token, branch in ((self.config.appearance_token_id, appearance_BQD), (self.config.motion_token_id, motion_BQD)):
+        for token, branch in (
+            (self.config.appearance_token_id, appearance_BQD),
+            (self.config.motion_token_id, motion_BQD),
+        ):
             place = input_ids == token
             if not bool((place.sum(1) == branch.shape[1]).all()):
                 msg = f"Every prompt needs exactly {branch.shape[1]} placeholders with id {token}, found {place.sum(1).tolist()}."
@@ -88,14 +91,14 @@ class HawkForConditionalGeneration(PreTrainedModel):
         video_motion = video_motion_loss(appearance.compressed_BQC, motion.compressed_BQC)
         motion_language = self._motion_language_loss(motion, motion_text_ids, motion_text_mask, motion_text_labels)
         total = (
-            video_language
-            + self.config.video_motion_weight * video_motion
-            + self.config.motion_language_weight * motion_language
+            video_language + self.config.video_motion_weight * video_motion + self.config.motion_language_weight * motion_language
         )
         similarity = cosine(appearance.compressed_BQC, motion.compressed_BQC).mean().detach()
         return HawkOutput(total, video_language, video_motion, motion_language, similarity)
 
-    def _motion_language_loss(self, motion: BranchOutput, ids: Tensor | None, mask: Tensor | None, labels: Tensor | None) -> Tensor:
+    def _motion_language_loss(
+        self, motion: BranchOutput, ids: Tensor | None, mask: Tensor | None, labels: Tensor | None
+    ) -> Tensor:
         """L_ML: the motion text, read from the motion tokens alone (equation 8)."""
         if ids is None or mask is None or labels is None:
             return motion.projected_BQD.sum() * 0
@@ -134,3 +137,6 @@ class HawkForConditionalGeneration(PreTrainedModel):
         return self.language_model.generate(
             inputs_embeds=embeddings, attention_mask=attention_mask, generation_config=generation_config, **options
         )
+
+
+AutoConfig.register(HawkConfig.model_type, HawkConfig)  # so that the tokenizer of a saved model is found by its configuration

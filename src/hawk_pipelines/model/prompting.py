@@ -62,6 +62,4 @@ class Example(NamedTuple):
 def example(tokenizer: PreTrainedTokenizerBase, request: str, answer: str, motion_text: str, queries: int) -> Example:
     """Lay out one training example: labels on the answer and its end token only."""
     prompt, said = prompt_ids(tokenizer, request, queries), answer_ids(tokenizer, answer)
-    return Example(
-        prompt + said, [IGNORED] * len(prompt) + said, answer_ids(tokenizer, motion_text) if motion_text else []
-    )  # fmt: skip
+    return Example(prompt + said, [IGNORED] * len(prompt) + said, answer_ids(tokenizer, motion_text) if motion_text else [])

@@ -51,5 +51,5 @@ class Hawk:
         streams = read_streams(Path(video), config.frames, config.frame_size)
         appearance, motion = encode_streams(encoder, streams.frames, streams.magnitude, config.mask)
         # Training read its tokens from the store, in half precision.
-        stored = [[tokens.half()] for tokens in (appearance, motion)]
-        return answer(model, tokenizer, *stored, [request], self._max_new_tokens)[0]
+        stored = [appearance.half()], [motion.half()]
+        return answer(model, tokenizer, stored[0], stored[1], [request], self._max_new_tokens)[0]

@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 
 _REQUIREMENTS = ("av", "mlflow", "numpy", "opencv-python-headless", "safetensors", "torch", "transformers")
 _SIGNATURE = ModelSignature(
-    Schema([ColSpec("string", "video"), ColSpec("string", "question", required=False)]), Schema([ColSpec("string", "answer")])
-)  # fmt: skip
+    Schema([ColSpec("string", "video"), ColSpec("string", "question", required=False)]),
+    Schema([ColSpec("string", "answer")]),
+)
 
 
 class ModelNotFound(HawkError):
@@ -40,10 +41,13 @@ class Registered(NamedTuple):
 def register(folder: Path, name: str, alias: str, tags: Mapping[str, str]) -> Registered:
     """Log a saved model to the active MLflow run, register it as a new version, and give that version the alias."""
     logged = mlflow.pyfunc.log_model(
-        name="model", python_model=str(Path(__file__).with_name("pyfunc.py")), artifacts={"model": str(folder)}, signature=_SIGNATURE,
+        name="model",
+        python_model=str(Path(__file__).with_name("pyfunc.py")),
+        artifacts={"model": str(folder)},
+        signature=_SIGNATURE,
         pip_requirements=[f"{package}=={version(package).split('+')[0]}" for package in _REQUIREMENTS],
         registered_model_name=name,
-    )  # fmt: skip
+    )
     client = mlflow.MlflowClient()
     number = str(logged.registered_model_version)
     for key, value in tags.items():
@@ -66,11 +70,13 @@ def load(model: str | Path) -> Hawk:
     uri = tracking_uri()
     mlflow.set_tracking_uri(uri)
     try:
-        folder = mlflow.artifacts.download_artifacts(f"{mlflow.models.get_model_info(str(model)).model_uri}/artifacts")
+        folder = mlflow.artifacts.download_artifacts(str(model))
     except MlflowException as error:
-        msg = f"{model} is not in the registry at {uri} ({error.message}); make one with `kedro run`, or name another with --model."
+        msg = (
+            f"{model} is not in the registry at {uri} ({error.message}); make one with `kedro run`, or name another with --model."
+        )
         raise ModelNotFound(msg) from error
-    (found,) = Path(folder).glob("*/config.json")
+    (found,) = Path(folder).glob("artifacts/*/config.json")
     return Hawk.from_folder(found.parent)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hawk_pipelines.schema import Rejection, Span
+from hawk_pipelines.schema import Rejection, Span, Split
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, TimedText, existing_folder
 
 EXTENSIONS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts"}
@@ -53,7 +53,7 @@ class _Row(BaseModel):
     end_s: float | None = None
     caption: str = ""
     label: str | None = None
-    split: str | None = None
+    split: Split | None = None
 
 
 def _captions(path: Path) -> tuple[dict[str, list[_Row]], list[Rejection]]:
@@ -65,36 +65,27 @@ def _captions(path: Path) -> tuple[dict[str, list[_Row]], list[Rejection]]:
         reader = csv.DictReader(file)
         unknown = set(reader.fieldnames or []) - COLUMNS
         if unknown or "video" not in (reader.fieldnames or []):
-            msg = f"{path} has the columns {reader.fieldnames}, but `video` is needed and only {sorted(COLUMNS)} are known; rename them."
+            needed = f"`video` is needed and only {sorted(COLUMNS)} are known"
+            msg = f"{path} has the columns {reader.fieldnames}, but {needed}; rename them."
             raise SourceError(msg)
         for number, cells in enumerate(reader, start=2):
             try:
                 row = _Row.model_validate({key: value for key, value in cells.items() if value and key})
-                if row.split not in (None, "train", "test"):
-                    msg = f"split is {row.split!r}"
-                    raise ValueError(msg)
-            except (ValidationError, ValueError) as error:
-                reason = f"Line {number} of {path} was left out: {_first_line(error)}; mend the line."
+            except ValidationError as error:
+                fault = error.errors()[0]
+                what = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                reason = f"Line {number} of {path} was left out ({what}); mend the line."
                 rejections.append(Rejection(step="ingest", item=f"captions.csv:{number}", reason=reason))
                 continue
             rows.setdefault(row.video, []).append(row)
     return rows, rejections
 
 
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error)
-
-
 def _video(path: Path, name: str, rows: list[_Row]) -> FoundVideo:
     labels = [row.label for row in rows if row.label]
     anomalies = [label for label in labels if label != "normal"]
     label = anomalies[0] if anomalies else labels[0] if labels else None
-    spans = [
-        Span(start_s=row.start_s, end_s=row.end_s) for row in rows if row.label in anomalies and row.end_s is not None
-    ]  # fmt: skip
+    spans = [Span(start_s=row.start_s, end_s=row.end_s) for row in rows if row.label in anomalies and row.end_s is not None]
     captions = [TimedText(row.start_s, row.end_s, row.caption) for row in rows if row.caption.strip()]
     split = next((row.split for row in rows if row.split), None)
     return FoundVideo(path, name, label=label, spans=spans, split=split, captions=captions)

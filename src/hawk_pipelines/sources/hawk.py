@@ -63,17 +63,21 @@ def read(parameters: HawkParameters) -> Reading:
             except ValidationError as error:
                 first = error.errors()[0]
                 field = ".".join(map(str, first["loc"])) or "the item"
-                reject(place, f"Item {number} of {file} was left out: {field}: {first['msg']}. Mend the item and run again.")
+                reject(
+                    place,
+                    f"Item {number} of {file} was left out: {field}: {first['msg']}. Mend the item and run again.",
+                )
                 continue
             found = index.find(item.video)
             if isinstance(found, str):
                 reject(item.video, f"Item {number} of {file} names {item.video}: {found}")
             elif found.name in videos:
-                reject(place, f"Item {number} of {file} names {found.name}, which an earlier item describes already; remove one.")
+                reject(
+                    place,
+                    f"Item {number} of {file} names {found.name}, which an earlier item describes already; remove one.",
+                )
             else:
-                videos[found.name] = FoundVideo(
-                    found.path, found.name, split=split, description=item.description, qa=item.QA
-                )  # fmt: skip
+                videos[found.name] = FoundVideo(found.path, found.name, split=split, description=item.description, qa=item.QA)
     if not videos:
         msg = f"No item of {parameters.annotations} has its video below {root}. The first reason: {rejections[0].reason}"
         raise SourceError(msg)
@@ -84,9 +88,7 @@ def _files(annotations: Path) -> list[tuple[Path, Split | None]]:
     """The annotation files, each with the split that it publishes."""
     if annotations.is_file():
         return [(annotations, None)]
-    files: list[tuple[Path, Split | None]] = [
-        (annotations / f"all_videos_{split}.json", split) for split in ("train", "test")
-    ]  # fmt: skip
+    files: list[tuple[Path, Split | None]] = [(annotations / f"all_videos_{split}.json", split) for split in ("train", "test")]
     missing = [str(file) for file, _ in files if not file.is_file()]
     if missing:
         msg = f"{' and '.join(missing)} not found; set `ingest.hawk.annotations` to a JSON file or to the folder of both files."

@@ -23,7 +23,7 @@ class Listing(NamedTuple):
 
 def list_videos(
     found: Sequence[FoundVideo], source: str, test_share: float, seed: int, probes: ItemStore, workers: int
-) -> Listing:  # fmt: skip
+) -> Listing:
     """Probe every video and give it its id and split.
 
     Args:
@@ -52,9 +52,15 @@ def list_videos(
             rejections.append(Rejection(step="ingest", item=video.name, reason=reason))
             continue
         record = Video(
-            source=source, path=str(video.path), name=video.name, label=video.label, spans=video.spans,
-            split=splits[video.name], split_by="published" if video.split else "seeded", **facts,
-        )  # fmt: skip
+            source=source,
+            path=str(video.path),
+            name=video.name,
+            label=video.label,
+            spans=video.spans,
+            split=splits[video.name],
+            split_by="published" if video.split else "seeded",
+            **facts,
+        )
         videos[record.id] = (record, video)
     if not videos:
         first = rejections[0].reason if rejections else "The source found nothing."
@@ -80,7 +86,7 @@ def _probe(path: Path) -> Product:
 
 
 def _splits(found: Sequence[FoundVideo], test_share: float, seed: int) -> Mapping[str, Split]:
-    """The source's split where it has one; otherwise a seeded share of the videos, at least one of two or more, is for testing."""
+    """The source's split where it has one; otherwise a seeded share of the videos, at least one of several, is for testing."""
     splits: dict[str, Split] = {video.name: video.split for video in found if video.split}
     open_ = sorted((video.name for video in found if not video.split), key=lambda name: _rank(seed, name))
     held_out = min(len(open_) - 1, max(1, round(test_share * len(open_)))) if len(open_) > 1 else 0

@@ -17,7 +17,7 @@ import os
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import av
 import cv2
@@ -34,6 +34,7 @@ VERSION = 1
 """Raised whenever the same parameters render other videos."""
 
 World = Literal["motion", "appearance"]
+Colour = tuple[int, int, int]
 
 # RGB. Far enough apart to be told apart at night and after chroma subsampling.
 COLOURS = {
@@ -53,19 +54,19 @@ SCENES = {  # ground and wall colours
     "walkway": ((140, 132, 120), (92, 102, 92)),
 }
 MOTION_ACTIONS = {  # label: (the verb a caption uses, which kinds of figure do it)
-    "running": ("runs", ("person",)),
-    "falling": ("falls", ("person", "cyclist")),
-    "swerving": ("swerves", ("cyclist", "vehicle")),
-    "wrong way": ("drives the wrong way", ("cyclist", "vehicle")),
+    "running": ("is running", ("person",)),
+    "falling": ("is falling", ("person", "cyclist")),
+    "swerving": ("is swerving", ("cyclist", "vehicle")),
+    "wrong way": ("is driving the wrong way", ("cyclist", "vehicle")),
 }
 CALM_SHARE = 0.3
 """Of the normal videos: in these one figure moves as it should, in the others nobody goes anywhere."""
-CALM_MOTION = {"person": "walks", "cyclist": "rides along", "vehicle": "drives along"}
+CALM_MOTION = {"person": "is walking", "cyclist": "is riding along", "vehicle": "is driving along"}
 APPEARANCE_ANOMALIES = {  # label: (noun, what a caption says of it)
-    "car on walkway": ("car", "stands on the footpath"),
-    "motorbike on walkway": ("motorbike", "blocks the footpath"),
-    "abandoned bag": ("bag", "lies abandoned"),
-    "fire": ("bin", "burns"),
+    "car on walkway": ("car", "is blocking the way"),
+    "motorbike on walkway": ("motorbike", "is obstructing the path"),
+    "abandoned bag": ("bag", "is lying unattended"),
+    "fire": ("bin", "is burning"),
 }
 PLURAL = {"person": "people", "cyclist": "cyclists", "vehicle": "vehicles"}
 
@@ -129,15 +130,20 @@ def _render(parameters: SyntheticParameters, seed: int, folder: Path, name: tupl
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     frames = draw(write_script(parameters, seed, *name), parameters, _rng(seed, "pixels", parameters.world, *name))
     encode(frames, parameters.fps, unfinished)
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 def _found(parameters: SyntheticParameters, seed: int, folder: Path, split: str, index: int) -> FoundVideo:
     script, path = write_script(parameters, seed, split, index), _path(folder, split, index)
     return FoundVideo(
-        path, f"{folder.name}/{path.name}", label=script.label, spans=[script.span] if script.span else [],
-        split="train" if split == "train" else "test", captions=script.captions, truth=script.truth,
-    )  # fmt: skip
+        path,
+        f"{folder.name}/{path.name}",
+        label=script.label,
+        spans=[script.span] if script.span else [],
+        split="train" if split == "train" else "test",
+        captions=script.captions,
+        truth=script.truth,
+    )
 
 
 def write_script(parameters: SyntheticParameters, seed: int, split: str, index: int) -> Script:
@@ -175,12 +181,18 @@ def _motion_script(parameters: SyntheticParameters, normal: bool, rng: np.random
             x = rng.uniform(0.15, 0.85)
         figures.append(
             {
-                "kind": kind, "colour": colour, "place": place, "x": float(x), "action": action,
-                "direction": direction, "phase": float(rng.uniform(0, 2 * math.pi)),
-                "speed": float(rng.uniform(0.9, 1.2)), "start": start,
+                "kind": kind,
+                "colour": colour,
+                "place": place,
+                "x": float(x),
+                "action": action,
+                "direction": direction,
+                "phase": float(rng.uniform(0, 2 * math.pi)),
+                "speed": float(rng.uniform(0.9, 1.2)),
+                "start": start,
                 "faces": direction if action not in ("stand", "sway") else int(rng.choice([-1, 1])),
             }
-        )  # fmt: skip
+        )
 
     who, place = _name(kind, colours[actor]), list(PLACES)[actor]
     time = "night" if night else "day"
@@ -193,9 +205,17 @@ def _motion_script(parameters: SyntheticParameters, normal: bool, rng: np.random
         captions.append(TimedText(start, end, f"A {who} {verb} {place} of the {scene}."))
         truth = {"actor": who, "action": verb, "place": place, "normal": "unusual"}
     return Script(
-        world="motion", scene=scene, night=night, noise=float(rng.uniform(2, 5)), kind=kind, label=label,
-        figures=figures, captions=captions, span=None if normal else Span(start_s=start, end_s=end), truth=truth,
-    )  # fmt: skip
+        world="motion",
+        scene=scene,
+        night=night,
+        noise=float(rng.uniform(2, 5)),
+        kind=kind,
+        label=label,
+        figures=figures,
+        captions=captions,
+        span=None if normal else Span(start_s=start, end_s=end),
+        truth=truth,
+    )
 
 
 def _appearance_script(parameters: SyntheticParameters, normal: bool, rng: np.random.Generator) -> Script:
@@ -214,14 +234,20 @@ def _appearance_script(parameters: SyntheticParameters, normal: bool, rng: np.ra
             kind, x = APPEARANCE_ANOMALIES[label][0], rng.uniform(0.2, 0.8)
         figures.append(
             {
-                "kind": kind, "colour": colour, "place": place, "x": float(x),
-                "action": "calm" if kind == "person" else "stand", "direction": direction,
-                "phase": float(rng.uniform(0, 2 * math.pi)), "speed": float(rng.uniform(0.7, 1.2)), "start": 0.0,
+                "kind": kind,
+                "colour": colour,
+                "place": place,
+                "x": float(x),
+                "action": "calm" if kind == "person" else "stand",
+                "direction": direction,
+                "phase": float(rng.uniform(0, 2 * math.pi)),
+                "speed": float(rng.uniform(0.7, 1.2)),
+                "start": 0.0,
                 "faces": direction,
             }
-        )  # fmt: skip
+        )
     time = "night" if night else "day"
-    captions = [TimedText(0.0, end, f"{'Three' if normal else 'Two'} people walk about the {scene} by {time}.")]
+    captions = [TimedText(0.0, end, f"{'Three' if normal else 'Two'} people are walking about the {scene} by {time}.")]
     truth = {"normal": "nothing unusual"}
     if not normal:
         noun, verb = APPEARANCE_ANOMALIES[label]
@@ -229,9 +255,17 @@ def _appearance_script(parameters: SyntheticParameters, normal: bool, rng: np.ra
         captions.append(TimedText(0.0, duration, f"A {who} {verb} {place} of the {scene}."))
         truth = {"actor": who, "action": verb, "place": place, "normal": "unusual"}
     return Script(
-        world="appearance", scene=scene, night=night, noise=float(rng.uniform(2, 5)), kind="person", label=label,
-        figures=figures, captions=captions, span=None if normal else Span(start_s=0.0, end_s=duration), truth=truth,
-    )  # fmt: skip
+        world="appearance",
+        scene=scene,
+        night=night,
+        noise=float(rng.uniform(2, 5)),
+        kind="person",
+        label=label,
+        figures=figures,
+        captions=captions,
+        span=None if normal else Span(start_s=0.0, end_s=duration),
+        truth=truth,
+    )
 
 
 def _name(kind: str, colour: str) -> str:
@@ -311,82 +345,105 @@ def _draw_figure(canvas: np.ndarray, figure: dict, time: float, fps: int) -> Non
         lean = figure["direction"] * (math.pi / 2) * min(1.0, since / 0.9)
     elif action == "sway":
         x = x + 0.008 * math.sin(5 * time + figure["phase"])
-    at = np.array([x * size, (feet + bob) * size])
-    paint = _PAINTERS[figure["kind"]]
-    paint(canvas, at, height, lean, stride, figure["faces"], COLOURS[figure["colour"]], time)
+    pose = Pose((x * size, (feet + bob) * size), height, lean, stride, figure["faces"], time)
+    _PAINTERS[figure["kind"]](canvas, pose, COLOURS[figure["colour"]])
 
 
-def _place(points: list[tuple[float, float]], at: np.ndarray, height: float, lean: float) -> np.ndarray:
-    """Figure coordinates (x right, y up, in heights, from the feet) to pixels, leaning by `lean` radians."""
-    p = np.array(points, np.float64) * height
-    c, s = math.cos(lean), math.sin(lean)
-    turned = np.stack([p[:, 0] * c + p[:, 1] * s, -p[:, 0] * s + p[:, 1] * c], 1)
-    return np.round((at + turned * (1, -1)) * 8).astype(np.int32)  # fixed point with 3 fractional bits
+class Pose(NamedTuple):
+    """How a figure stands in one frame."""
+
+    at: tuple[float, float]
+    """Pixels, x and y, of the middle of its feet."""
+    height: float
+    """Pixels."""
+    lean: float
+    """Radians, clockwise."""
+    stride: float
+    """-1 to 1."""
+    faces: int
+    """1 right, -1 left."""
+    time: float
+    """Seconds."""
 
 
-def _polygon(canvas, points, colour, at, height, lean):
-    cv2.fillPoly(canvas, [_place(points, at, height, lean)], colour, cv2.LINE_8, 3)
+def _pixels(points: list[tuple[float, float]], pose: Pose) -> np.ndarray:
+    """Figure coordinates (x right, y up, in heights, from the feet) to pixels with 3 fractional bits: int32 [N, 2]."""
+    p = np.array(points, np.float64) * pose.height
+    c, s = math.cos(pose.lean), math.sin(pose.lean)
+    turned = np.stack([p[:, 0] * c + p[:, 1] * s, p[:, 0] * s - p[:, 1] * c], 1)
+    return np.round((turned + pose.at) * 8).astype(np.int32)
 
 
-def _disc(canvas, centre, radius, colour, at, height, lean, thickness=-1):
-    (point,) = _place([centre], at, height, lean)
-    middle = (int(point[0]), int(point[1]))
-    cv2.circle(canvas, middle, int(radius * height * 8), colour, thickness, cv2.LINE_8, 3)
+def _polygon(canvas: np.ndarray, points: list[tuple[float, float]], colour: Colour, pose: Pose) -> None:
+    cv2.fillPoly(canvas, [_pixels(points, pose)], colour, cv2.LINE_8, 3)
 
 
-SKIN, DARK, GLASS = (205, 160, 130), (35, 35, 40), (150, 190, 205)
+def _disc(
+    canvas: np.ndarray, centre: tuple[float, float], radius: float, colour: Colour, pose: Pose, thickness: int = -1
+) -> None:
+    ((x, y),) = _pixels([centre], pose)
+    cv2.circle(canvas, (int(x), int(y)), int(radius * pose.height * 8), colour, thickness, cv2.LINE_8, 3)
 
 
-def _person(canvas, at, height, lean, stride, faces, colour, time):
+SKIN, TROUSERS, DARK, RIM, GLASS = (205, 160, 130), (115, 78, 42), (35, 35, 40), (190, 185, 170), (150, 190, 205)
+
+
+def _person(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
     for side in (-1, 1):
-        foot = 0.10 * side + 0.16 * side * stride
+        foot = 0.10 * side + 0.16 * side * pose.stride
         leg = [(-0.07, 0.45), (0.07, 0.45), (foot + 0.05, 0.0), (foot - 0.05, 0.0)]
-        _polygon(canvas, leg, DARK, at, height, lean)
-    _polygon(canvas, [(-0.17, 0.42), (0.17, 0.42), (0.15, 0.82), (-0.15, 0.82)], colour, at, height, lean)
-    _disc(canvas, (0, 0.91), 0.10, SKIN, at, height, lean)
+        _polygon(canvas, leg, TROUSERS, pose)
+    _polygon(canvas, [(-0.17, 0.42), (0.17, 0.42), (0.15, 0.82), (-0.15, 0.82)], colour, pose)
+    _disc(canvas, (0, 0.91), 0.10, SKIN, pose)
 
 
-def _cyclist(canvas, at, height, lean, stride, faces, colour, time):
+def _cyclist(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
     for wheel in (-0.30, 0.30):
-        _disc(canvas, (wheel, 0.2), 0.18, DARK, at, height, lean, thickness=2)
-    _polygon(canvas, [(-0.30, 0.18), (0.30, 0.18), (0.22 * faces, 0.42)], (70, 70, 75), at, height, lean)
-    body = [(-0.16 * faces, 0.40), (0.04 * faces, 0.36), (0.22 * faces, 0.78), (-0.02 * faces, 0.86)]
-    _polygon(canvas, body, colour, at, height, lean)
-    _disc(canvas, (0.16 * faces, 0.92), 0.10, SKIN, at, height, lean)
+        _disc(canvas, (wheel, 0.2), 0.18, RIM, pose)
+        _disc(canvas, (wheel, 0.2), 0.18, DARK, pose, thickness=2)
+    _polygon(canvas, [(-0.30, 0.18), (0.30, 0.18), (0.22 * pose.faces, 0.42)], (70, 70, 75), pose)
+    body = [(-0.16 * pose.faces, 0.40), (0.04 * pose.faces, 0.36), (0.22 * pose.faces, 0.78), (-0.02 * pose.faces, 0.86)]
+    _polygon(canvas, body, colour, pose)
+    _disc(canvas, (0.16 * pose.faces, 0.92), 0.10, SKIN, pose)
 
 
-def _vehicle(canvas, at, height, lean, stride, faces, colour, time):
-    tilt = 0.4 * lean
-    _polygon(canvas, [(-0.65, 0.12), (0.65, 0.12), (0.65, 0.45), (-0.65, 0.45)], colour, at, height, tilt)
-    roof = [(-0.42 * faces, 0.45), (0.30 * faces, 0.45), (0.16 * faces, 0.70), (-0.36 * faces, 0.70)]
-    _polygon(canvas, roof, GLASS, at, height, tilt)
+def _vehicle(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
+    pose = pose._replace(lean=0.4 * pose.lean)
+    _polygon(canvas, [(-0.65, 0.12), (0.65, 0.12), (0.65, 0.45), (-0.65, 0.45)], colour, pose)
+    roof = [(-0.42 * pose.faces, 0.45), (0.30 * pose.faces, 0.45), (0.16 * pose.faces, 0.70), (-0.36 * pose.faces, 0.70)]
+    _polygon(canvas, roof, GLASS, pose)
     for wheel in (-0.4, 0.4):
-        _disc(canvas, (wheel, 0.12), 0.12, DARK, at, height, tilt)
+        _disc(canvas, (wheel, 0.12), 0.12, DARK, pose)
 
 
-def _motorbike(canvas, at, height, lean, stride, faces, colour, time):
+def _motorbike(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
     for wheel in (-0.34, 0.34):
-        _disc(canvas, (wheel, 0.18), 0.17, DARK, at, height, lean)
-    _polygon(canvas, [(-0.34, 0.28), (0.30, 0.28), (0.16, 0.55), (-0.22, 0.50)], colour, at, height, lean)
+        _disc(canvas, (wheel, 0.18), 0.17, DARK, pose)
+    _polygon(canvas, [(-0.34, 0.28), (0.30, 0.28), (0.16, 0.55), (-0.22, 0.50)], colour, pose)
 
 
-def _bag(canvas, at, height, lean, stride, faces, colour, time):
-    _polygon(canvas, [(-0.26, 0.0), (0.26, 0.0), (0.22, 0.34), (-0.22, 0.34)], colour, at, height, lean)
-    _disc(canvas, (0, 0.36), 0.12, DARK, at, height, lean, thickness=2)
+def _bag(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
+    _polygon(canvas, [(-0.26, 0.0), (0.26, 0.0), (0.22, 0.34), (-0.22, 0.34)], colour, pose)
+    _disc(canvas, (0, 0.36), 0.12, DARK, pose, thickness=2)
 
 
-def _bin(canvas, at, height, lean, stride, faces, colour, time):
-    _polygon(canvas, [(-0.18, 0.0), (0.18, 0.0), (0.22, 0.5), (-0.22, 0.5)], colour, at, height, lean)
-    flicker = 0.08 * math.sin(17 * time)
+def _bin(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
+    _polygon(canvas, [(-0.18, 0.0), (0.18, 0.0), (0.22, 0.5), (-0.22, 0.5)], colour, pose)
+    flicker = 0.08 * math.sin(17 * pose.time)
     flame = [(-0.24, 0.5), (0.24, 0.5), (0.10 + flicker, 0.8), (0.02 - flicker, 1.1), (-0.12, 0.75)]
-    _polygon(canvas, flame, (255, 140, 20), at, height, lean)
-    _polygon(canvas, [(-0.12, 0.5), (0.12, 0.5), (flicker, 0.85)], (255, 230, 90), at, height, lean)
+    _polygon(canvas, flame, (255, 140, 20), pose)
+    _polygon(canvas, [(-0.12, 0.5), (0.12, 0.5), (flicker, 0.85)], (255, 230, 90), pose)
 
 
 _PAINTERS = {
-    "person": _person, "cyclist": _cyclist, "vehicle": _vehicle, "car": _vehicle, "motorbike": _motorbike,
-    "bag": _bag, "bin": _bin,
-}  # fmt: skip
+    "person": _person,
+    "cyclist": _cyclist,
+    "vehicle": _vehicle,
+    "car": _vehicle,
+    "motorbike": _motorbike,
+    "bag": _bag,
+    "bin": _bin,
+}
 
 
 def encode(frames: np.ndarray, fps: int, path: Path) -> None:

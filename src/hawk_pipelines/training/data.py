@@ -63,7 +63,12 @@ class Draws(Dataset):
     """
 
     def __init__(
-        self, samples: Sequence[tuple[Sample, Example]], tokens: Mapping[str, Tokens], description_share: float, count: int, seed: int
+        self,
+        samples: Sequence[tuple[Sample, Example]],
+        tokens: Mapping[str, Tokens],
+        description_share: float,
+        count: int,
+        seed: int,
     ) -> None:
         by_item: dict[str, dict[str, list[Example]]] = defaultdict(lambda: {"description": [], "question": []})
         for sample, laid_out in samples:
@@ -94,6 +99,8 @@ class Collator:
     def __call__(self, draws: Sequence[tuple[Example, Tokens]]) -> dict[str, Tensor]:
         """Pad and stack."""
         return collate(
-            [drawn for drawn, _ in draws], [tokens.appearance for _, tokens in draws],
-            [tokens.motion for _, tokens in draws], self.pad_id,
-        )  # fmt: skip
+            [drawn for drawn, _ in draws],
+            [tokens.appearance for _, tokens in draws],
+            [tokens.motion for _, tokens in draws],
+            self.pad_id,
+        )

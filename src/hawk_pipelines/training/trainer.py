@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import mlflow
 from torch.utils.data import Sampler, SequentialSampler
@@ -23,7 +24,7 @@ TERMS = ("video_language_loss", "video_motion_loss", "motion_language_loss", "co
 class HawkTrainer(Trainer):
     """Reports each loss term beside the total, and draws in the order that the dataset gives."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._terms: dict[str, list[float]] = defaultdict(list)
 
@@ -46,7 +47,7 @@ class HawkTrainer(Trainer):
         super().log(logs, start_time)
 
     def _get_train_sampler(self, train_dataset: object = None) -> Sampler:
-        return SequentialSampler(self.train_dataset)
+        return SequentialSampler(cast(Draws, self.train_dataset))
 
 
 class _Report(TrainerCallback):
@@ -88,14 +89,24 @@ def train(
         TrainingError: an example does not fit in the model's context, or the loss is no number.
     """
     laid_out = [
-        (sample, example(tokenizer, request_of(sample.task, sample.question), sample.answer, sample.motion_text, model.config.queries))
+        (
+            sample,
+            example(
+                tokenizer,
+                request_of(sample.task, sample.question),
+                sample.answer,
+                sample.motion_text,
+                model.config.queries,
+            ),
+        )
         for sample in samples
-    ]  # fmt: skip
+    ]
     context = model.config.text_config.max_position_embeddings
     for sample, one in laid_out:
         longest = max(len(one.input_ids), model.config.queries + len(one.motion_text_ids))
         if longest > context:
-            msg = f"A {sample.task} of item {sample.item_id} takes {longest} tokens, more than `finetune.model.context` = {context}; raise it."
+            what = f"A {sample.task} of item {sample.item_id} takes {longest} tokens"
+            msg = f"{what}, more than `finetune.model.context` = {context}; raise it."
             raise TrainingError(msg)
     count = parameters.steps * parameters.batch_size
     trainer = HawkTrainer(
@@ -112,11 +123,21 @@ def train(
 
 def _arguments(parameters: FinetuneParameters, seed: int, folder: Path) -> TrainingArguments:
     return TrainingArguments(
-        output_dir=str(folder), max_steps=parameters.steps, per_device_train_batch_size=parameters.batch_size,
-        learning_rate=parameters.learning_rate, lr_scheduler_type="cosine_with_min_lr",
+        output_dir=str(folder),
+        max_steps=parameters.steps,
+        per_device_train_batch_size=parameters.batch_size,
+        learning_rate=parameters.learning_rate,
+        lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr": min(parameters.min_learning_rate, parameters.learning_rate)},
-        warmup_steps=min(parameters.warmup_steps, parameters.steps), weight_decay=parameters.weight_decay,
-        max_grad_norm=parameters.max_gradient_norm, logging_steps=parameters.log_every, logging_first_step=True,
-        save_strategy="no", report_to="none", disable_tqdm=True, remove_unused_columns=False, seed=seed,
+        warmup_steps=min(parameters.warmup_steps, parameters.steps),
+        weight_decay=parameters.weight_decay,
+        max_grad_norm=parameters.max_gradient_norm,
+        logging_steps=parameters.log_every,
+        logging_first_step=True,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        seed=seed,
         dataloader_pin_memory=False,
-    )  # fmt: skip
+    )

@@ -86,9 +86,7 @@ def read_pairs(path: str | Path, indices: np.ndarray, size: int) -> Pairs:
     if missing:
         msg = f"{path} ends before frame {missing[0]}, which its packets promise; replace or remove the file."
         raise UnreadableVideo(msg)
-    return Pairs(
-        np.stack([found[i] for i in wanted]), np.stack([found[i - 1] for i in wanted]), np.asarray(wanted, np.int64)
-    )
+    return Pairs(np.stack([found[i] for i in wanted]), np.stack([found[i - 1] for i in wanted]), np.asarray(wanted, np.int64))
 
 
 def _open(path: str | Path) -> "av.container.InputContainer":

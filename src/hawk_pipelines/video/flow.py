@@ -24,9 +24,17 @@ def magnitude(previous: np.ndarray, current: np.ndarray) -> np.ndarray:
     """
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (previous, current)]
     flow = cv2.calcOpticalFlowFarneback(
-        grey[0], grey[1], None,
-        pyr_scale=0.5, levels=3, winsize=10, iterations=3, poly_n=5, poly_sigma=1.2, flags=0,
-    )  # fmt: skip
+        grey[0],
+        grey[1],
+        None,  # type: ignore[call-overload]
+        pyr_scale=0.5,
+        levels=3,
+        winsize=10,
+        iterations=3,
+        poly_n=5,
+        poly_sigma=1.2,
+        flags=0,
+    )
     return np.hypot(flow[..., 0], flow[..., 1])
 
 

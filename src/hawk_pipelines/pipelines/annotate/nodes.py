@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from hawk_pipelines.engine.run import Item, Product, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.language.rules import RULES_VERSION, describe
-from hawk_pipelines.schema import Caption, Draft, Video
+from hawk_pipelines.schema import Caption, Draft, Rejection, Video
 
 
 class AnnotateParameters(BaseModel):
@@ -18,9 +18,13 @@ class AnnotateParameters(BaseModel):
 
 
 def write_drafts(
-    videos: list[Video], captions: list[Caption], published: list[Draft], parameters: AnnotateParameters, draft_store: ItemStore
-) -> list[Draft]:
-    """Draft a description and answers for every video that has none and of which something is known."""
+    videos: list[Video],
+    captions: list[Caption],
+    published: list[Draft],
+    parameters: AnnotateParameters,
+    draft_store: ItemStore,
+) -> tuple[list[Draft], list[Rejection]]:
+    """Draft a description and answers for every video that came without."""
     captions_of = defaultdict(list)
     for caption in captions:
         captions_of[caption.video_id].append(caption)
@@ -28,10 +32,12 @@ def write_drafts(
     items = [
         Item(video.id, _content(video, captions_of[video.id]), (video, captions_of[video.id]))
         for video in videos
-        if video.id not in described and (video.label or captions_of[video.id])
+        if video.id not in described
     ]
     outcome = run_items(Step("annotate", _draft, RULES_VERSION, parameters.model_dump()), items, draft_store, workers=0)
-    return [Draft.model_validate(draft_store.facts(key)) for key in outcome.keys.values()]
+    names = {video.id: video.name for video in videos}
+    rejections = [rejection.model_copy(update={"item": names[rejection.item]}) for rejection in outcome.rejections]
+    return [Draft.model_validate(draft_store.facts(key)) for key in outcome.keys.values()], rejections
 
 
 def _content(video: Video, captions: list[Caption]) -> object:
@@ -41,7 +47,7 @@ def _content(video: Video, captions: list[Caption]) -> object:
 
 def _draft(known: tuple[Video, list[Caption]]) -> Product:
     video, captions = known
-    description, qa = describe(video.label, video.spans, captions, video.duration_s)
+    told = describe(video.label, video.spans, captions, video.duration_s)
     sources = [f"label: {video.label}"] * bool(video.label) + [f"caption of {c.clip_id} by {c.tool}: {c.text}" for c in captions]
-    draft = Draft(item_id=video.id, description=description, QA=qa, provider="rules", sources=sources)
+    draft = Draft(item_id=video.id, description=told.description, QA=told.qa, provider="rules", sources=sources)
     return Product({}, draft.model_dump(mode="json"))

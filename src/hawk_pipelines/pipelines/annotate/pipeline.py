@@ -5,4 +5,13 @@ from hawk_pipelines.pipelines.annotate.nodes import write_drafts
 
 def create_pipeline(**_: object) -> Pipeline:
     """The `annotate` pipeline."""
-    return Pipeline([node(write_drafts, inputs=["videos", "clip_captions", "published_drafts", "params:annotate", "draft_store"], outputs="drafts", name="write_drafts")])
+    return Pipeline(
+        [
+            node(
+                write_drafts,
+                inputs=["videos", "clip_captions", "published_drafts", "params:annotate", "draft_store"],
+                outputs=["drafts", "rejected_drafts"],
+                name="write_drafts",
+            )
+        ]
+    )

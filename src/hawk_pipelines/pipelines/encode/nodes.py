@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def encode_frames(
     frames: list[StoredItem], frame_store: ItemStore, parameters: EncodeParameters, feature_store: ItemStore
-) -> list[StoredItem]:  # fmt: skip
+) -> list[StoredItem]:
     """Turn both streams of every item into the frozen encoder's tokens, half precision."""
     from hawk_pipelines.model.frame_encoder import ENCODER_VERSION, TinyFrameEncoder
 

@@ -5,4 +5,13 @@ from hawk_pipelines.pipelines.encode.nodes import encode_frames
 
 def create_pipeline(**_: object) -> Pipeline:
     """The `encode` pipeline."""
-    return Pipeline([node(encode_frames, inputs=["frames", "frame_store", "params:encode", "feature_store"], outputs="features", name="encode_frames")])
+    return Pipeline(
+        [
+            node(
+                encode_frames,
+                inputs=["frames", "frame_store", "params:encode", "feature_store"],
+                outputs="features",
+                name="encode_frames",
+            )
+        ]
+    )

@@ -6,6 +6,7 @@ from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.schema import Prediction, Sample, StoredItem, Truth
 
+
 class EvaluateParameters(BaseModel):
     """How the model is asked and what is shown."""
 
@@ -19,9 +20,14 @@ class EvaluateParameters(BaseModel):
 
 
 def evaluate_model(
-    model_folder: Path, train_samples: list[Sample], test_samples: list[Sample], features: list[StoredItem],
-    feature_store: ItemStore, truths: list[Truth], parameters: EvaluateParameters,
-) -> tuple[list[Prediction], dict, object, str]:  # fmt: skip
+    model_folder: Path,
+    train_samples: list[Sample],
+    test_samples: list[Sample],
+    features: list[StoredItem],
+    feature_store: ItemStore,
+    truths: list[Truth],
+    parameters: EvaluateParameters,
+) -> tuple[list[Prediction], dict, object, str]:
     """Ask the model everything about the test items and score its answers."""
     import mlflow
 
@@ -41,9 +47,13 @@ def evaluate_model(
     for start in progress(starts, "evaluate"):
         batch = samples[start : start + parameters.batch_size]
         answers = answer(
-            model, tokenizer, [tokens[s.item_id].appearance for s in batch], [tokens[s.item_id].motion for s in batch],
-            [request_of(s.task, s.question) for s in batch], parameters.max_new_tokens,
-        )  # fmt: skip
+            model,
+            tokenizer,
+            [tokens[s.item_id].appearance for s in batch],
+            [tokens[s.item_id].motion for s in batch],
+            [request_of(s.task, s.question) for s in batch],
+            parameters.max_new_tokens,
+        )
         predictions += [
             Prediction(item_id=s.item_id, task=s.task, question=s.question, reference=s.answer, answer=text)
             for s, text in zip(batch, answers, strict=True)

@@ -15,9 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 def finetune_model(
-    samples: list[Sample], features: list[StoredItem], feature_store: ItemStore, motion: MotionParameters,
-    encode: EncodeParameters, parameters: FinetuneParameters, seed: int,
-) -> Path:  # fmt: skip
+    samples: list[Sample],
+    features: list[StoredItem],
+    feature_store: ItemStore,
+    motion: MotionParameters,
+    encode: EncodeParameters,
+    parameters: FinetuneParameters,
+    seed: int,
+) -> Path:
     """Train a model on the samples whose features are there, in an MLflow run of its own below this one."""
     import mlflow
 

@@ -5,4 +5,21 @@ from hawk_pipelines.pipelines.finetune.nodes import finetune_model
 
 def create_pipeline(**_: object) -> Pipeline:
     """The `finetune` pipeline."""
-    return Pipeline([node(finetune_model, inputs=["train_samples", "features", "feature_store", "params:motion", "params:encode", "params:finetune", "params:seed"], outputs="finetuned_model", name="finetune_model")])
+    return Pipeline(
+        [
+            node(
+                finetune_model,
+                inputs=[
+                    "train_samples",
+                    "features",
+                    "feature_store",
+                    "params:motion",
+                    "params:encode",
+                    "params:finetune",
+                    "params:seed",
+                ],
+                outputs="finetuned_model",
+                name="finetune_model",
+            )
+        ]
+    )

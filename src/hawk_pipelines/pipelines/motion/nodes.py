@@ -20,14 +20,18 @@ class MotionParameters(BaseModel):
 
 
 def sample_frames(
-    annotations: list[Annotation], videos: list[Video], parameters: MotionParameters, encode: EncodeParameters,
-    engine: EngineParameters, frame_store: ItemStore,
-) -> tuple[list[StoredItem], list[Rejection]]:  # fmt: skip
+    annotations: list[Annotation],
+    videos: list[Video],
+    parameters: MotionParameters,
+    encode: EncodeParameters,
+    engine: EngineParameters,
+    frame_store: ItemStore,
+) -> tuple[list[StoredItem], list[Rejection]]:
     """Sample every annotated item's frames with their flow magnitude, at the frame encoder's size."""
     by_id = {video.id: video for video in videos}
     settings = {"frames": parameters.frames, "size": encode.frame_encoder.size}
     items = [Item(a.item_id, a.item_id, Path(by_id[a.item_id].path)) for a in annotations]
-    step = Step("motion", partial(_streams, **settings), STREAMS_VERSION, settings)
+    step = Step("motion", partial(_streams, frames=parameters.frames, size=encode.frame_encoder.size), STREAMS_VERSION, settings)
     keys, rejections = run_items(step, items, frame_store, engine.workers)
     return [StoredItem(item_id=item_id, key=key) for item_id, key in keys.items()], rejections
 

@@ -5,4 +5,13 @@ from hawk_pipelines.pipelines.register.nodes import register_model
 
 def create_pipeline(**_: object) -> Pipeline:
     """The `register` pipeline."""
-    return Pipeline([node(register_model, inputs=["finetuned_model", "metrics", "annotations", "params:register"], outputs="registered_model", name="register_model")])
+    return Pipeline(
+        [
+            node(
+                register_model,
+                inputs=["finetuned_model", "metrics", "annotations", "params:register"],
+                outputs="registered_model",
+                name="register_model",
+            )
+        ]
+    )

@@ -22,9 +22,13 @@ def cut_clips(videos: list[Video], parameters: SplitParameters) -> list[Clip]:
 def _windows(video: Video, length: int) -> list[Clip]:
     return [
         Clip(
-            id=f"{video.id}_{k * length:07d}", video_id=video.id, cut_by="window",
-            start_frame=k * length, end_frame=min(video.frames, (k + 1) * length),
-            start_s=k * length / video.fps, end_s=min(video.frames, (k + 1) * length) / video.fps,
+            id=f"{video.id}_{k * length:07d}",
+            video_id=video.id,
+            cut_by="window",
+            start_frame=k * length,
+            end_frame=min(video.frames, (k + 1) * length),
+            start_s=k * length / video.fps,
+            end_s=min(video.frames, (k + 1) * length) / video.fps,
         )
         for k in range(math.ceil(video.frames / length))
-    ]  # fmt: skip
+    ]

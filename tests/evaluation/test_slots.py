@@ -1,0 +1,41 @@
+import pytest
+
+from hawk_pipelines.evaluation.slots import slot_accuracy
+from hawk_pipelines.schema import Prediction, Truth
+
+TRUTHS = [
+    Truth(video_id="a", slots={"normal": "unusual", "actor": "person in red", "action": "is running"}),
+    Truth(video_id="b", slots={"normal": "unusual", "actor": "person in blue", "action": "is falling"}),
+    Truth(video_id="c", slots={"normal": "nothing unusual"}),
+]
+
+
+def _said(**answers):
+    return [Prediction(item_id=i, task="description", question="", reference="", answer=text) for i, text in answers.items()]
+
+
+def test_right_answers_score_one_and_chance_is_the_most_frequent_value():
+    scores = slot_accuracy(
+        _said(a="A person in red is running.", b="Look: a person in blue, is falling!", c="Nothing unusual happens."), TRUTHS
+    )
+    assert scores["actor"] == {"accuracy": 1, "chance": 0.5, "count": 2}
+    assert scores["normal"] == pytest.approx({"accuracy": 1, "chance": 2 / 3, "count": 3})
+
+
+def test_naming_every_value_is_not_naming_the_right_one():
+    scores = slot_accuracy(_said(a="A person in red or a person in blue is running."), TRUTHS)
+    assert scores["actor"]["accuracy"] == 0
+    assert scores["action"]["accuracy"] == 1
+
+
+def test_a_model_that_sees_nothing_gets_chance():
+    scores = slot_accuracy(
+        _said(a="Nothing unusual happens.", b="Nothing unusual happens.", c="Nothing unusual happens."), TRUTHS
+    )
+    assert scores["normal"]["accuracy"] == pytest.approx(1 / 3)
+    assert scores["actor"]["accuracy"] == 0
+
+
+def test_only_descriptions_of_known_videos_are_scored():
+    question = Prediction(item_id="a", task="question", question="Who?", reference="", answer="A person in red.")
+    assert slot_accuracy([question, *_said(unknown="A person in red.")], TRUTHS) == {}

@@ -1,0 +1,48 @@
+import pytest
+
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.sources.listing import list_videos
+from hawk_pipelines.sources.reading import FoundVideo, SourceError
+
+
+def _copies(rendered, folder, count):
+    found = []
+    for number, video in enumerate(rendered[:count]):
+        path = folder / f"{number}.mp4"
+        path.write_bytes(video.path.read_bytes())
+        found.append(FoundVideo(path, path.name))
+    return found
+
+
+def test_the_seeded_split_holds_out_a_share_and_repeats(rendered, tmp_path):
+    found = _copies(rendered, tmp_path, 6)
+    one = list_videos(found, "folder", 0.34, 1, ItemStore(tmp_path / "probes"), 0)
+    two = list_videos(list(reversed(found)), "folder", 0.34, 1, ItemStore(tmp_path / "probes"), 0)
+    splits = {video.name: video.split for video, _ in one.videos}
+    assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 4
+    assert splits == {video.name: video.split for video, _ in two.videos}
+
+
+def test_the_same_content_counts_once(rendered, tmp_path):
+    (found,) = _copies(rendered, tmp_path, 1)
+    twin = tmp_path / "twin.mp4"
+    twin.write_bytes(found.path.read_bytes())
+    listing = list_videos([found, FoundVideo(twin, "twin.mp4")], "folder", 0.1, 1, ItemStore(tmp_path / "probes"), 0)
+    assert len(listing.videos) == 1
+    assert "same content" in listing.rejections[0].reason
+
+
+def test_an_id_is_made_of_the_content_not_of_the_path(rendered, tmp_path):
+    (found,) = _copies(rendered, tmp_path, 1)
+    moved = found.path.rename(tmp_path / "moved.mp4")
+    probes = ItemStore(tmp_path / "probes")
+    ids = {
+        list_videos([FoundVideo(path, "x")], "folder", 0.1, 1, probes, 0).videos[0][0].id for path in (moved, rendered[0].path)
+    }
+    assert len(ids) == 1
+
+
+def test_a_source_without_a_usable_video(tmp_path):
+    (tmp_path / "a.mp4").write_text("no")
+    with pytest.raises(SourceError, match="cannot be opened as a video"):
+        list_videos([FoundVideo(tmp_path / "a.mp4", "a.mp4")], "folder", 0.1, 1, ItemStore(tmp_path / "probes"), 0)

@@ -1,0 +1,105 @@
+"""What a user gets wrong: one clear sentence, a non-zero exit where nothing can go on, and nothing lost."""
+
+import json
+
+import pytest
+
+
+def _fails(project, *command):
+    done = project.run(*command, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("parameter", "says"),
+    [
+        ("finetune.stepz=5", ["`finetune.stepz` is unknown", "did you mean `steps`?"]),
+        ("finetune.steps=many", ["`finetune.steps` is 'many'", "integer"]),
+        ("fintune.steps=5", ["`fintune` is read by no pipeline", "did you mean `finetune`?"]),
+        ("ingest.source=webcam", ["`ingest.source` is 'webcam'", "'folder'"]),
+    ],
+)
+def test_settings_are_checked_before_anything_runs(project, parameter, says):
+    error = _fails(project, "kedro", "run", "--params", parameter)
+    assert all(words in error for words in says)
+    assert not (project.folder / "data/01_raw").exists()
+
+
+def test_a_source_folder_that_is_missing_or_empty(project):
+    error = _fails(project, "kedro", "run", "--pipelines=ingest", "--params", "ingest.source=folder,ingest.folder.path=nowhere")
+    assert "nowhere does not exist; set `ingest.folder.path`" in error
+    (project.folder / "empty").mkdir()
+    error = _fails(project, "kedro", "run", "--pipelines=ingest", "--params", "ingest.source=folder,ingest.folder.path=empty")
+    assert "empty holds no video file" in error
+
+
+def test_a_pipeline_whose_input_is_not_there_yet(project):
+    error = _fails(project, "kedro", "run", "--pipelines=split")
+    assert "videos.parquet is not there yet" in error
+
+
+def test_a_folder_with_good_and_broken_videos_goes_on_with_the_good(project, rendered):
+    folder = project.folder / "videos"
+    folder.mkdir()
+    for number, video in enumerate(rendered[:3]):
+        (folder / f"good {number}.mp4").write_bytes(video.path.read_bytes())
+    (folder / "broken.mp4").write_bytes(b"this is no video")
+    rows = [f"good {n}.mp4,0,2,A person in red is running at the front of the plaza.,running" for n in range(3)]
+    (folder / "captions.csv").write_text(
+        "video,start_s,end_s,caption,label\n" + "\n".join(rows) + "\ngone.mp4,0,1,A dog barks.,\n"
+    )
+    project.run("kedro", "run", "--params", "ingest.source=folder,ingest.folder.path=videos")
+    annotations = project.records("03_primary/annotations.jsonl", "Annotation")
+    assert len(annotations) == 3
+    assert annotations[0].description == "Something unusual happens: a person in red is running at the front of the plaza."
+    rejected = {r.item: r.reason for r in project.records("02_intermediate/rejected_videos.parquet", "Rejection")}
+    assert "cannot be opened as a video" in rejected["broken.mp4"]
+    assert "not in videos" in rejected["gone.mp4"]
+
+
+def test_a_folder_of_which_nothing_is_known_stops_before_the_long_work_and_loses_nothing(project, rendered):
+    folder = project.folder / "videos"
+    folder.mkdir()
+    for number, video in enumerate(rendered[:2]):
+        (folder / f"{number}.mp4").write_bytes(video.path.read_bytes())
+    error = _fails(project, "kedro", "run", "--params", "ingest.source=folder,ingest.folder.path=videos")
+    assert "No annotation is left in the train split" in error
+    assert "captions.csv" in error
+    assert len(project.records("02_intermediate/videos.parquet", "Video")) == 2
+    assert len(project.records("03_primary/rejected_drafts.parquet", "Rejection")) == 2
+
+
+def test_hawk_ask_says_what_is_wrong(small_run, tmp_path):
+    (tmp_path / "no.mp4").write_text("text")
+    assert "is not a file" in _fails(small_run, "hawk", "ask", "nowhere.mp4", "What happens?")
+    assert "cannot be opened as a video" in _fails(small_run, "hawk", "ask", str(tmp_path / "no.mp4"), "What happens?")
+    video = small_run.records("02_intermediate/videos.parquet", "Video")[0].path
+    assert "question is empty" in _fails(small_run, "hawk", "ask", video, " ")
+    assert "is not in the registry" in _fails(small_run, "hawk", "ask", video, "Who?", "--model", "models:/nobody@production")
+    assert "holds no saved model" in _fails(small_run, "hawk", "ask", video, "Who?", "--model", "data/01_raw")
+
+
+def test_an_interrupted_store_keeps_what_was_finished(project):
+    """Two of the videos' frames are gone, as after a kill: only they are made again."""
+    project.run("kedro", "run", "--pipelines=ingest,split,caption,annotate,validate,motion")
+    items = sorted((project.folder / "data/04_feature/frame_items").rglob("*.safetensors"))
+    bytes_before = {path: path.read_bytes() for path in items}
+    for path in items[:2]:
+        path.unlink()
+    again = project.run("kedro", "run", "--pipelines=motion")
+    assert "motion: 2 done, 10 reused, 0 rejected." in again.stdout + again.stderr
+    assert {path: path.read_bytes() for path in items} == bytes_before
+
+
+def test_an_annotation_file_that_is_no_json_list(project):
+    folder = project.folder / "annotations"
+    folder.mkdir()
+    (project.folder / "videos").mkdir()
+    source = "ingest.source=hawk,ingest.hawk.annotations=annotations/a.json,ingest.hawk.videos=videos"
+    (folder / "a.json").write_text("{not json")
+    assert "annotations/a.json is not JSON" in _fails(project, "kedro", "run", "--pipelines=ingest", "--params", source)
+    (folder / "a.json").write_text(json.dumps({"video": "x"}))
+    assert "holds a dict, but a list" in _fails(project, "kedro", "run", "--pipelines=ingest", "--params", source)

@@ -1,0 +1,136 @@
+"""The default run, looked at from outside: what is there afterwards, and what a second run does."""
+
+import hashlib
+import json
+
+import pytest
+
+
+def _feature_bytes(project):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (project.folder / "data/04_feature/feature_items").rglob("*.safetensors")
+    }
+
+
+def test_every_table_is_there_and_adds_up(small_run):
+    videos = small_run.records("02_intermediate/videos.parquet", "Video")
+    annotations = small_run.records("03_primary/annotations.jsonl", "Annotation")
+    train = small_run.records("05_model_input/train_samples.jsonl", "Sample")
+    test = small_run.records("05_model_input/test_samples.jsonl", "Sample")
+    assert len(videos) == len(annotations) == 12
+    assert {a.item_id for a in annotations if a.split == "train"} == {s.item_id for s in train}
+    assert {a.item_id for a in annotations if a.split == "test"} == {s.item_id for s in test}
+    assert not {s.item_id for s in train} & {s.item_id for s in test}
+    assert all(a.provider == "rules" and a.sources for a in annotations)
+    predictions = small_run.records("07_model_output/predictions.parquet", "Prediction")
+    assert len(predictions) == len(test)
+    metrics = json.loads((small_run.folder / "data/08_reporting/metrics.json").read_text())
+    assert metrics["tasks"]["description"]["count"] == 4
+    assert set(metrics["slots"]) == {"actor", "action", "place", "normal"}
+    assert (small_run.folder / "data/08_reporting/metrics.png").stat().st_size > 10_000
+
+
+def test_it_ends_with_a_table_and_the_next_command(small_run):
+    assert "Made in this run" in small_run.first.stdout
+    assert "without seeing" in small_run.first.stdout
+    assert ".venv/bin/hawk ask" in small_run.first.stdout
+
+
+def test_training_is_a_child_run_with_every_loss_at_every_logging_step(small_run, monkeypatch):
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{small_run.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("hawk").experiment_id
+    child = next(run for run in client.search_runs(experiment) if run.info.run_name == "finetune")
+    parent = client.get_run(child.data.tags["mlflow.parentRunId"])
+    assert child.data.params["finetune.steps"] == "3"
+    for term in ("loss", "video_language_loss", "video_motion_loss", "motion_language_loss"):
+        history = client.get_metric_history(child.info.run_id, term)
+        assert [metric.step for metric in history] == [1, 2, 3]
+        assert all(metric.value > 0 for metric in history)
+    total = client.get_metric_history(child.info.run_id, "loss")[0].value
+    terms = [
+        client.get_metric_history(child.info.run_id, f"{t}_loss")[0].value
+        for t in ("video_language", "video_motion", "motion_language")
+    ]
+    assert total == pytest.approx(terms[0] + 0.1 * terms[1] + 0.1 * terms[2], rel=1e-3)
+    assert "description.bleu_4" in parent.data.metrics
+    assert any(artifact.path == "model" for artifact in client.list_artifacts(child.info.run_id))
+
+
+def test_registered_model_answers_a_video_and_a_question(small_run, monkeypatch):
+    import mlflow
+    import pandas as pd
+
+    monkeypatch.chdir(small_run.folder)
+    mlflow.set_tracking_uri(f"sqlite:///{small_run.folder}/mlflow.db")
+    model = mlflow.pyfunc.load_model("models:/hawk@production")
+    video = small_run.folder / small_run.records("02_intermediate/videos.parquet", "Video")[0].path
+    answers = model.predict(pd.DataFrame({"video": [str(video), str(video)], "question": ["Who is involved?", ""]}))
+    assert len(answers) == 2
+    assert all(isinstance(answer, str) and answer for answer in answers)
+
+
+def test_hawk_ask_and_describe_use_the_registered_model(small_run):
+    video = small_run.records("02_intermediate/videos.parquet", "Video")[0].path
+    assert small_run.run("hawk", "ask", video, "Who is involved?").stdout.strip()
+    described = small_run.run("hawk", "describe", video).stdout.strip()
+    folder = small_run.run("hawk", "describe", video, "--model", "data/06_models/finetuned_model").stdout.strip()
+    assert described == folder != ""
+
+
+def test_a_second_run_redoes_no_item_and_gives_the_same(project):
+    project.run("kedro", "run")
+    features = _feature_bytes(project)
+    metrics = (project.folder / "data/08_reporting/metrics.json").read_bytes()
+    predictions = project.records("07_model_output/predictions.parquet", "Prediction")
+
+    again = project.run("kedro", "run")
+    for step in ("probe", "annotate", "motion", "encode"):
+        assert f"{step}: 0 done, 12 reused, 0 rejected." in again.stderr + again.stdout
+    assert "render: 0 done, 12 reused." in again.stderr + again.stdout
+    assert _feature_bytes(project) == features
+    assert (project.folder / "data/08_reporting/metrics.json").read_bytes() == metrics
+    assert project.records("07_model_output/predictions.parquet", "Prediction") == predictions
+
+
+def test_finetune_opens_no_video(small_run, tmp_path):
+    """The raw videos are moved away; training from the stored features does not miss them."""
+    import shutil
+
+    copy = tmp_path / "project"
+    shutil.copytree(small_run.folder, copy, symlinks=True)
+    shutil.rmtree(copy / "data/01_raw")
+    shutil.rmtree(copy / "data/04_feature/frame_items")
+    moved = type(small_run).__new__(type(small_run))
+    moved.folder = copy
+    before = (copy / "data/06_models/finetuned_model/model.safetensors").read_bytes()
+    (copy / "data/06_models/finetuned_model/model.safetensors").unlink()
+    moved.run("kedro", "run", "--pipeline=finetune")  # the older spelling of the option
+    assert (copy / "data/06_models/finetuned_model/model.safetensors").read_bytes() == before
+
+
+def test_a_description_turned_into_a_refusal_leaves_the_training_data(small_run, tmp_path):
+    import shutil
+
+    copy = tmp_path / "project"
+    shutil.copytree(small_run.folder, copy, symlinks=True)
+    changed = type(small_run).__new__(type(small_run))
+    changed.folder = copy
+    path = copy / "data/03_primary/drafts.jsonl"
+    drafts = [json.loads(line) for line in path.read_text().splitlines()]
+    victim = next(
+        d
+        for d in drafts
+        if any(s.item_id == d["item_id"] for s in changed.records("05_model_input/train_samples.jsonl", "Sample"))
+    )
+    victim["description"] = "As an AI language model, I cannot watch videos."
+    path.write_text("".join(json.dumps(draft) + "\n" for draft in drafts))
+
+    changed.run("kedro", "run", "--pipelines=validate")
+    left = {sample.item_id for sample in changed.records("05_model_input/train_samples.jsonl", "Sample")}
+    assert victim["item_id"] not in left
+    assert len(left) == 7
+    (rejection,) = changed.records("03_primary/rejected_annotations.parquet", "Rejection")
+    assert "refusal" in rejection.reason

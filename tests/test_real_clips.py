@@ -1,0 +1,59 @@
+"""Real input: clips and annotations in the published format, with the traps of the published release."""
+
+import json
+
+import pytest
+
+WANTED = [
+    "Fighting033_x264_570_841",
+    "RoadAccidents133_x264_270_451",
+    "9HDUADeA2xg_3_31",
+    "car_accident",
+    "RoadAccidents127_x264",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, real_data):
+    from tests.conftest import Project
+
+    project = Project(tmp_path_factory.mktemp("real")).smallest()
+    annotations = project.folder / "annotations"
+    annotations.mkdir()
+    for split in ("train", "test"):
+        items = json.loads((real_data / f"hawk_format/all_videos_{split}.json").read_text())
+        few = [item for item in items if any(name in item["video"] for name in WANTED)]
+        (annotations / f"all_videos_{split}.json").write_text(json.dumps(few))
+    project.set("ingest", source="hawk", hawk__annotations="annotations", hawk__videos=str(real_data / "videos"))
+    project.first = project.run("kedro", "run")
+    return project
+
+
+def test_items_with_paths_of_another_machine_arrive(run):
+    annotations = run.records("03_primary/annotations.jsonl", "Annotation")
+    assert {a.video for a in annotations} == {
+        "ucf_crime/Fighting033_x264_570_841.mp4",
+        "ucf_crime/RoadAccidents133_x264_270_451.mp4",
+        "captioned/000001_000050/9HDUADeA2xg_3_31.avi",
+    }
+    assert {a.provider for a in annotations} == {"published"}
+    fighting = next(a for a in annotations if "Fighting" in a.video)
+    assert fighting.description.startswith("The man in the couple walks towards the man in blue")
+    assert fighting.split == "train"
+    assert len(fighting.QA) == 5
+
+
+def test_the_refusal_and_the_missing_file_are_refused_with_their_reasons(run):
+    (missing,) = run.records("02_intermediate/rejected_videos.parquet", "Rejection")
+    assert "RoadAccidents127_x264.mp4" in missing.item
+    assert "no such file" in missing.reason
+    refusals = run.records("03_primary/rejected_annotations.parquet", "Rejection")
+    assert refusals[0].item == "cctv/car_accident.mp4"
+    assert "refusal" in refusals[0].reason
+
+
+def test_it_ends_with_a_registered_model_that_answers_about_a_real_clip(run, real_data):
+    clip = real_data / "videos/cctv/earthquake.mp4"
+    assert run.run("hawk", "ask", str(clip), "What is the unusual activity?").stdout.strip()
+    frames = run.records("04_feature/frames.parquet", "StoredItem")
+    assert len(frames) == 3
