@@ -8,9 +8,9 @@ from hawk_pipelines.language.motion_text import motion_text
     [
         ("A person in red is running at the front of the plaza.", "person running at front"),
         ("A man knocks down another man.", "man knocks man"),
-        ("The car was hit by a truck.", "car truck hit"),
+        ("The car was hit by a truck.", "car hit by truck"),
         ("A man and a woman are walking across the street.", "man and woman walking across street"),
-        ("A thief grabs the bag and runs.", "thief grabs bag, thief runs"),
+        ("The man pushes the woman and runs away.", "man pushes woman, man runs"),
         ("Nothing.", ""),
         ("", ""),
     ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SUBJECTS = {"nsubj", "nsubjpass"}
 OBJECTS = {"dobj", "attr", "dative"}
+PREPOSITIONS = {"prep", "dative", "agent"}
 
 
 def motion_text(text: str) -> str:
@@ -36,17 +37,9 @@ def _phrase(verb: Token) -> str:
 
 def _subject(verb: Token) -> str:
     subjects = [word for child in verb.children if child.dep_ in SUBJECTS for word in _with_conjuncts(child)]
-    agents = [
-        word
-        for child in verb.children
-        if child.dep_ == "agent"
-        for agent in child.children
-        if agent.dep_ == "pobj"
-        for word in _with_conjuncts(agent)
-    ]
-    if not subjects and not agents and verb.dep_ == "conj" and verb.head.pos_ == "VERB":
+    if not subjects and verb.dep_ == "conj" and verb.head.pos_ == "VERB":
         return _subject(verb.head)
-    return " and ".join([*subjects, *agents])
+    return " and ".join(subjects)
 
 
 def _objects(verb: Token) -> str:
@@ -54,7 +47,7 @@ def _objects(verb: Token) -> str:
     for child in verb.children:
         if child.dep_ in OBJECTS and child.pos_ != "ADP":
             phrases.append(" and ".join(_with_conjuncts(child)))
-        elif child.dep_ in ("prep", "dative"):
+        elif child.dep_ in PREPOSITIONS:
             nouns = [word for noun in child.children if noun.dep_ == "pobj" for word in _with_conjuncts(noun)]
             if nouns:
                 phrases.append(f"{child.text} {' and '.join(nouns)}")
