@@ -59,7 +59,7 @@ MOTION_ACTIONS = {  # label: (the verb a caption uses, which kinds of figure do 
     "swerving": ("is swerving", ("cyclist", "vehicle")),
     "wrong way": ("is driving the wrong way", ("cyclist", "vehicle")),
 }
-CALM_SHARE = 0.3
+CALM_SHARE = 0.2
 """Of the normal videos: in these one figure moves as it should, in the others nobody goes anywhere."""
 CALM_MOTION = {"person": "is walking", "cyclist": "is riding along", "vehicle": "is driving along"}
 APPEARANCE_ANOMALIES = {  # label: (noun, what a caption says of it)
@@ -333,7 +333,7 @@ def _draw_figure(canvas: np.ndarray, figure: dict, time: float, fps: int) -> Non
     if action == "running":
         x, stride = x + 0.30 * going, math.sin(14 * since)
     elif action == "calm":
-        pace = 0.10 if figure["kind"] == "person" else 0.20
+        pace = 0.07 if figure["kind"] == "person" else 0.12
         x, stride = x + pace * going, 0.5 * math.sin(6 * since)
     elif action == "wrong way":
         x = x + 0.22 * going
