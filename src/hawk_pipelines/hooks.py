@@ -1,6 +1,7 @@
 """What happens around a Kedro run: settings are checked before it, and it ends with a table of what was made."""
 
 import difflib
+import logging
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -8,12 +9,15 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.summary import show
 from hawk_pipelines.training.tracking import flat
+
+logger = logging.getLogger(__name__)
 
 
 class ParameterError(HawkError):
@@ -36,6 +40,11 @@ class ProjectHooks:
         import mlflow
 
         mlflow.log_params(flat(self._parameters))
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Say what is going on."""
+        logger.info("%s …", node.name)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol, run_result: dict[str, Any]) -> None:

@@ -33,19 +33,20 @@ def _bars(axis, names: list[str], scores: list[float], baselines: list[float], b
     axis.set_xticks(list(places), [name.replace("description", "descr.").replace("question", "QA") for name in names], fontsize=7)
     axis.set_ylim(0, 1)
     axis.set_title(title)
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False)
 
 
-def examples_table(predictions: Sequence[Prediction], count: int) -> str:
+def examples_table(predictions: Sequence[Prediction], names: Mapping[str, str], count: int) -> str:
     """A Markdown table of the first answers.
 
     Args:
         predictions: what was generated.
+        names: what each item's video is called.
         count: rows.
     """
-    lines = ["| item | question | reference | answer |", "|---|---|---|---|"]
+    lines = ["| video | question | reference | answer |", "|---|---|---|---|"]
     for prediction in predictions[:count]:
-        cells = [prediction.item_id, prediction.question, prediction.reference, prediction.answer]
+        cells = [names[prediction.item_id], prediction.question, prediction.reference, prediction.answer]
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.engine.store import ItemStore
-from hawk_pipelines.schema import Prediction, Sample, StoredItem, Truth
+from hawk_pipelines.schema import Annotation, Prediction, Sample, StoredItem, Truth
 
 
 class EvaluateParameters(BaseModel):
@@ -21,6 +21,7 @@ class EvaluateParameters(BaseModel):
 
 def evaluate_model(
     model_folder: Path,
+    annotations: list[Annotation],
     train_samples: list[Sample],
     test_samples: list[Sample],
     features: list[StoredItem],
@@ -58,6 +59,7 @@ def evaluate_model(
             Prediction(item_id=s.item_id, task=s.task, question=s.question, reference=s.answer, answer=text)
             for s, text in zip(batch, answers, strict=True)
         ]
+    names = {annotation.item_id: annotation.video for annotation in annotations}
     metrics = score(predictions, train_samples, truths)
     mlflow.log_metrics(flat_scores(metrics))
-    return predictions, metrics, plot(metrics), examples_table(predictions, parameters.examples)
+    return predictions, metrics, plot(metrics), examples_table(predictions, names, parameters.examples)

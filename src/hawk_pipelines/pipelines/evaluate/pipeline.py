@@ -11,6 +11,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 evaluate_model,
                 inputs=[
                     "finetuned_model",
+                    "annotations",
                     "train_samples",
                     "test_samples",
                     "features",
