@@ -2,13 +2,10 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-# Nothing phones home, and nothing is looked for on a model hub, unless you say otherwise.
-export DO_NOT_TRACK ?= 1
-export DVC_NO_ANALYTICS ?= 1
+# Nothing is looked for on a model hub and nothing phones home, unless you say otherwise.
 export HF_HUB_OFFLINE ?= 1
+export DVC_NO_ANALYTICS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
-export MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR ?= false
-export TOKENIZERS_PARALLELISM ?= false
 
 .PHONY: help setup run ui test test-slow lint format clean
 
@@ -46,6 +43,6 @@ format: setup  ## mend the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove what runs made; the environment stays
-	rm -rf data/0*/*/ mlflow.db mlartifacts
-	find data -type f -not -name .gitkeep -not -name .gitignore -not -name '*.dvc' -not -name metrics.json -delete
+clean:  ## remove what runs made; your raw videos and the environment stay
+	rm -rf data/01_raw/synthetic mlflow.db mlartifacts
+	find data -mindepth 2 -not -path 'data/01_raw/*' -not -name .gitkeep -not -name metrics.json -delete

@@ -15,6 +15,7 @@ for name, value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",  # tests run beside each other; threads that wait for each other would stop both
     "DVC_NO_ANALYTICS": "1",
 }.items():
     os.environ.setdefault(name, value)

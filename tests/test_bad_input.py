@@ -82,8 +82,7 @@ def test_hawk_ask_says_what_is_wrong(small_run, tmp_path):
     assert "holds no saved model" in _fails(small_run, "hawk", "ask", video, "Who?", "--model", "data/01_raw")
 
 
-def test_an_interrupted_store_keeps_what_was_finished(project):
-    """Two of the videos' frames are gone, as after a kill: only they are made again."""
+def test_only_the_items_that_a_store_has_lost_are_made_again(project):
     project.run("kedro", "run", "--pipelines=ingest,split,caption,annotate,validate,motion")
     items = sorted((project.folder / "data/04_feature/frame_items").rglob("*.safetensors"))
     bytes_before = {path: path.read_bytes() for path in items}
@@ -92,6 +91,36 @@ def test_an_interrupted_store_keeps_what_was_finished(project):
     again = project.run("kedro", "run", "--pipelines=motion")
     assert "motion: 2 done, 10 reused, 0 rejected." in again.stdout + again.stderr
     assert {path: path.read_bytes() for path in items} == bytes_before
+
+
+def test_a_pipeline_that_is_not_there(project):
+    assert "There is no pipeline `finetun`" in _fails(project, "kedro", "run", "--pipelines=finetun")
+
+
+def test_wrong_types_in_yaml_are_named(project):
+    project.set("finetune", steps="many", model__heads=3)
+    error = _fails(project, "kedro", "run")
+    assert "`finetune.steps` is 'many'" in error
+    assert "multiple of twice the heads" in error
+    (project.folder / "conf/base/parameters_finetune.yml").write_text("- steps\n")
+    assert "cannot be read as settings" in _fails(project, "kedro", "run")
+
+
+def test_a_run_from_a_sub_directory_makes_the_same_files(project):
+    import subprocess
+
+    from tests.conftest import BIN
+
+    below = project.folder / "conf/base"
+    subprocess.run([str(BIN / "kedro"), "run", "--pipelines=ingest"], cwd=below, check=True, capture_output=True)
+    assert len(project.records("02_intermediate/videos.parquet", "Video")) == 12
+    assert (project.folder / "mlflow.db").is_file()
+    assert not (below / "data").exists()
+
+
+def test_features_of_another_mask_are_not_evaluated_silently(small_run):
+    error = _fails(small_run, "kedro", "run", "--pipelines=evaluate", "--params", "encode.mask=hard")
+    assert "mask was soft, now hard" in error
 
 
 def test_an_annotation_file_that_is_no_json_list(project):

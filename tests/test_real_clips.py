@@ -57,3 +57,28 @@ def test_it_ends_with_a_registered_model_that_answers_about_a_real_clip(run, rea
     assert run.run("hawk", "ask", str(clip), "What is the unusual activity?").stdout.strip()
     frames = run.records("04_feature/frames.parquet", "StoredItem")
     assert len(frames) == 3
+
+
+def test_of_the_thirteen_items_eleven_arrive(tmp_path, real_data):
+    from tests.conftest import Project
+
+    project = Project(tmp_path)
+    project.set("ingest", source="hawk", hawk__annotations=str(real_data / "hawk_format"), hawk__videos=str(real_data / "videos"))
+    project.run("kedro", "run", "--pipelines=ingest,split,caption,annotate,validate")
+    assert len(project.records("03_primary/annotations.jsonl", "Annotation")) == 11
+    refused = project.records("02_intermediate/rejected_videos.parquet", "Rejection")
+    refused += project.records("03_primary/rejected_annotations.parquet", "Rejection")
+    assert [rejection.item for rejection in refused if "QA" not in rejection.item] == [
+        "ucf_crime/RoadAccidents127_x264.mp4",
+        "cctv/car_accident.mp4",
+    ]
+
+
+def test_of_the_eighty_published_descriptions_only_refusals_are_refused(real_data):
+    from hawk_pipelines.curation.refusals import is_refusal
+
+    sample = json.loads((real_data / "annotations/hawk_descriptions_sample.json").read_text())
+    descriptions = [item["description"] for item in sample]
+    assert len(descriptions) == 80
+    refused = sorted(text[:30] for text in descriptions if is_refusal(text))
+    assert refused == ["I apologize for the confusion, ", "Unfortunately, without having "]

@@ -5,6 +5,7 @@ Importing this package imports nothing heavy.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
     from hawk_pipelines.serving.hawk import Hawk
 
 __version__ = "0.1.0"
+
+# Nothing phones home and no foreign bar runs across the terminal, unless the environment says otherwise.
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "TOKENIZERS_PARALLELISM": "false",
+}.items():
+    os.environ.setdefault(_name, _value)
 
 
 def load(model: str | Path = "models:/hawk@production") -> Hawk:

@@ -30,7 +30,13 @@ class ProjectHooks:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check every parameter before anything runs."""
-        self._parameters = context.config_loader["parameters"]
+        try:
+            self._parameters = context.config_loader["parameters"]
+        except (AttributeError, TypeError, ValueError) as error:  # Kedro's own words for a list, or a section in two files
+            msg = (
+                f"conf/*/parameters*.yml cannot be read as settings ({error}); each section is a mapping and stands in one file."
+            )
+            raise ParameterError(msg) from error
         types = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
         check_parameters(self._parameters, {"seed": int} | types)
 

@@ -5,7 +5,10 @@ Times are seconds from the first frame of the video, as half-open spans [start, 
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+DESCRIBE = "Describe the unusual event in the video."
+"""The request of the description task."""
 
 Split = Literal["train", "test"]
 Task = Literal["description", "question"]
@@ -20,8 +23,15 @@ class Record(BaseModel):
 class Span(Record):
     """A half-open stretch of time [start_s, end_s) in seconds."""
 
-    start_s: float = Field(ge=0)
-    end_s: float
+    start_s: float = Field(ge=0, allow_inf_nan=False)
+    end_s: float = Field(allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _forwards(self) -> "Span":
+        if self.end_s <= self.start_s:
+            msg = f"a span ends after it starts, but this one goes from {self.start_s} to {self.end_s}"
+            raise ValueError(msg)
+        return self
 
 
 class Video(Record):

@@ -1,6 +1,6 @@
 """The table at the end of a run."""
 
-import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,19 @@ def _metrics(metrics: dict) -> Table:
             constant = scores["best_constant"][f"bleu_{order}"]
             table.add_row(f"{task}, BLEU-{order}", f"{scores[f'bleu_{order}']:.3f}", f"{constant:.3f}", str(scores["count"]))
     for slot, scores in metrics.get("slots", {}).items():
-        table.add_row(f"{slot} named rightly", f"{scores['accuracy']:.3f}", f"{scores['chance']:.3f}", str(int(scores["count"])))
+        share = f" ({scores['normal_share']:.0%} are normal)" if "normal_share" in scores else ""
+        table.add_row(
+            f"{slot} named rightly{share}", f"{scores['accuracy']:.3f}", f"{scores['chance']:.3f}", str(int(scores["count"]))
+        )
     return table
 
 
 def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
     if "registered_model" in outputs:
         tested = next((video.path for video in catalog.load("videos") if video.split == "test"), "VIDEO")
-        return f'.venv/bin/hawk ask {json.dumps(tested)} "What unusual event happens in the video?"'
+        uri = catalog.load("registered_model")["uri"]
+        model = "" if uri == "models:/hawk@production" else f" --model {shlex.quote(uri)}"
+        return f'.venv/bin/hawk ask {shlex.quote(tested)} "What unusual event happens in the video?"{model}'
     steps = {
         "videos": "split",
         "clips": "caption",

@@ -33,6 +33,11 @@ def _draft(number, description="A man falls.", qa=(("Who?", "A man."),)):
         ("I am unable to provide a description.", True),
         ("A man who cannot swim falls into the water.", False),
         ("The robber says that he is sorry and leaves.", False),
+        ("As a text-based AI, I have no eyes.", True),
+        ("It is not possible to describe the video.", True),
+        ("I do not have enough information to answer.", True),
+        ("A clerk says: \u201cI'm sorry, I cannot help you\u201d, and runs.", False),
+        ("The truck is still there, but we don't have a view of it.", False),
         ("An artificial lake overflows.", False),
     ],
 )

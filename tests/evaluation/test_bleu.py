@@ -1,4 +1,5 @@
 import math
+import random
 
 import pytest
 
@@ -30,6 +31,22 @@ def test_nothing_is_smoothed():
 def test_the_corpus_is_scored_as_one():
     pairs = [("a b c d", "a b c d"), ("x", "y")]
     assert bleu(*map(list, zip(*pairs, strict=True)))["bleu_1"] == pytest.approx(4 / 5)
+
+
+def test_every_training_answer_is_tried_exactly():
+    """The best constant is what trying all of them with sacrebleu finds, also where it is rare."""
+    rng = random.Random(0)
+    words = ["a", "man", "car", "runs", "falls", "here", "there", "now", "the", "red"]
+    references = [" ".join(rng.choices(words, k=8)) for _ in range(30)]
+    answers = [" ".join(rng.choices(words, k=rng.randint(4, 9))) for _ in range(60)] + ["a man runs"] * 40
+    tried = {answer: bleu([answer] * 30, references) for answer in answers}
+    best = max(tried, key=lambda answer: (tried[answer]["bleu_4"], tried[answer]["bleu_1"]))
+    assert best_constant(answers, references) == (best, tried[best])
+    assert tried[best]["bleu_4"] > 0
+
+
+def test_without_training_answers_the_constant_is_empty():
+    assert best_constant([], ["a man runs"])[0] == ""
 
 
 def test_the_best_constant_answer_is_the_one_that_scores_highest():

@@ -16,10 +16,15 @@ def _said(**answers):
 
 def test_right_answers_score_one_and_chance_is_the_most_frequent_value():
     scores = slot_accuracy(
-        _said(a="A person in red is running.", b="Look: a person in blue, is falling!", c="Nothing unusual happens."), TRUTHS
+        _said(
+            a="Something unusual: a person in red is running.",
+            b="Something unusual! A person in blue, is falling",
+            c="Nothing unusual happens.",
+        ),
+        TRUTHS,
     )
     assert scores["actor"] == {"accuracy": 1, "chance": 0.5, "count": 2}
-    assert scores["normal"] == pytest.approx({"accuracy": 1, "chance": 2 / 3, "count": 3})
+    assert scores["normal"] == pytest.approx({"accuracy": 1, "chance": 2 / 3, "count": 3, "normal_share": 1 / 3})
 
 
 def test_naming_every_value_is_not_naming_the_right_one():
@@ -34,6 +39,11 @@ def test_a_model_that_sees_nothing_gets_chance():
     )
     assert scores["normal"]["accuracy"] == pytest.approx(1 / 3)
     assert scores["actor"]["accuracy"] == 0
+
+
+@pytest.mark.parametrize("answer", ["", "of of the the", "Something unusual happens: nothing unusual happens."])
+def test_an_answer_that_says_neither_or_both_is_wrong_on_either_side(answer):
+    assert slot_accuracy(_said(a=answer, c=answer), TRUTHS)["normal"]["accuracy"] == 0
 
 
 def test_only_descriptions_of_known_videos_are_scored():

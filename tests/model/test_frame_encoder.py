@@ -19,18 +19,19 @@ def test_the_same_seed_gives_the_same_encoder_and_nothing_is_trained():
 
 
 def test_a_token_tells_which_colours_are_in_its_patch():
-    """A red square in the lower right patch changes that patch's token and no other."""
+    """A red square in the lower right patch changes that patch's token most; the others change as the frame's mean does."""
     frame = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
     red = frame.clone()
     red[0, 20:28, 20:28, 0] = 255
     difference = (TinyFrameEncoder(SETTINGS)(red) - TinyFrameEncoder(SETTINGS)(frame)).abs().sum(-1)[0]
-    assert (difference > 0).tolist() == [False, False, False, True]
+    assert difference.argmax() == 3
+    assert difference[:3].tolist() == pytest.approx([difference[3].item() / 3] * 3, rel=1e-4)
 
 
-def test_assignments_are_shares():
-    frames = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
-    mean = TinyFrameEncoder(SETTINGS)(frames)[0, :, 6:12]
-    assert torch.allclose(mean.sum(-1), torch.ones(4), atol=1e-5)
+def test_a_token_is_relative_to_its_frame():
+    frames = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    colours = TinyFrameEncoder(SETTINGS)(frames)[..., : 2 * SETTINGS.prototypes]
+    assert torch.allclose(colours.mean(1), torch.zeros(2, 12), atol=1e-5)
 
 
 def test_the_motion_stream_sees_only_what_moves():

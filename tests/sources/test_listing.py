@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.schema import Span
 from hawk_pipelines.sources.listing import list_videos
 from hawk_pipelines.sources.reading import FoundVideo, SourceError
 
@@ -10,17 +13,35 @@ def _copies(rendered, folder, count):
     for number, video in enumerate(rendered[:count]):
         path = folder / f"{number}.mp4"
         path.write_bytes(video.path.read_bytes())
-        found.append(FoundVideo(path, path.name))
+        found.append(FoundVideo(path, path.name, label="normal"))
     return found
 
 
 def test_the_seeded_split_holds_out_a_share_and_repeats(rendered, tmp_path):
     found = _copies(rendered, tmp_path, 6)
-    one = list_videos(found, "folder", 0.34, 1, ItemStore(tmp_path / "probes"), 0)
-    two = list_videos(list(reversed(found)), "folder", 0.34, 1, ItemStore(tmp_path / "probes"), 0)
+    one = list_videos(found[:5], "folder", 0.34, 1, ItemStore(tmp_path / "probes"), 0)
+    more = list_videos(list(reversed(found)), "folder", 0.34, 1, ItemStore(tmp_path / "probes"), 0)
     splits = {video.name: video.split for video, _ in one.videos}
-    assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 4
-    assert splits == {video.name: video.split for video, _ in two.videos}
+    assert set(splits.values()) == {"test", "train"}
+    assert splits.items() <= {video.name: video.split for video, _ in more.videos}.items()
+
+
+def test_a_broken_video_and_one_of_which_nothing_is_known_are_never_the_only_test(rendered, tmp_path):
+    found = _copies(rendered, tmp_path, 3)
+    (tmp_path / "broken.mp4").write_text("no")
+    broken = FoundVideo(tmp_path / "broken.mp4", "broken.mp4", label="normal")
+    unknown = replace(found[2], label=None)
+    for seed in range(8):
+        videos = list_videos([*found[:2], unknown, broken], "folder", 0.3, seed, ItemStore(tmp_path / "probes"), 0).videos
+        assert {video.split for video, about in videos if about.label} == {"train", "test"}
+
+
+def test_a_span_past_the_end_is_named_and_left_out(rendered, tmp_path):
+    (found,) = _copies(rendered, tmp_path, 1)
+    late = replace(found, spans=[Span(start_s=1, end_s=99), Span(start_s=50, end_s=60)])
+    listing = list_videos([late], "folder", 0.3, 0, ItemStore(tmp_path / "probes"), 0)
+    assert listing.videos[0][0].spans == [Span(start_s=1, end_s=2.75)]
+    assert "starts at 50.0 s" in listing.rejections[0].reason
 
 
 def test_the_same_content_counts_once(rendered, tmp_path):

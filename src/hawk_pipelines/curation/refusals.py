@@ -2,14 +2,18 @@
 
 import re
 
+_QUOTED = re.compile(r"[\"\u201c][^\"\u201d]*[\"\u201d]")
 _REFUSAL = re.compile(
-    r"\bas an? (?:ai|artificial intelligence|(?:large )?language model|llm)\b"
-    r"|\b(?:i|we)(?:'m| am| are)? (?:sorry|unable|not able|cannot|can't|can not|do not have|don't have|apologi[sz]e)\b"
-    r"|\bi(?:'m| am) (?:just )?an? (?:ai|language model)\b",
+    r"\bas an? (?:[\w-]+ )?(?:ai\b|artificial intelligence|language model|llm\b)"
+    r"|\bi(?:'m| am) (?:just |only )?an? (?:[\w-]+ )?(?:ai\b|language model)"
+    r"|^\W*i(?:'m| am) (?:very )?sorry\b"
+    r"|\bi(?: apologi[sz]e| cannot| can't|(?: am|'m) unable to|(?: am|'m) not able to| do not have| don't have) (?:\w+ ){0,3}?"
+    r"(?:for|watch|view|see|access|analy[sz]e|provide|describe|determine|assist|help|answer|tell|say|enough|the ability)\b"
+    r"|\bit is (?:not possible|impossible) (?:for me )?to (?:provide|describe|determine|answer)\b",
     re.IGNORECASE,
 )
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a text is about what a language model cannot do, not about a video."""
-    return _REFUSAL.search(text.replace("’", "'")) is not None
+    """Whether a text is about what its writer, a language model, cannot do. Quoted speech does not count."""
+    return _REFUSAL.search(_QUOTED.sub("", text.replace("\u2019", "'"))) is not None

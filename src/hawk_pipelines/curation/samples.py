@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from hawk_pipelines.schema import Annotation, Sample, Split, Task
-
-DESCRIBE = "Describe the unusual event in the video."
+from hawk_pipelines.schema import DESCRIBE, Annotation, Sample, Split, Task
 
 
 def make_samples(annotations: Sequence[Annotation], split: Split, motion_text: Callable[[str], str]) -> list[Sample]:

@@ -23,7 +23,8 @@ def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) ->
         truths: what is to be seen.
 
     Returns:
-        For each slot `accuracy`, `chance` (the share of the most frequent value: the best constant answer) and `count`.
+        For each slot `accuracy`, `chance` (the share of the most frequent value: the best constant answer) and `count`; for
+        `normal` also `normal_share`, the share of videos in which nothing is unusual.
     """
     slots_of = {truth.video_id: truth.slots for truth in truths}
     values = _values(truths)
@@ -37,7 +38,7 @@ def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) ->
                 _named(prediction.answer, values[slot]) == {true} if slot != NORMAL else _says(prediction.answer) == true
             )
             seen[slot][true] += 1
-    return {
+    scores = {
         slot: {
             "accuracy": sum(hits) / len(hits),
             "chance": max(seen[slot].values()) / len(hits),
@@ -45,6 +46,9 @@ def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) ->
         }
         for slot, hits in sorted(right.items())
     }
+    if NORMAL in scores:
+        scores[NORMAL]["normal_share"] = seen[NORMAL]["nothing unusual"] / len(right[NORMAL])
+    return scores
 
 
 def _values(truths: Sequence[Truth]) -> Mapping[str, set[str]]:
@@ -59,8 +63,10 @@ def _named(answer: str, values: set[str]) -> set[str]:
     return {value for value in values if f" {value} " in f" {_plain(answer)} "}
 
 
-def _says(answer: str) -> str:
-    return "nothing unusual" if "nothing unusual" in _plain(answer) else "unusual"
+def _says(answer: str) -> str | None:
+    """Which of the two an answer says; None where it says neither or both."""
+    nothing, something = ("nothing unusual" in _plain(answer), "something unusual" in _plain(answer))
+    return {(True, False): "nothing unusual", (False, True): "unusual"}.get((nothing, something))
 
 
 def _plain(text: str) -> str:

@@ -37,6 +37,8 @@ def _phrase(verb: Token) -> str:
 
 def _subject(verb: Token) -> str:
     subjects = [word for child in verb.children if child.dep_ in SUBJECTS for word in _with_conjuncts(child)]
+    if verb.dep_ == "relcl" and {word.lower() for word in subjects} & {"who", "which", "that"}:
+        return verb.head.text
     if not subjects and verb.dep_ == "conj" and verb.head.pos_ == "VERB":
         return _subject(verb.head)
     return " and ".join(subjects)

@@ -143,7 +143,8 @@ def _share(spans: list[Span], duration_s: float) -> str | None:
     if not spans or duration_s <= 0:
         return None
     share = sum(span.end_s - span.start_s for span in spans) / duration_s
-    return f"About {min(10, max(1, round(10 * share)))} tenths of it."
+    tenths = min(10, max(1, round(10 * share)))
+    return {1: "About a tenth of it.", 10: "All of it."}.get(tenths, f"About {tenths} tenths of it.")
 
 
 def _join(captions: list[Caption]) -> str:
@@ -156,6 +157,6 @@ def _sentence(text: str) -> str:
 
 
 def _inside(sentence: str) -> str:
-    """A sentence as it goes on after a comma or a colon."""
-    first, _, rest = sentence.partition(" ")
-    return f"{first.lower() if first.lower() in ('a', 'an', 'the', 'nothing', 'three', 'two') else first} {rest}".strip()
+    """A sentence as it goes on after a comma or a colon: in lower case, unless it begins with a name or "I"."""
+    keeps = any(token.pos_ == "PROPN" or token.text == "I" for token in parse(sentence)[:1])
+    return sentence if keeps else f"{sentence[:1].lower()}{sentence[1:]}"

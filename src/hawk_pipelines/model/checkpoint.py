@@ -8,6 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.frame_encoder import TinyFrameEncoder
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.settings import TinyFrameEncoderSettings
@@ -25,6 +26,20 @@ class Parts(NamedTuple):
     model: HawkForConditionalGeneration
     tokenizer: PreTrainedTokenizerBase
     frame_encoder: TinyFrameEncoder
+
+
+def check_features(config: HawkConfig, encoder: TinyFrameEncoderSettings, mask: str, frames: int) -> None:
+    """Refuse features that were made in another way than those a model was trained on.
+
+    Raises:
+        CheckpointError: with what differs.
+    """
+    trained = {"frame_encoder": config.frame_encoder, "mask": config.mask, "frames": config.frames}
+    given = {"frame_encoder": encoder.model_dump(), "mask": mask, "frames": frames}
+    different = [f"{name} was {trained[name]}, now {given[name]}" for name in trained if trained[name] != given[name]]
+    if different:
+        msg = f"The features are not those the model was trained on: {'; '.join(different)}. Train again, or set them back."
+        raise CheckpointError(msg)
 
 
 def save(folder: Path, model: HawkForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -40,6 +40,6 @@ class HawkConfig(PreTrainedConfig):
     compression_width: int = 256
     video_motion_weight: float = 0.1
     motion_language_weight: float = 0.1
-    appearance_token_id: int | None = None
-    motion_token_id: int | None = None
+    appearance_token_id: int = 0
+    motion_token_id: int = 0
     initializer_range: float = 0.02

@@ -18,7 +18,7 @@ class TinyFrameEncoder(nn.Module):
     """Random colours instead of a pretrained network.
 
     Each pixel is softly assigned to seeded random colour prototypes; a token is the largest and the mean assignment over
-    one patch, beside a sinusoidal code of where the patch is. Nothing in it is trained.
+    one patch, relative to the mean of the frame, beside a sinusoidal code of where the patch is. Nothing in it is trained.
     """
 
     assignment: Tensor
@@ -49,7 +49,9 @@ class TinyFrameEncoder(nn.Module):
         colour_NHW = (red << 2 * BITS) | (green << BITS) | blue
         patches = colour_NHW.view(N, G, side, G, side).transpose(2, 3).reshape(-1)
         assignment = self.assignment.index_select(0, patches).view(N, G * G, side * side, -1)
-        return torch.cat([assignment.amax(2), assignment.mean(2), self.positions.expand(N, -1, -1)], dim=-1)
+        colours = torch.cat([assignment.amax(2), assignment.mean(2)], dim=-1)
+        colours = colours - colours.mean(1, keepdim=True)  # what a patch has and the frame has not
+        return self.settings.gain * torch.cat([colours, self.positions.expand(N, -1, -1)], dim=-1)
 
 
 def encode_streams(encoder: TinyFrameEncoder, frames: np.ndarray, magnitude: np.ndarray, mask: Mask) -> tuple[Tensor, Tensor]:

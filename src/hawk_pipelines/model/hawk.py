@@ -9,24 +9,31 @@ from transformers.modeling_outputs import ModelOutput
 
 from hawk_pipelines.model.branch import Branch, BranchOutput
 from hawk_pipelines.model.configuration import HawkConfig
-from hawk_pipelines.model.losses import cosine, next_token_loss, video_motion_loss
+from hawk_pipelines.model.losses import IGNORED, cosine, next_token_loss, spread, video_motion_loss
 
 
 @dataclass
 class HawkOutput(ModelOutput):
-    """Loss terms (scalars) of a batch. `loss` is their weighted sum."""
+    """Loss terms (scalars) of a batch. `loss` is their weighted sum.
+
+    The spreads are the standard deviation of each branch's compressed embedding over the batch: when they fall to zero together
+    with `video_motion_loss`, the branches agree because they say the same of every video.
+    """
 
     loss: Tensor | None = None
     video_language_loss: Tensor | None = None
     video_motion_loss: Tensor | None = None
     motion_language_loss: Tensor | None = None
     cosine: Tensor | None = None
+    appearance_spread: Tensor | None = None
+    motion_spread: Tensor | None = None
 
 
 class HawkForConditionalGeneration(PreTrainedModel):
     """Appearance and motion branches over frozen frame tokens, and a causal language model that reads both."""
 
     config_class = HawkConfig
+    config: HawkConfig
     base_model_prefix = "hawk"
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
@@ -56,7 +63,7 @@ class HawkForConditionalGeneration(PreTrainedModel):
             (self.config.appearance_token_id, appearance_BQD),
             (self.config.motion_token_id, motion_BQD),
         ):
-            place = input_ids == token
+            place = torch.eq(input_ids, token)
             if not bool((place.sum(1) == branch.shape[1]).all()):
                 msg = f"Every prompt needs exactly {branch.shape[1]} placeholders with id {token}, found {place.sum(1).tolist()}."
                 raise ValueError(msg)
@@ -94,7 +101,8 @@ class HawkForConditionalGeneration(PreTrainedModel):
             video_language + self.config.video_motion_weight * video_motion + self.config.motion_language_weight * motion_language
         )
         similarity = cosine(appearance.compressed_BQC, motion.compressed_BQC).mean().detach()
-        return HawkOutput(total, video_language, video_motion, motion_language, similarity)
+        spreads = [spread(branch.compressed_BQC).detach() for branch in (appearance, motion)]
+        return HawkOutput(total, video_language, video_motion, motion_language, similarity, *spreads)
 
     def _motion_language_loss(
         self, motion: BranchOutput, ids: Tensor | None, mask: Tensor | None, labels: Tensor | None
@@ -106,7 +114,7 @@ class HawkForConditionalGeneration(PreTrainedModel):
         B, Q = motion.projected_BQD.shape[:2]
         embeddings = torch.cat([motion.projected_BQD.to(words.dtype), words], dim=1)
         mask = torch.cat([mask.new_ones(B, Q), mask], dim=1)
-        labels = torch.cat([labels.new_full((B, Q), -100), labels], dim=1)
+        labels = torch.cat([labels.new_full((B, Q), IGNORED), labels], dim=1)
         logits = self.language_model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits
         return next_token_loss(logits, labels)
 

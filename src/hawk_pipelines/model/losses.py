@@ -25,3 +25,8 @@ def cosine(appearance_BQC: Tensor, motion_BQC: Tensor) -> Tensor:
 def video_motion_loss(appearance_BQC: Tensor, motion_BQC: Tensor) -> Tensor:
     """L_MV = 1 − cosine, the mean over samples (equation 6)."""
     return 1 - cosine(appearance_BQC, motion_BQC).mean()
+
+
+def spread(compressed_BQC: Tensor) -> Tensor:
+    """How much a branch's compressed embedding differs from video to video: standard deviation over the batch, averaged."""
+    return compressed_BQC.float().std(dim=0, correction=0).mean()

@@ -8,8 +8,6 @@ from hawk_pipelines.errors import HawkError
 from hawk_pipelines.model.losses import IGNORED
 
 APPEARANCE, MOTION = "<appearance>", "<motion>"
-DESCRIBE = "describe the unusual event in the video"
-"""The request of the description task."""
 
 
 class PromptError(HawkError):
@@ -18,15 +16,17 @@ class PromptError(HawkError):
 
 def prompt_text(request: str, queries: int) -> str:
     """The paper's sentence (HAWK, section 4.3), with Q placeholders where each embedding goes."""
+    end = "" if request.endswith(("?", ".", "!")) else "."
     return (
         f"Here is the input video embedding: {APPEARANCE * queries} and motion embedding {MOTION * queries} "
-        f"in different frames, please help me to {request}."
+        f"in different frames, please help me to {request}{end}"
     )
 
 
-def request_of(task: str, question: str) -> str:
-    """A question as the prompt's last words."""
-    return DESCRIBE if task == "description" else f"answer: {question}"
+def request_of(question: str) -> str:
+    """What the user wants as the prompt's last words: a question is to be answered, an instruction to be followed."""
+    wanted = question.strip()
+    return f"answer: {wanted}" if wanted.endswith("?") else f"{wanted[:1].lower()}{wanted[1:]}"
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, request: str, queries: int) -> list[int]:

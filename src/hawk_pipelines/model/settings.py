@@ -19,6 +19,8 @@ class TinyFrameEncoderSettings(BaseModel):
     """Number of random colours."""
     sharpness: float = Field(default=40.0, gt=0)
     """How decidedly a pixel belongs to its nearest colour."""
+    gain: float = Field(default=3.0, gt=0)
+    """Tokens are multiplied by it, so that a new model's attention is not uniform."""
     position_width: int = Field(default=16, ge=4, multiple_of=4)
     seed: int = 0
 

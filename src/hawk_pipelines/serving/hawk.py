@@ -5,7 +5,8 @@ from pathlib import Path
 from hawk_pipelines.model.answering import answer
 from hawk_pipelines.model.checkpoint import Parts, load
 from hawk_pipelines.model.frame_encoder import encode_streams
-from hawk_pipelines.model.prompting import DESCRIBE, request_of
+from hawk_pipelines.model.prompting import request_of
+from hawk_pipelines.schema import DESCRIBE
 from hawk_pipelines.video.streams import read_streams
 
 
@@ -35,7 +36,7 @@ class Hawk:
             UnreadableVideo: the video cannot be decoded.
             PromptError: the question is empty or too long.
         """
-        return self._answer(video, request_of("question", question) if question.strip() else "")
+        return self._answer(video, request_of(question))
 
     def describe(self, video: str | Path) -> str:
         """Say what is unusual in a video.
@@ -43,7 +44,7 @@ class Hawk:
         Raises:
             UnreadableVideo: the video cannot be decoded.
         """
-        return self._answer(video, DESCRIBE)
+        return self.ask(video, DESCRIBE)
 
     def _answer(self, video: str | Path, request: str) -> str:
         model, tokenizer, encoder = self._parts

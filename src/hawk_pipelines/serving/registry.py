@@ -68,15 +68,17 @@ def load(model: str | Path) -> Hawk:
     if not str(model).startswith(("models:/", "runs:/")):
         return Hawk.from_folder(model)
     uri = tracking_uri()
-    mlflow.set_tracking_uri(uri)
     try:
-        folder = mlflow.artifacts.download_artifacts(str(model))
+        folder = mlflow.artifacts.download_artifacts(str(model), tracking_uri=uri, registry_uri=uri)
     except MlflowException as error:
         msg = (
             f"{model} is not in the registry at {uri} ({error.message}); make one with `kedro run`, or name another with --model."
         )
         raise ModelNotFound(msg) from error
-    (found,) = Path(folder).glob("artifacts/*/config.json")
+    found = next(Path(folder).rglob("config.json"), None)
+    if found is None:
+        msg = f"{model} at {uri} holds no HAWK model; name another with --model."
+        raise ModelNotFound(msg)
     return Hawk.from_folder(found.parent)
 
 

@@ -6,9 +6,9 @@ anomaly, or "normal") and `split` ("train" or "test"). One row a caption. `start
 """
 
 import csv
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hawk_pipelines.schema import Rejection, Span, Split
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, TimedText, existing_folder
@@ -49,43 +49,58 @@ def read(parameters: FolderParameters) -> Reading:
 
 class _Row(BaseModel):
     video: str
-    start_s: float = 0.0
-    end_s: float | None = None
+    start_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    end_s: float | None = Field(default=None, allow_inf_nan=False)
     caption: str = ""
     label: str | None = None
     split: Split | None = None
+
+    @model_validator(mode="after")
+    def _forwards(self) -> "_Row":
+        if self.end_s is not None and self.end_s <= self.start_s:
+            msg = f"it ends at {self.end_s} s, not after its start at {self.start_s} s"
+            raise ValueError(msg)
+        return self
 
 
 def _captions(path: Path) -> tuple[dict[str, list[_Row]], list[Rejection]]:
     if not path.is_file():
         return {}, []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            lines = list(reader)
+            columns = reader.fieldnames or []
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path} is no table in UTF-8 ({error}); save it as CSV with the encoding UTF-8."
+        raise SourceError(msg) from error
+    if "video" not in columns or set(columns) - COLUMNS:
+        needed = f"`video` is needed and only {sorted(COLUMNS)} are known"
+        msg = f"{path} has the columns {columns}, but {needed}; rename them."
+        raise SourceError(msg)
     rows: dict[str, list[_Row]] = {}
     rejections = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        unknown = set(reader.fieldnames or []) - COLUMNS
-        if unknown or "video" not in (reader.fieldnames or []):
-            needed = f"`video` is needed and only {sorted(COLUMNS)} are known"
-            msg = f"{path} has the columns {reader.fieldnames}, but {needed}; rename them."
-            raise SourceError(msg)
-        for number, cells in enumerate(reader, start=2):
-            try:
-                row = _Row.model_validate({key: value for key, value in cells.items() if value and key})
-            except ValidationError as error:
-                fault = error.errors()[0]
-                what = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                reason = f"Line {number} of {path} was left out ({what}); mend the line."
-                rejections.append(Rejection(step="ingest", item=f"captions.csv:{number}", reason=reason))
-                continue
-            rows.setdefault(row.video, []).append(row)
+    for number, cells in enumerate(lines, start=2):
+        try:
+            row = _Row.model_validate({key: value.strip() for key, value in cells.items() if key and value and value.strip()})
+        except ValidationError as error:
+            fault = error.errors()[0]
+            what = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
+            reason = f"Line {number} of {path} was left out ({what}); mend the line."
+            rejections.append(Rejection(step="ingest", item=f"{path.name}:{number}", reason=reason))
+            continue
+        rows.setdefault(PurePosixPath(row.video.replace("\\", "/")).as_posix(), []).append(row)
     return rows, rejections
 
 
 def _video(path: Path, name: str, rows: list[_Row]) -> FoundVideo:
-    labels = [row.label for row in rows if row.label]
-    anomalies = [label for label in labels if label != "normal"]
-    label = anomalies[0] if anomalies else labels[0] if labels else None
-    spans = [Span(start_s=row.start_s, end_s=row.end_s) for row in rows if row.label in anomalies and row.end_s is not None]
-    captions = [TimedText(row.start_s, row.end_s, row.caption) for row in rows if row.caption.strip()]
+    labels = ["normal" if row.label.casefold() == "normal" else row.label for row in rows if row.label]
+    label = next((label for label in labels if label != "normal"), labels[0] if labels else None)
+    spans = [
+        Span(start_s=row.start_s, end_s=row.end_s)
+        for row in rows
+        if row.end_s is not None and row.label and row.label.casefold() != "normal"
+    ]
+    captions = [TimedText(row.start_s, row.end_s, row.caption) for row in rows if row.caption]
     split = next((row.split for row in rows if row.split), None)
     return FoundVideo(path, name, label=label, spans=spans, split=split, captions=captions)

@@ -86,7 +86,10 @@ def read(parameters: HawkParameters) -> Reading:
 
 def _files(annotations: Path) -> list[tuple[Path, Split | None]]:
     """The annotation files, each with the split that it publishes."""
-    if annotations.is_file():
+    if not annotations.is_dir():
+        if not annotations.is_file():
+            msg = f"{annotations} does not exist; set `ingest.hawk.annotations` to a JSON file or to a folder of them."
+            raise SourceError(msg)
         return [(annotations, None)]
     files: list[tuple[Path, Split | None]] = [(annotations / f"all_videos_{split}.json", split) for split in ("train", "test")]
     missing = [str(file) for file, _ in files if not file.is_file()]
@@ -99,7 +102,7 @@ def _files(annotations: Path) -> list[tuple[Path, Split | None]]:
 def _load(file: Path) -> list:
     try:
         items = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, numbers or nesting without end
         msg = f"{file} is not JSON ({error}); mend or replace the file."
         raise SourceError(msg) from error
     if not isinstance(items, list) or not items:
@@ -133,7 +136,8 @@ class _Index:
         parts = _renamed(_parts(published))
         if not parts:
             return "the path is empty. Name a video file."
-        candidates = next((self.by_path[parts[k:]] for k in range(len(parts)) if parts[k:] in self.by_path), None)
+        with_folder = [parts[k:] for k in range(len(parts)) if len(parts) - k > 1 or len(parts) == 1]
+        candidates = next((self.by_path[suffix] for suffix in with_folder if suffix in self.by_path), None)
         candidates = candidates or self.by_name.get(parts[-1], [])
         if len(candidates) == 1:
             return _Found(path=self.root / candidates[0], name=candidates[0])

@@ -1,13 +1,13 @@
 """From what a source found to usable videos: probed, known by their content, split into train and test."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hawk_pipelines.engine.run import Item, Product, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
-from hawk_pipelines.schema import Rejection, Split, Video
+from hawk_pipelines.schema import Rejection, Span, Split, Video
 from hawk_pipelines.sources.reading import FoundVideo, SourceError
 from hawk_pipelines.video.decode import probe
 
@@ -39,34 +39,48 @@ def list_videos(
     """
     items = [Item(video.name, _state(video.path), video.path) for video in found]
     outcome = run_items(Step("probe", _probe, PROBE_VERSION, {}), items, probes, workers)
-    splits = _splits(found, test_share, seed)
-    videos: dict[str, tuple[Video, FoundVideo]] = {}
     rejections = outcome.rejections
+    usable: dict[str, tuple[dict, FoundVideo]] = {}
     for video in found:
         if video.name not in outcome.keys:
             continue
         facts = probes.facts(outcome.keys[video.name])
-        twin = videos.get(facts["id"])
-        if twin is not None:
-            reason = f"{video.path} has the same content as {twin[1].path}, which is used instead; remove one of the two."
+        twin = usable.setdefault(facts["id"], (facts, video))[1]
+        if twin is not video:
+            reason = f"{video.path} has the same content as {twin.path}, which is used instead; remove one of the two."
             rejections.append(Rejection(step="ingest", item=video.name, reason=reason))
-            continue
+    if not usable:
+        first = rejections[0].reason if rejections else "The source found nothing."
+        msg = f"Not one video of the source `{source}` is usable. The first reason: {first}"
+        raise SourceError(msg)
+    splits = _splits([video for _, video in usable.values()], test_share, seed)
+    videos = []
+    for facts, video in usable.values():
+        spans, late = _inside(video, facts["duration_s"])
+        rejections += late
         record = Video(
             source=source,
             path=str(video.path),
             name=video.name,
             label=video.label,
-            spans=video.spans,
+            spans=spans,
             split=splits[video.name],
             split_by="published" if video.split else "seeded",
             **facts,
         )
-        videos[record.id] = (record, video)
-    if not videos:
-        first = rejections[0].reason if rejections else "The source found nothing."
-        msg = f"Not one video of the source `{source}` is usable. The first reason: {first}"
-        raise SourceError(msg)
-    return Listing(list(videos.values()), rejections)
+        videos.append((record, video))
+    return Listing(videos, rejections)
+
+
+def _inside(video: FoundVideo, duration_s: float) -> tuple[list[Span], list[Rejection]]:
+    """The spans as far as they lie inside the video, and a word about those that do not."""
+    spans = [Span(start_s=s.start_s, end_s=min(s.end_s, duration_s)) for s in video.spans if s.start_s < duration_s]
+    reasons = [
+        f"A span of {video.name} starts at {s.start_s} s, but the video ends at {duration_s:.2f} s; mend the label."
+        for s in video.spans
+        if s.start_s >= duration_s
+    ]
+    return spans, [Rejection(step="ingest", item=video.name, reason=reason) for reason in reasons]
 
 
 def _state(path: Path) -> list[object]:
@@ -85,13 +99,19 @@ def _probe(path: Path) -> Product:
     return Product({}, {"id": content[:16], **facts._asdict()})
 
 
-def _splits(found: Sequence[FoundVideo], test_share: float, seed: int) -> Mapping[str, Split]:
-    """The source's split where it has one; otherwise a seeded share of the videos, at least one of several, is for testing."""
-    splits: dict[str, Split] = {video.name: video.split for video in found if video.split}
-    open_ = sorted((video.name for video in found if not video.split), key=lambda name: _rank(seed, name))
-    held_out = min(len(open_) - 1, max(1, round(test_share * len(open_)))) if len(open_) > 1 else 0
-    return splits | {name: "test" if place < held_out else "train" for place, name in enumerate(open_)}
+def _splits(found: Sequence[FoundVideo], test_share: float, seed: int) -> dict[str, Split]:
+    """The source's split where it has one; otherwise each video's own draw, so that a new video moves no other.
+
+    Videos of which nothing is known can be neither trained on nor tested; of the others at least one is on each side.
+    """
+    splits: dict[str, Split] = {video.name: video.split or "train" for video in found}
+    drawn = sorted((_draw(seed, v.name), v.name) for v in found if not v.split and (v.label or v.captions or v.description))
+    splits |= {name: "test" for draw, name in drawn if draw < test_share}
+    if len(drawn) > 1 and not any(video.split for video in found):
+        splits |= {drawn[0][1]: "test", drawn[-1][1]: "train"}
+    return splits
 
 
-def _rank(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+def _draw(seed: int, name: str) -> float:
+    """A number in [0, 1) that the seed and the name decide."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") / 2**64

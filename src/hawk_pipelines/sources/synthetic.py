@@ -45,6 +45,8 @@ COLOURS = {
     "purple": (190, 40, 210),
     "white": (245, 245, 245),
 }
+CLOTHES = {"grey": (120, 122, 128), "brown": (96, 72, 54), "beige": (186, 172, 148), "black": (48, 46, 50)}
+"""What passers-by wear in the appearance world."""
 PLACES = {"at the back": 0.36, "in the middle": 0.60, "at the front": 0.84}
 """Where a figure's feet are, as a share of the picture's height; figures nearer to the camera are larger."""
 SCENES = {  # ground and wall colours
@@ -222,16 +224,16 @@ def _appearance_script(parameters: SyntheticParameters, normal: bool, rng: np.ra
     duration = parameters.frames / parameters.fps
     end = duration - 1 / parameters.fps
     scene, night = str(rng.choice(list(SCENES))), bool(rng.random() < 0.3)
-    colours = [str(c) for c in rng.choice(list(COLOURS), size=3, replace=False)]
+    odd_colour = str(rng.choice(list(COLOURS)))
     label = "normal" if normal else str(rng.choice(list(APPEARANCE_ANOMALIES)))
     odd = int(rng.integers(3))
     figures = []
-    for i, (place, colour) in enumerate(zip(PLACES, colours, strict=True)):
+    for i, place in enumerate(PLACES):
         direction = 1 if rng.random() < 0.5 else -1
         x = rng.uniform(0.15, 0.4) if direction > 0 else rng.uniform(0.6, 0.85)
-        kind = "person"
+        kind, colour = "person", str(rng.choice(list(CLOTHES)))
         if not normal and i == odd:
-            kind, x = APPEARANCE_ANOMALIES[label][0], rng.uniform(0.2, 0.8)
+            kind, colour, x = APPEARANCE_ANOMALIES[label][0], odd_colour, rng.uniform(0.2, 0.8)
         figures.append(
             {
                 "kind": kind,
@@ -251,7 +253,7 @@ def _appearance_script(parameters: SyntheticParameters, normal: bool, rng: np.ra
     truth = {"normal": "nothing unusual"}
     if not normal:
         noun, verb = APPEARANCE_ANOMALIES[label]
-        who, place = f"{colours[odd]} {noun}", list(PLACES)[odd]
+        who, place = f"{odd_colour} {noun}", list(PLACES)[odd]
         captions.append(TimedText(0.0, duration, f"A {who} {verb} {place} of the {scene}."))
         truth = {"actor": who, "action": verb, "place": place, "normal": "unusual"}
     return Script(
@@ -346,7 +348,7 @@ def _draw_figure(canvas: np.ndarray, figure: dict, time: float, fps: int) -> Non
     elif action == "sway":
         x = x + 0.008 * math.sin(5 * time + figure["phase"])
     pose = Pose((x * size, (feet + bob) * size), height, lean, stride, figure["faces"], time)
-    _PAINTERS[figure["kind"]](canvas, pose, COLOURS[figure["colour"]])
+    _PAINTERS[figure["kind"]](canvas, pose, (COLOURS | CLOTHES)[figure["colour"]])
 
 
 class Pose(NamedTuple):
@@ -385,7 +387,8 @@ def _disc(
     cv2.circle(canvas, (int(x), int(y)), int(radius * pose.height * 8), colour, thickness, cv2.LINE_8, 3)
 
 
-SKIN, TROUSERS, DARK, RIM, GLASS = (205, 160, 130), (115, 78, 42), (35, 35, 40), (190, 185, 170), (150, 190, 205)
+SKIN, TROUSERS, DARK, RIM = (205, 160, 130), (115, 78, 42), (35, 35, 40), (190, 185, 170)
+GLASS, FAIRING, STRAP, FLAME, EMBER = (120, 225, 240), (0, 165, 150), (255, 130, 180), (255, 140, 20), (255, 230, 90)
 
 
 def _person(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
@@ -417,22 +420,24 @@ def _vehicle(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
 
 
 def _motorbike(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
-    for wheel in (-0.34, 0.34):
-        _disc(canvas, (wheel, 0.18), 0.17, DARK, pose)
-    _polygon(canvas, [(-0.34, 0.28), (0.30, 0.28), (0.16, 0.55), (-0.22, 0.50)], colour, pose)
+    for wheel in (-0.42, 0.42):
+        _disc(canvas, (wheel, 0.2), 0.2, DARK, pose)
+    _polygon(canvas, [(-0.42, 0.32), (0.40, 0.32), (0.18, 0.68), (-0.28, 0.62)], colour, pose)
+    _polygon(canvas, [(-0.20, 0.24), (0.22, 0.24), (0.30, 0.46), (-0.12, 0.46)], FAIRING, pose)
 
 
 def _bag(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
-    _polygon(canvas, [(-0.26, 0.0), (0.26, 0.0), (0.22, 0.34), (-0.22, 0.34)], colour, pose)
-    _disc(canvas, (0, 0.36), 0.12, DARK, pose, thickness=2)
+    _disc(canvas, (0, 0.48), 0.16, STRAP, pose, thickness=3)
+    _polygon(canvas, [(-0.38, 0.0), (0.38, 0.0), (0.32, 0.5), (-0.32, 0.5)], colour, pose)
+    _polygon(canvas, [(-0.36, 0.18), (0.36, 0.18), (0.34, 0.32), (-0.34, 0.32)], STRAP, pose)
 
 
 def _bin(canvas: np.ndarray, pose: Pose, colour: Colour) -> None:
     _polygon(canvas, [(-0.18, 0.0), (0.18, 0.0), (0.22, 0.5), (-0.22, 0.5)], colour, pose)
     flicker = 0.08 * math.sin(17 * pose.time)
     flame = [(-0.24, 0.5), (0.24, 0.5), (0.10 + flicker, 0.8), (0.02 - flicker, 1.1), (-0.12, 0.75)]
-    _polygon(canvas, flame, (255, 140, 20), pose)
-    _polygon(canvas, [(-0.12, 0.5), (0.12, 0.5), (flicker, 0.85)], (255, 230, 90), pose)
+    _polygon(canvas, flame, FLAME, pose)
+    _polygon(canvas, [(-0.12, 0.5), (0.12, 0.5), (flicker, 0.85)], EMBER, pose)
 
 
 _PAINTERS = {

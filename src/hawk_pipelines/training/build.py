@@ -16,7 +16,7 @@ from hawk_pipelines.video.flow import Mask
 
 def build_tokenizer(samples: Sequence[Sample], parameters: FinetuneParameters) -> PreTrainedTokenizerBase:
     """A tokenizer of the words that the samples and their prompts use."""
-    prompts = [prompt_text(request_of(sample.task, sample.question), 1) for sample in samples]
+    prompts = [prompt_text(request_of(sample.question), 1) for sample in samples]
     said = [text for sample in samples for text in (sample.answer, sample.motion_text)]
     return train_tokenizer(prompts + said, parameters.model.vocabulary)
 

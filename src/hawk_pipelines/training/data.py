@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.model.batch import collate
+from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.prompting import Example
 from hawk_pipelines.schema import Sample, StoredItem
 
@@ -53,6 +54,26 @@ def usable_samples(samples: Sequence[Sample], tokens: Mapping[str, Tokens]) -> l
         msg = f"None of the {len(samples)} samples has features; run `kedro run --pipelines=motion,encode` first."
         raise TrainingError(msg)
     return usable
+
+
+def fitting(samples: Sequence[tuple[Sample, Example]], config: HawkConfig) -> list[tuple[Sample, Example]]:
+    """The examples that fit in the model's context: an answer is never cut, and what is left out is said.
+
+    Raises:
+        TrainingError: none fits.
+    """
+    context = config.text_config.max_position_embeddings
+    lengths = [max(len(one.input_ids), config.queries + len(one.motion_text_ids)) for _, one in samples]
+    fit = [pair for pair, length in zip(samples, lengths, strict=True) if length <= context]
+    if len(fit) < len(samples):
+        longest, length = max(zip(samples, lengths, strict=True), key=lambda pair: pair[1])
+        where = f"the longest, a {longest[0].task} of item {longest[0].item_id}, takes {length} tokens"
+        what = f"{len(samples) - len(fit)} of {len(samples)} samples are longer than `finetune.model.context` = {context}"
+        msg = f"{what}; {where}. They are left out; raise the context to use them."
+        if not fit:
+            raise TrainingError(msg)
+        logger.warning(msg)
+    return fit
 
 
 class Draws(Dataset):

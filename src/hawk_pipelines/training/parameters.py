@@ -1,6 +1,6 @@
 """What a training is told; defaults and their reasons stand in `conf/base/parameters_finetune.yml`."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TinyModelParameters(BaseModel):
@@ -16,8 +16,16 @@ class TinyModelParameters(BaseModel):
     heads: int = Field(default=4, ge=1)
     compression_width: int = Field(default=32, ge=1)
     vocabulary: int = Field(default=1000, ge=300)
-    context: int = Field(default=512, ge=64)
+    context: int = Field(default=2048, ge=64)
     initializer_range: float = Field(default=0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _whole_heads(self) -> "TinyModelParameters":
+        for name, width in (("qformer_width", self.qformer_width), ("decoder_width", self.decoder_width)):
+            if width % (2 * self.heads):
+                msg = f"{name} {width} is not a multiple of twice the heads, {2 * self.heads}"
+                raise ValueError(msg)
+        return self
 
 
 class FinetuneParameters(BaseModel):

@@ -15,10 +15,10 @@ from hawk_pipelines.engine.progress import Bar
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.prompting import example, request_of
 from hawk_pipelines.schema import Sample
-from hawk_pipelines.training.data import Collator, Draws, Tokens, TrainingError
+from hawk_pipelines.training.data import Collator, Draws, Tokens, TrainingError, fitting
 from hawk_pipelines.training.parameters import FinetuneParameters
 
-TERMS = ("video_language_loss", "video_motion_loss", "motion_language_loss", "cosine")
+TERMS = ("video_language_loss", "video_motion_loss", "motion_language_loss", "cosine", "appearance_spread", "motion_spread")
 
 
 class HawkTrainer(Trainer):
@@ -86,14 +86,14 @@ def train(
         The mean total loss of the training.
 
     Raises:
-        TrainingError: an example does not fit in the model's context, or the loss is no number.
+        TrainingError: no example fits in the model's context, or the loss is no number.
     """
     laid_out = [
         (
             sample,
             example(
                 tokenizer,
-                request_of(sample.task, sample.question),
+                request_of(sample.question),
                 sample.answer,
                 sample.motion_text,
                 model.config.queries,
@@ -101,13 +101,7 @@ def train(
         )
         for sample in samples
     ]
-    context = model.config.text_config.max_position_embeddings
-    for sample, one in laid_out:
-        longest = max(len(one.input_ids), model.config.queries + len(one.motion_text_ids))
-        if longest > context:
-            what = f"A {sample.task} of item {sample.item_id} takes {longest} tokens"
-            msg = f"{what}, more than `finetune.model.context` = {context}; raise it."
-            raise TrainingError(msg)
+    laid_out = fitting(laid_out, model.config)
     count = parameters.steps * parameters.batch_size
     trainer = HawkTrainer(
         model=model,

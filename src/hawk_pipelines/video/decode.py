@@ -35,20 +35,21 @@ def probe(path: str | Path) -> Probe:
     Raises:
         UnreadableVideo: the file is missing, is no video, or holds no frame that can be decoded.
     """
-    with _open(path) as container:
-        stream = _video_stream(container, path)
-        fps = float(stream.average_rate or stream.guessed_rate or 0)
-        try:
-            next(container.decode(stream))
-            container.seek(0)
+    try:
+        with _open(path) as container:
+            stream = _video_stream(container, path)
+            first = next(container.decode(stream))
+            fps = float(stream.average_rate or stream.guessed_rate or 0)
+        with _open(path) as container:  # opened anew: not every container can be sought in
+            stream = _video_stream(container, path)
             frames = sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
-        except (StopIteration, av.FFmpegError) as error:
-            msg = f"{path} holds no frame that can be decoded ({error or 'the stream is empty'}); replace or remove the file."
-            raise UnreadableVideo(msg) from error
-        if fps <= 0:
-            msg = f"{path} does not say how many frames a second it has; re-encode it with a frame rate."
-            raise UnreadableVideo(msg)
-        return Probe(frames, fps, stream.codec_context.width, stream.codec_context.height, frames / fps)
+    except (StopIteration, av.FFmpegError) as error:
+        msg = f"{path} holds no frame that can be decoded ({error or 'the stream is empty'}); replace or remove the file."
+        raise UnreadableVideo(msg) from error
+    if fps <= 0:
+        msg = f"{path} does not say how many frames a second it has; re-encode it with a frame rate."
+        raise UnreadableVideo(msg)
+    return Probe(frames, fps, first.width, first.height, frames / fps)
 
 
 def read_pairs(path: str | Path, indices: np.ndarray, size: int) -> Pairs:

@@ -41,7 +41,7 @@ def write_drafts(
 
 
 def _content(video: Video, captions: list[Caption]) -> object:
-    said = [[caption.start_s, caption.end_s, caption.text] for caption in captions]
+    said = [caption.model_dump() for caption in captions]
     return [video.id, video.label, [[span.start_s, span.end_s] for span in video.spans], video.duration_s, said]
 
 

@@ -4,6 +4,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
+from hawk_pipelines.pipelines.motion.nodes import MotionParameters
 from hawk_pipelines.schema import Annotation, Prediction, Sample, StoredItem, Truth
 
 
@@ -13,7 +15,7 @@ class EvaluateParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     batch_size: int = Field(default=64, ge=1)
-    max_new_tokens: int = Field(default=64, ge=1)
+    max_new_tokens: int = Field(default=64, ge=1, le=1024)
     """An answer is cut off after so many tokens."""
     examples: int = Field(default=40, ge=1)
     """Rows of the table of examples."""
@@ -27,6 +29,8 @@ def evaluate_model(
     features: list[StoredItem],
     feature_store: ItemStore,
     truths: list[Truth],
+    motion: MotionParameters,
+    encode: EncodeParameters,
     parameters: EvaluateParameters,
 ) -> tuple[list[Prediction], dict, object, str]:
     """Ask the model everything about the test items and score its answers."""
@@ -35,7 +39,7 @@ def evaluate_model(
     from hawk_pipelines.evaluation.report import examples_table, plot
     from hawk_pipelines.evaluation.scores import flat_scores, score
     from hawk_pipelines.model.answering import answer
-    from hawk_pipelines.model.checkpoint import load
+    from hawk_pipelines.model.checkpoint import check_features, load
     from hawk_pipelines.model.prompting import request_of
     from hawk_pipelines.training.data import load_tokens, usable_samples
 
@@ -43,6 +47,7 @@ def evaluate_model(
     tokens = load_tokens([item for item in features if item.item_id in tested], feature_store)
     samples = usable_samples(test_samples, tokens)
     model, tokenizer, _ = load(model_folder)
+    check_features(model.config, encode.frame_encoder, encode.mask, motion.frames)
     predictions = []
     starts = range(0, len(samples), parameters.batch_size)
     for start in progress(starts, "evaluate"):
@@ -52,7 +57,7 @@ def evaluate_model(
             tokenizer,
             [tokens[s.item_id].appearance for s in batch],
             [tokens[s.item_id].motion for s in batch],
-            [request_of(s.task, s.question) for s in batch],
+            [request_of(s.question) for s in batch],
             parameters.max_new_tokens,
         )
         predictions += [

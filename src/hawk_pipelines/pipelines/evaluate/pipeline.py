@@ -17,6 +17,8 @@ def create_pipeline(**_: object) -> Pipeline:
                     "features",
                     "feature_store",
                     "slot_truths",
+                    "params:motion",
+                    "params:encode",
                     "params:evaluate",
                 ],
                 outputs=["predictions", "metrics", "metrics_plot", "example_answers"],

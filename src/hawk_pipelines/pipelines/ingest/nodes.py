@@ -12,7 +12,9 @@ def ingest_videos(
     reading = read_source(parameters, seed, engine.workers)
     listing = list_videos(reading.videos, parameters.source, parameters.test_share, seed, probe_store, engine.workers)
     captions = [
-        SourceCaption(video_id=video.id, start_s=text.start_s, end_s=text.end_s or video.duration_s, text=text.text)
+        SourceCaption(
+            video_id=video.id, start_s=text.start_s, end_s=video.duration_s if text.end_s is None else text.end_s, text=text.text
+        )
         for video, found in listing.videos
         for text in found.captions
     ]

@@ -33,7 +33,8 @@ def sample_frames(
     items = [Item(a.item_id, a.item_id, Path(by_id[a.item_id].path)) for a in annotations]
     step = Step("motion", partial(_streams, frames=parameters.frames, size=encode.frame_encoder.size), STREAMS_VERSION, settings)
     keys, rejections = run_items(step, items, frame_store, engine.workers)
-    return [StoredItem(item_id=item_id, key=key) for item_id, key in keys.items()], rejections
+    named = [rejection.model_copy(update={"item": by_id[rejection.item].name}) for rejection in rejections]
+    return [StoredItem(item_id=item_id, key=key) for item_id, key in keys.items()], named
 
 
 def _streams(path: Path, frames: int, size: int) -> Product:

@@ -1,8 +1,9 @@
 import hashlib
 import logging
+import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hawk_pipelines.schema import Annotation
 
@@ -14,8 +15,16 @@ class RegisterParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(default="hawk", min_length=1)
-    alias: str = Field(default="production", min_length=1)
+    name: str = Field(default="hawk", pattern=r"^[\w .-]+$")
+    alias: str = Field(default="production", pattern=r"^[\w-]+$")
+
+    @field_validator("alias")
+    @classmethod
+    def _not_reserved(cls, alias: str) -> str:
+        if re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE):
+            msg = f"MLflow keeps the alias {alias} for itself"
+            raise ValueError(msg)
+        return alias
 
 
 def register_model(folder: Path, metrics: dict, annotations: list[Annotation], parameters: RegisterParameters) -> dict:
