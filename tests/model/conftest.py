@@ -9,7 +9,7 @@ ENCODER = TinyFrameEncoderSettings(size=32, grid=2, prototypes=6, position_width
 
 @pytest.fixture
 def samples():
-    texts = [("description", "", "A person in red is running."), ("question", "Who is running?", "A person in red.")]
+    texts = [("description", "Describe it.", "A person in red is running."), ("question", "Who is running?", "A person in red.")]
     return [Sample(item_id="a", task=t, question=q, answer=a, motion_text="person running") for t, q, a in texts]
 
 

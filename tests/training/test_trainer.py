@@ -16,7 +16,7 @@ ENCODER = TinyFrameEncoderSettings(size=32, grid=2, prototypes=6, position_width
 
 
 def _samples(items):
-    texts = [("description", "", "A person in {} is running."), ("question", "Who?", "A person in {}.")]
+    texts = [("description", "Describe it.", "A person in {} is running."), ("question", "Who?", "A person in {}.")]
     return [
         Sample(item_id=item, task=task, question=question, answer=answer.format(item), motion_text="person running")
         for item in items
