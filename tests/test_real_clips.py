@@ -81,4 +81,4 @@ def test_of_the_eighty_published_descriptions_only_refusals_are_refused(real_dat
     descriptions = [item["description"] for item in sample]
     assert len(descriptions) == 80
     refused = sorted(text[:30] for text in descriptions if is_refusal(text))
-    assert refused == ["I apologize for the confusion, ", "Unfortunately, without having "]
+    assert refused == ["I apologize for the confusion,", "Unfortunately, without having "]

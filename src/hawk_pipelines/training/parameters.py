@@ -34,7 +34,7 @@ class FinetuneParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: TinyModelParameters = TinyModelParameters()
-    steps: int = Field(default=1500, ge=1)
+    steps: int = Field(default=1200, ge=1)
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1.5e-3, gt=0)
     min_learning_rate: float = Field(default=6e-5, ge=0)
