@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from hawk_pipelines.sources.synthetic import encode
 from hawk_pipelines.video.decode import probe, read_pairs
+from hawk_pipelines.video.encode import write_h264
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.streams import read_streams
 
@@ -13,7 +13,7 @@ def counting(tmp_path):
 
     def make(count):
         path = tmp_path / f"{count}.mp4"
-        encode(np.stack([np.full((64, 64, 3), 20 + 6 * n, np.uint8) for n in range(count)]), 10, path)
+        write_h264(np.stack([np.full((64, 64, 3), 20 + 6 * n, np.uint8) for n in range(count)]), 10, path)
         return path
 
     return make
@@ -43,7 +43,7 @@ def test_a_video_of_a_few_frames(counting, count):
 
 
 def test_colours_are_right_and_red_is_first(tmp_path):
-    encode(np.full((3, 64, 64, 3), (220, 30, 30), np.uint8), 10, tmp_path / "red.mp4")
+    write_h264(np.full((3, 64, 64, 3), (220, 30, 30), np.uint8), 10, tmp_path / "red.mp4")
     colour = read_pairs(tmp_path / "red.mp4", np.array([1]), 32).current.mean(axis=(0, 1, 2))
     assert np.abs(colour - (220, 30, 30)).max() < 6
 
