@@ -51,7 +51,7 @@ def test_the_truth_leaves_as_label_times_and_captions_only(world):
 def test_in_the_motion_world_all_figures_look_alike():
     for index in range(50):
         script = write_script(SyntheticParameters(), 0, "train", index)
-        assert len({figure["kind"] for figure in script.figures}) == 1
-        assert len({figure["colour"] for figure in script.figures}) == 3
-        acting = [figure for figure in script.figures if figure["action"] not in ("stand", "sway")]
+        assert len({figure.kind for figure in script.figures}) == 1
+        assert len({figure.colour for figure in script.figures}) == 3
+        acting = [figure for figure in script.figures if figure.action not in ("stand", "sway")]
         assert len(acting) == 1 or (script.label == "normal" and not acting)

@@ -63,8 +63,9 @@ def describe(label: str | None, spans: list[Span], captions: list[Caption], dura
 
 def _tell(captions: list[Caption]) -> Told:
     """Without a label, what the captions say is all that is known."""
-    text = _join(captions)
-    return Told(text, [QA(q="What happens in the video?", a=text), *_ask({"who": _subject(captions[0].text)}, "happens")])
+    text, who = _join(captions), _subject(captions[0].text)
+    qa = [QA(q="What happens in the video?", a=text)]
+    return Told(text, [*qa, QA(q="Who is in the video?", a=who)] if who else qa)
 
 
 def _normal(captions: list[Caption]) -> Told:
@@ -94,9 +95,9 @@ def _anomaly(label: str, spans: list[Span], captions: list[Caption], duration_s:
     return Told(f"Something unusual happens: {_inside(event)}", _ask(answers))
 
 
-def _ask(answers: dict[str, str | None], event: str = "") -> list[QA]:
-    questions = {"who": "Who is in the video?"} if event else QUESTIONS
-    return [QA(q=questions[kind], a=answer) for kind, answer in answers.items() if answer]
+def _ask(answers: dict[str, str | None]) -> list[QA]:
+    """The questions that have an answer."""
+    return [QA(q=QUESTIONS[kind], a=answer) for kind, answer in answers.items() if answer]
 
 
 def _about(spans: list[Span], captions: list[Caption]) -> list[Caption]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from hawk_pipelines.sources.synthetic.looks import CLOTHES, COLOURS, PLACES, SCENES, Colour
 from hawk_pipelines.sources.synthetic.parameters import SyntheticParameters
-from hawk_pipelines.sources.synthetic.script import Script
+from hawk_pipelines.sources.synthetic.script import Figure, Script
 
 
 def draw(script: Script, parameters: SyntheticParameters, rng: np.random.Generator) -> np.ndarray:
@@ -60,19 +60,19 @@ def _background(script: Script, rng: np.random.Generator, size: int) -> np.ndarr
     return picture
 
 
-def _draw_figure(canvas: np.ndarray, figure: dict, time: float, fps: int) -> None:
+def _draw_figure(canvas: np.ndarray, figure: Figure, time: float, fps: int) -> None:
     """Draw one figure as it stands at `time` seconds."""
     size = canvas.shape[0]
-    feet, x = PLACES[figure["place"]], figure["x"]
+    feet, x = PLACES[figure.place], figure.x
     height = size * (0.20 + 0.10 * (feet - 0.36) / 0.48)
-    since = max(0.0, time - figure["start"])
-    action, lean, bob = figure["action"], 0.0, 0.0
-    going = figure["direction"] * figure["speed"] * since
+    since = max(0.0, time - figure.start)
+    action, lean, bob = figure.action, 0.0, 0.0
+    going = figure.direction * figure.speed * since
     stride = 0.0
     if action == "running":
         x, stride = x + 0.30 * going, math.sin(14 * since)
     elif action == "calm":
-        pace = 0.07 if figure["kind"] == "person" else 0.12
+        pace = 0.07 if figure.kind == "person" else 0.12
         x, stride = x + pace * going, 0.5 * math.sin(6 * since)
     elif action == "wrong way":
         x = x + 0.22 * going
@@ -81,11 +81,11 @@ def _draw_figure(canvas: np.ndarray, figure: dict, time: float, fps: int) -> Non
         bob = 0.09 * math.sin(2 * math.pi * 0.9 * since)
         lean = 0.35 * math.cos(2 * math.pi * 0.9 * since) if since > 0 else 0.0
     elif action == "falling":
-        lean = figure["direction"] * (math.pi / 2) * min(1.0, since / 0.9)
+        lean = figure.direction * (math.pi / 2) * min(1.0, since / 0.9)
     elif action == "sway":
-        x = x + 0.008 * math.sin(5 * time + figure["phase"])
-    pose = Pose((x * size, (feet + bob) * size), height, lean, stride, figure["faces"], time)
-    _PAINTERS[figure["kind"]](canvas, pose, (COLOURS | CLOTHES)[figure["colour"]])
+        x = x + 0.008 * math.sin(5 * time + figure.phase)
+    pose = Pose((x * size, (feet + bob) * size), height, lean, stride, figure.faces, time)
+    _PAINTERS[figure.kind](canvas, pose, (COLOURS | CLOTHES)[figure.colour])
 
 
 class Pose(NamedTuple):

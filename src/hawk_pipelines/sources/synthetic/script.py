@@ -28,6 +28,27 @@ APPEARANCE_ANOMALIES = {  # label: (noun, what a caption says of it)
 PLURAL = {"person": "people", "cyclist": "cyclists", "vehicle": "vehicles"}
 
 
+class Figure(BaseModel):
+    """Someone or something in the picture, and what it does."""
+
+    kind: str
+    colour: str
+    place: str
+    x: float
+    """Where it starts, as a share of the picture's width."""
+    action: str
+    direction: int
+    """1 to the right, -1 to the left."""
+    phase: float
+    """Radians; where in its swaying it starts."""
+    speed: float
+    """1 is usual."""
+    start: float
+    """Seconds; when it begins to act."""
+    faces: int
+    """1 right, -1 left."""
+
+
 class Script(BaseModel):
     """Everything that happens in one video, before a pixel is drawn. Positions are shares of the picture."""
 
@@ -37,7 +58,7 @@ class Script(BaseModel):
     noise: float
     kind: str
     label: str
-    figures: list[dict]
+    figures: list[Figure]
     captions: list[TimedText]
     span: Span | None
     truth: dict[str, str]
@@ -72,18 +93,18 @@ def _motion_script(parameters: SyntheticParameters, normal: bool, rng: np.random
         if action in ("stand", "sway", "falling"):
             x = rng.uniform(0.15, 0.85)
         figures.append(
-            {
-                "kind": kind,
-                "colour": colour,
-                "place": place,
-                "x": float(x),
-                "action": action,
-                "direction": direction,
-                "phase": float(rng.uniform(0, 2 * math.pi)),
-                "speed": float(rng.uniform(0.9, 1.2)),
-                "start": start,
-                "faces": direction if action not in ("stand", "sway") else int(rng.choice([-1, 1])),
-            }
+            Figure(
+                kind=kind,
+                colour=colour,
+                place=place,
+                x=float(x),
+                action=action,
+                direction=direction,
+                phase=float(rng.uniform(0, 2 * math.pi)),
+                speed=float(rng.uniform(0.9, 1.2)),
+                start=start,
+                faces=direction if action not in ("stand", "sway") else int(rng.choice([-1, 1])),
+            )
         )
 
     who, place = _name(kind, colours[actor]), list(PLACES)[actor]
@@ -125,18 +146,18 @@ def _appearance_script(parameters: SyntheticParameters, normal: bool, rng: np.ra
         if not normal and i == odd:
             kind, colour, x = APPEARANCE_ANOMALIES[label][0], odd_colour, rng.uniform(0.2, 0.8)
         figures.append(
-            {
-                "kind": kind,
-                "colour": colour,
-                "place": place,
-                "x": float(x),
-                "action": "calm" if kind == "person" else "stand",
-                "direction": direction,
-                "phase": float(rng.uniform(0, 2 * math.pi)),
-                "speed": float(rng.uniform(0.7, 1.2)),
-                "start": 0.0,
-                "faces": direction,
-            }
+            Figure(
+                kind=kind,
+                colour=colour,
+                place=place,
+                x=float(x),
+                action="calm" if kind == "person" else "stand",
+                direction=direction,
+                phase=float(rng.uniform(0, 2 * math.pi)),
+                speed=float(rng.uniform(0.7, 1.2)),
+                start=0.0,
+                faces=direction,
+            )
         )
     time = "night" if night else "day"
     captions = [TimedText(0.0, end, f"{'Three' if normal else 'Two'} people are walking about the {scene} by {time}.")]
