@@ -40,6 +40,12 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def golden() -> Path:
+    """Numbers of the reference, with pictures of clips, where they are at hand."""
+    return _outside("HAWK_TEST_GOLDEN", "../shared/golden")
+
+
+@pytest.fixture(scope="session")
 def rendered(tmp_path_factory):
     """A few rendered videos of the motion world: what the source found."""
     from hawk_pipelines.sources.synthetic import SyntheticParameters, read

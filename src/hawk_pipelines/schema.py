@@ -35,7 +35,7 @@ class Span(Record):
 
 
 class Video(Record):
-    """A usable video file, known by the hash of its content."""
+    """A usable video, a file or a folder of pictures, known by the hash of its content."""
 
     id: str
     source: str
@@ -43,6 +43,10 @@ class Video(Record):
     """Relative to the project's root where it lies inside, absolute elsewhere."""
     name: str
     """What the source calls it; unique within the source."""
+    copies: list[str] = []
+    """Names of other inputs with the same content, which were left out."""
+    group: str | None = None
+    """The source video that it was cut from; no group is on both sides of the split."""
     frames: int
     fps: float
     width: int
@@ -101,6 +105,10 @@ class Draft(Record):
     """A description and answers that nobody has checked yet, and where their words came from."""
 
     item_id: str
+    """The video's id, where the item is the whole video."""
+    video_id: str
+    span: Span | None = None
+    """The stretch of the video that is spoken of; None for all of it."""
     description: str
     QA: list[QA]
     provider: str

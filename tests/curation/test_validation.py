@@ -22,7 +22,14 @@ def videos(tmp_path):
 
 
 def _draft(number, description="A man falls.", qa=(("Who?", "A man."),)):
-    return Draft(item_id=f"v{number}", description=description, QA=[QA(q=q, a=a) for q, a in qa], provider="rules", sources=[])
+    return Draft(
+        item_id=f"v{number}",
+        video_id=f"v{number}",
+        description=description,
+        QA=[QA(q=q, a=a) for q, a in qa],
+        provider="rules",
+        sources=[],
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,15 @@ from hawk_pipelines.schema import QA, Draft, Rejection
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
 def test_records_come_back_as_they_were(tmp_path, suffix):
     drafts = [
-        Draft(item_id="1", description="Line\nbreak, \u201cquotes\u201d, \x00 and 😀", QA=[], provider="rules", sources=[]),
-        Draft(item_id="2", description="", QA=[QA(q="a", a="b")], provider="rules", sources=["x"]),
+        Draft(
+            item_id="1",
+            video_id="1",
+            description="Line\nbreak, \u201cquotes\u201d, \x00 and 😀",
+            QA=[],
+            provider="rules",
+            sources=[],
+        ),
+        Draft(item_id="2", video_id="2", description="", QA=[QA(q="a", a="b")], provider="rules", sources=["x"]),
     ]
     dataset = RecordsDataset(filepath=str(tmp_path / f"deep/drafts.{suffix}"), record="Draft")
     dataset.save(drafts)

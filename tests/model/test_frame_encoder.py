@@ -35,13 +35,13 @@ def test_a_token_is_relative_to_its_frame():
 
 
 def test_the_motion_stream_sees_only_what_moves():
-    frames = np.full((1, 32, 32, 3), 200, np.uint8)
-    still, moving = np.zeros((1, 32, 32), np.float16), np.full((1, 32, 32), 3, np.float16)
+    frames = np.full((1, 1, 32, 32, 3), 200, np.uint8)
+    still, moving = np.zeros((1, 1, 32, 32), np.float16), np.full((1, 1, 32, 32), 3, np.float16)
     encoder = TinyFrameEncoder(SETTINGS)
     appearance, motion = encode_streams(encoder, frames, moving, "soft")
     assert torch.equal(appearance, motion)
     _, black = encode_streams(encoder, frames, still, "soft")
-    assert torch.equal(black, encoder(torch.zeros(1, 32, 32, 3, dtype=torch.uint8)))
+    assert torch.equal(black[0], encoder(torch.zeros(1, 32, 32, 3, dtype=torch.uint8)))
 
 
 def test_patches_must_be_whole():

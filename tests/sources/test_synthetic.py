@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from hawk_pipelines.sources.synthetic import SyntheticParameters, read, write_script
-from hawk_pipelines.video.decode import probe
+from hawk_pipelines.video.probe import probe
 
 
 def test_the_videos_are_real_files_with_the_promised_shape(rendered):

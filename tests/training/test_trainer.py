@@ -11,6 +11,7 @@ from hawk_pipelines.training.build import build_model, build_tokenizer
 from hawk_pipelines.training.data import Draws, Tokens, TrainingError, usable_samples
 from hawk_pipelines.training.parameters import FinetuneParameters, TinyModelParameters
 from hawk_pipelines.training.trainer import train
+from hawk_pipelines.video.streams import StreamParameters
 
 ENCODER = TinyFrameEncoderSettings(size=32, grid=2, prototypes=6, position_width=4)
 
@@ -26,7 +27,7 @@ def _samples(items):
 
 def _tokens(items):
     generator = torch.Generator().manual_seed(0)
-    return {item: Tokens(*(torch.randn(4, 4, ENCODER.width, generator=generator).half() for _ in range(2))) for item in items}
+    return {item: Tokens(*(torch.randn(2, 4, 4, ENCODER.width, generator=generator).half() for _ in range(2))) for item in items}
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def _train(folder, seed=0, **changes):
     parameters = FinetuneParameters(**settings)
     samples = _samples(items)
     tokenizer = build_tokenizer(samples, parameters)
-    model = build_model(parameters, ENCODER, 4, "soft", tokenizer, seed)
+    model = build_model(parameters, ENCODER, StreamParameters(frames=4), "soft", tokenizer, seed)
     train(model, tokenizer, samples, _tokens(items), parameters, seed, folder)
     return model
 

@@ -4,17 +4,19 @@ import click
 
 from hawk_pipelines.cli.ask import ask
 from hawk_pipelines.cli.describe import describe
+from hawk_pipelines.cli.probe import probe
 from hawk_pipelines.cli.run import run
+from hawk_pipelines.cli.store import store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hawk-pipelines")
 def main() -> None:
-    """Ask a trained HAWK model about videos."""
+    """Ask a trained HAWK model about videos, and look after what it was made from."""
 
 
-main.add_command(ask)
-main.add_command(describe)
+for command in (ask, describe, probe, store):
+    main.add_command(command)
 
 
 # Kedro looks here for commands that replace its own.

@@ -2,15 +2,16 @@
 
 import click
 
-from hawk_pipelines.cli.options import model_option, one_sentence
+from hawk_pipelines.cli.options import model_option, one_sentence, span_option
 
 
 @click.command()
 @click.argument("video", type=click.Path())
 @model_option
-def describe(video: str, model: str) -> None:
+@span_option
+def describe(video: str, model: str, span: tuple[float, float] | None) -> None:
     """Say what is unusual in VIDEO."""
     import hawk_pipelines
 
     with one_sentence():
-        click.echo(hawk_pipelines.load(model).describe(video))
+        click.echo(hawk_pipelines.load(model).describe(video, span))

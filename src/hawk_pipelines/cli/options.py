@@ -14,6 +14,13 @@ model_option = click.option(
     help="An MLflow model URI, or a folder with a saved model.",
 )
 
+span_option = click.option(
+    "--span",
+    type=(float, float),
+    metavar="START END",
+    help="Seconds from the beginning to look at; without it the whole video.",
+)
+
 
 @contextmanager
 def one_sentence() -> Iterator[None]:

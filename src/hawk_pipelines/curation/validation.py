@@ -36,7 +36,7 @@ def validate(drafts: Sequence[Draft], videos: Sequence[Video]) -> Validated:
     annotations: dict[str, Annotation] = {}
     rejections = []
     for draft in drafts:
-        video = by_id.get(draft.item_id)
+        video = by_id.get(draft.video_id)
         reason = _fault(draft, video, draft.item_id in annotations)
         if reason is not None or video is None:
             item = draft.item_id if video is None else video.name
@@ -59,7 +59,7 @@ def validate(drafts: Sequence[Draft], videos: Sequence[Video]) -> Validated:
 def _fault(draft: Draft, video: Video | None, doubled: bool) -> str | None:
     if video is None:
         return f"The draft of item {draft.item_id} has no usable video; add the video or remove the draft."
-    if not Path(video.path).is_file():
+    if not Path(video.path).exists():
         return f"The video {video.path} is no longer there; put it back or run `ingest` again."
     if doubled:
         return f"{video.name} has more than one draft and the first is used; remove the others."

@@ -1,9 +1,26 @@
-"""The item store: one file per finished item, named by what went into it."""
+"""The item store: what was made of every item, known by a hash of what went into it.
 
+::
+
+    <root>/loose/<key>.safetensors   a finished item, while a step runs
+    <root>/loose/<key>.json          a failure, while a step runs
+    <root>/shards/<bucket>-<hash>.safetensors
+    <root>/index.parquet             every packed item: key, shard, facts, size, whether the last run asked for it
+    <root>/ledger.jsonl              every failure: key, step, item, error, attempts
+
+Everything is written beside its place and then renamed, so what is there is whole. A shard holds the items whose keys begin
+with the same bits and is named by its content; the index is switched after the shards. Whatever was interrupted when, the same
+items give the same bytes in the end.
+"""
+
+import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -11,36 +28,76 @@ from safetensors.numpy import save
 
 from hawk_pipelines.errors import HawkError
 
+DEFAULT_SHARDS = 64
+
 
 class MissingItem(HawkError):
     """An item that is not in its store."""
 
 
+class Failed(NamedTuple):
+    """A row of the ledger."""
+
+    key: str
+    step: str
+    item: str
+    error: str
+    refused: bool
+    """Whether the item is to blame; otherwise we are, or the limits."""
+    attempts: int
+    in_use: bool = True
+    """Whether the last finished run asked for the item."""
+
+
+class Entry(NamedTuple):
+    """A row of the index."""
+
+    shard: str
+    """File name; empty for an item that has facts only."""
+    facts: str
+    """JSON."""
+    arrays: list[str]
+    """Their names."""
+    size: int
+    """Bytes of the arrays."""
+    in_use: bool
+    """Whether the last finished run asked for it."""
+
+
 class ItemStore:
-    """A folder of safetensors files. Each is written atomically, so that a file that is there is a finished item."""
+    """A folder of items: arrays, and facts that fit in JSON. Only its path is pickled."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._index: dict[str, Entry] | None = None
+        self._shards: dict[str, safe_open] = {}
+
+    def __reduce__(self) -> tuple:
+        return ItemStore, (self.root,)
 
     def __contains__(self, key: str) -> bool:
-        """Whether the item is there and whole; a damaged file counts as missing, so that it is made again."""
-        path = self._path(key)
-        if not path.is_file():
-            return False
-        try:
-            with safe_open(path, framework="numpy"):
-                return True
-        except SafetensorError:
-            return False
+        """Whether the item is there and whole; what is damaged counts as missing, so that it is made again."""
+        return key in self.index or self._whole(self._loose(key))
+
+    @property
+    def index(self) -> dict[str, Entry]:
+        """Every packed item whose shard is whole, by key. Read once; `pack` reads it anew."""
+        if self._index is None:
+            self._index = self._read_index()
+        return self._index
+
+    def shards(self) -> int:
+        """How many shards the packed items were put into."""
+        return next((int(entry.shard.partition("-")[0]) for entry in self.index.values() if entry.shard), DEFAULT_SHARDS)
+
+    def loose_keys(self) -> list[str]:
+        """Finished items that are not packed yet, in order."""
+        return sorted(path.stem for path in (self.root / "loose").glob("*.safetensors"))
 
     def write(self, key: str, arrays: Mapping[str, np.ndarray], facts: Mapping[str, object] | None = None) -> None:
-        """Keep an item's arrays and facts (JSON values) under its key."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"facts": json.dumps(facts or {})})
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        """Keep an item under its key."""
+        kept = json.dumps(dict(facts or {}), sort_keys=True)
+        _replace(self._loose(key), save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"facts": kept}))
 
     def read(self, key: str) -> dict[str, np.ndarray]:
         """Arrays of an item.
@@ -48,23 +105,198 @@ class ItemStore:
         Raises:
             MissingItem: the item is not there or not whole.
         """
-        with self._open(key) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a safe_open handle is no mapping)
+        entry = self._entry(key)
+        if entry is None:
+            with safe_open(self._loose(key), framework="numpy") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a safe_open handle is no mapping)
+        return {name: self._shard(entry.shard).get_tensor(f"{key}/{name}") for name in entry.arrays}
 
-    def facts(self, key: str) -> dict:
+    def facts(self, key: str) -> dict[str, Any]:
         """Facts of an item.
 
         Raises:
             MissingItem: the item is not there or not whole.
         """
-        with self._open(key) as file:
-            return json.loads(file.metadata()["facts"])
+        entry = self._entry(key)
+        return json.loads(entry.facts if entry else _kept(self._loose(key)))
 
-    def _open(self, key: str) -> safe_open:
-        if key not in self:
+    def fail(self, failed: Failed) -> None:
+        """Write down that an item could not be made."""
+        _replace(self.root / "loose" / f"{failed.key}.json", json.dumps(failed._asdict()).encode())
+
+    def failures(self) -> dict[str, Failed]:
+        """The ledger by key."""
+        ledger = self.root / "ledger.jsonl"
+        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.is_file() else []
+        lines += [path.read_text(encoding="utf-8") for path in sorted((self.root / "loose").glob("*.json"))]
+        rows = [Failed(**json.loads(line)) for line in lines]
+        return {row.key: row for row in rows if row.key not in self}
+
+    def pack(self, shards: int = DEFAULT_SHARDS, in_use: Collection[str] | None = None, *, drop: Collection[str] = ()) -> None:
+        """Move loose items into their shards, the index and the ledger.
+
+        Only shards with new or dropped items are written.
+
+        Args:
+            shards: how many; a power of two.
+            in_use: keys that the run asked for; None leaves that as it is.
+            drop: keys to forget.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            self._index = None
+            packed, loose = dict(self.index), [key for key in self.loose_keys() if self._whole(self._loose(key))]
+            kept = {key: entry for key, entry in packed.items() if key not in drop}
+            touched = {_bucket(key, shards) for key in [*loose, *(packed.keys() - kept.keys())]}
+            touched |= {
+                _bucket(key, shards) for key, e in kept.items() if e.shard and not e.shard.startswith(f"{_bucket(key, shards)}-")
+            }
+            members: dict[str, list[str]] = {bucket: [] for bucket in touched}
+            for key in sorted({*kept, *loose} - set(drop)):
+                if (bucket := _bucket(key, shards)) in members:
+                    members[bucket].append(key)
+            for bucket, keys in members.items():
+                kept |= self._write_shard(bucket, keys)
+            failed = sorted(self.failures().items())
+            ledger = {key: row for key, row in failed if key not in kept and key not in drop}
+            if in_use is not None:
+                kept = {key: entry._replace(in_use=key in in_use) for key, entry in kept.items()}
+                ledger = {key: row._replace(in_use=key in in_use) for key, row in ledger.items()}
+            self._write_ledger(ledger.values())
+            self._write_index(kept)
+            self._sweep(kept, ledger)
+            self._index, self._shards = kept, {}
+
+    def _write_shard(self, bucket: str, keys: list[str]) -> dict[str, Entry]:
+        tensors: dict[str, np.ndarray] = {}
+        entries: dict[str, Entry] = {}
+        for key in keys:
+            arrays = self.read(key)
+            tensors |= {f"{key}/{name}": array for name, array in arrays.items()}
+            size = sum(array.nbytes for array in arrays.values())
+            in_use = self.index[key].in_use if key in self.index else True
+            entries[key] = Entry("", json.dumps(self.facts(key), sort_keys=True), sorted(arrays), size, in_use)
+        if not tensors:
+            return entries
+        content = save(tensors)
+        name = f"{bucket}-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
+        _replace(self.root / "shards" / name, content)
+        return {key: entry._replace(shard=name) if entry.arrays else entry for key, entry in entries.items()}
+
+    def _write_index(self, entries: Mapping[str, Entry]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = sorted(entries.items())
+        columns = {"key": [key for key, _ in rows]} | {
+            name: [getattr(entry, name) for _, entry in rows] for name in Entry._fields
+        }
+        types = [pa.string(), pa.string(), pa.string(), pa.list_(pa.string()), pa.int64(), pa.bool_()]
+        table = pa.table([pa.array(column, kind) for column, kind in zip(columns.values(), types, strict=True)], list(columns))
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        _replace(self.root / "index.parquet", sink.getvalue().to_pybytes())
+
+    def _write_ledger(self, rows: Collection[Failed]) -> None:
+        if rows:
+            _replace(self.root / "ledger.jsonl", "".join(json.dumps(row._asdict()) + "\n" for row in rows).encode())
+        else:
+            (self.root / "ledger.jsonl").unlink(missing_ok=True)
+
+    def _sweep(self, entries: Mapping[str, Entry], ledger: Mapping[str, Failed]) -> None:
+        """Remove what is packed, shards that nothing names any more, and half-written files of processes that are gone."""
+        named = {entry.shard for entry in entries.values()}
+        settled = entries.keys() | ledger.keys()
+        for path in (self.root / "shards").glob("*.safetensors"):
+            if path.name not in named:
+                path.unlink()
+        for path in (self.root / "loose").glob("*"):
+            if path.suffix != ".part" and path.stem in settled:
+                path.unlink()
+        for path in self.root.rglob("*.part"):
+            if not _alive(int(path.suffixes[-2].removeprefix("."))):
+                path.unlink()
+
+    def _read_index(self) -> dict[str, Entry]:
+        path = self.root / "index.parquet"
+        if not path.is_file():
+            return {}
+        import pyarrow.parquet as pq
+
+        rows = pq.read_table(path).to_pylist()
+        whole = {name: not name or self._whole(self.root / "shards" / name) for name in {row["shard"] for row in rows}}
+        return {row.pop("key"): Entry(**row) for row in rows if whole[row["shard"]]}
+
+    @staticmethod
+    def _whole(path: Path) -> bool:
+        """Whether a safetensors file is there and as long as its header says."""
+        try:
+            with safe_open(path, framework="numpy"):
+                return True
+        except (SafetensorError, OSError):
+            return False
+
+    def _loose(self, key: str) -> Path:
+        return self.root / "loose" / f"{key}.safetensors"
+
+    def _entry(self, key: str) -> Entry | None:
+        """Where an item is packed; None while it is loose.
+
+        Raises:
+            MissingItem: the item is not there or not whole.
+        """
+        entry = self.index.get(key)
+        if entry is None and self._whole(self._loose(key)):
+            return None
+        if entry is None or (entry.shard and not (self.root / "shards" / entry.shard).is_file()):
+            self._index, self._shards = None, {}  # another process may have packed it meanwhile
+            entry = self.index.get(key)
+        if entry is None:
             msg = f"{self.root} holds no whole item {key}; run the pipeline that makes it again."
             raise MissingItem(msg)
-        return safe_open(self._path(key), framework="numpy")
+        return entry
 
-    def _path(self, key: str) -> Path:
-        return self.root / key[:2] / f"{key}.safetensors"
+    def _shard(self, name: str) -> safe_open:
+        """An open shard, mapped into memory."""
+        if name not in self._shards:
+            self._shards[name] = safe_open(self.root / "shards" / name, framework="numpy")
+        return self._shards[name]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process packs at a time."""
+        folder = os.open(self.root, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+
+def _bucket(key: str, shards: int) -> str:
+    """The leading bits of a key, as the beginning of a shard's name: `<how many shards>-<which>`."""
+    return f"{shards}-{int(key[:8], 16) * shards >> 32:0{len(str(shards - 1))}d}"
+
+
+def _kept(path: Path) -> str:
+    """The facts of a loose item, JSON."""
+    with safe_open(path, framework="numpy") as file:
+        return file.metadata()["facts"]
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then put it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

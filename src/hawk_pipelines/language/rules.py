@@ -10,7 +10,7 @@ from hawk_pipelines.errors import HawkError
 from hawk_pipelines.language.parsing import parse
 from hawk_pipelines.schema import QA, Caption, Span
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever the same sources give other words."""
 
 PLACES = {"at", "in", "on", "near", "by", "behind", "beside", "under", "over", "along", "across", "outside", "inside"}

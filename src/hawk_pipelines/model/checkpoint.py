@@ -28,14 +28,14 @@ class Parts(NamedTuple):
     frame_encoder: TinyFrameEncoder
 
 
-def check_features(config: HawkConfig, encoder: TinyFrameEncoderSettings, mask: str, frames: int) -> None:
+def check_features(config: HawkConfig, encoder: TinyFrameEncoderSettings, mask: str, frames: int, flow: str) -> None:
     """Refuse features that were made in another way than those a model was trained on.
 
     Raises:
         CheckpointError: with what differs.
     """
-    trained = {"frame_encoder": config.frame_encoder, "mask": config.mask, "frames": config.frames}
-    given = {"frame_encoder": encoder.model_dump(), "mask": mask, "frames": frames}
+    trained = {"frame_encoder": config.frame_encoder, "mask": config.mask, "frames": config.frames, "flow": config.flow}
+    given = {"frame_encoder": encoder.model_dump(), "mask": mask, "frames": frames, "flow": flow}
     different = [f"{name} was {trained[name]}, now {given[name]}" for name in trained if trained[name] != given[name]]
     if different:
         msg = f"The features are not those the model was trained on: {'; '.join(different)}. Train again, or set them back."

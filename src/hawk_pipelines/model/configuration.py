@@ -17,6 +17,7 @@ class HawkConfig(PreTrainedConfig):
         text_config: the causal language model.
         frames: T, the number of frame positions; so many frames of a video are sampled.
         frame_size: width and height in pixels of the frames.
+        flow: how motion was measured.
         mask: how the motion stream is masked.
         queries: Q, tokens per branch that enter the language model.
         compression_width: width of head C, which the consistency loss compares.
@@ -35,6 +36,7 @@ class HawkConfig(PreTrainedConfig):
     text_config: Any = None
     frames: int = 32
     frame_size: int = 224
+    flow: Literal["farneback", "dis"] = "farneback"
     mask: Literal["soft", "hard"] = "soft"
     queries: int = 32
     compression_width: int = 256

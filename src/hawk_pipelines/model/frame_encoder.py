@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from hawk_pipelines.model.settings import TinyFrameEncoderSettings
 from hawk_pipelines.video.flow import Mask, motion_frames
 
-ENCODER_VERSION = 1
+ENCODER_VERSION = 2
 """Raised whenever the same frames and settings give other tokens."""
 
 BITS = 5
@@ -59,16 +59,17 @@ def encode_streams(encoder: TinyFrameEncoder, frames: np.ndarray, magnitude: np.
 
     Args:
         encoder: shared by both streams.
-        frames: uint8 [T, H, W, 3], RGB.
-        magnitude: [T, H, W], pixels a frame.
+        frames: uint8 [P, T, H, W, 3], RGB.
+        magnitude: [P, T, H, W], pixels a frame.
         mask: how the motion stream is masked.
 
     Returns:
-        float32 [T, tokens, width] each.
+        float32 [P, T, tokens, width] each.
     """
-    moving = motion_frames(frames, magnitude, mask)
-    tokens = encoder(torch.from_numpy(np.concatenate([frames, moving])))
-    return tokens[: len(frames)], tokens[len(frames) :]
+    streams = np.stack([frames, motion_frames(frames, magnitude, mask)])
+    tokens = encoder(torch.from_numpy(streams).flatten(0, 2))
+    appearance, motion = tokens.view(*streams.shape[:3], *tokens.shape[1:])
+    return appearance, motion
 
 
 def _palette() -> Tensor:

@@ -7,7 +7,7 @@ from hawk_pipelines.model.checkpoint import Parts, load
 from hawk_pipelines.model.frame_encoder import encode_streams
 from hawk_pipelines.model.prompting import request_of
 from hawk_pipelines.schema import DESCRIBE
-from hawk_pipelines.video.streams import read_streams
+from hawk_pipelines.video.streams import StreamParameters, read_streams
 
 
 class Hawk:
@@ -29,28 +29,34 @@ class Hawk:
         """Load a `save_pretrained` folder."""
         return cls(load(Path(folder)))
 
-    def ask(self, video: str | Path, question: str) -> str:
+    def ask(self, video: str | Path, question: str, span: tuple[float, float] | None = None) -> str:
         """Answer a question about a video.
+
+        Args:
+            video: a file, or a folder of numbered pictures.
+            question: in words.
+            span: seconds [start, end) to look at; None for the whole video.
 
         Raises:
             UnreadableVideo: the video cannot be decoded.
             PromptError: the question is empty or too long.
         """
-        return self._answer(video, request_of(question))
+        return self._answer(Path(video), request_of(question), span)
 
-    def describe(self, video: str | Path) -> str:
-        """Say what is unusual in a video.
+    def describe(self, video: str | Path, span: tuple[float, float] | None = None) -> str:
+        """Say what is unusual in a video. Arguments as for `ask`.
 
         Raises:
             UnreadableVideo: the video cannot be decoded.
         """
-        return self.ask(video, DESCRIBE)
+        return self.ask(video, DESCRIBE, span)
 
-    def _answer(self, video: str | Path, request: str) -> str:
+    def _answer(self, video: Path, request: str, span: tuple[float, float] | None) -> str:
         model, tokenizer, encoder = self._parts
         config = model.config
-        streams = read_streams(Path(video), config.frames, config.frame_size)
+        parameters = StreamParameters(frames=config.frames, flow=config.flow)
+        streams = read_streams(video, parameters, config.frame_size, span)
         appearance, motion = encode_streams(encoder, streams.frames, streams.magnitude, config.mask)
         # Training read its tokens from the store, in half precision.
-        stored = [appearance.half()], [motion.half()]
+        stored = [appearance[0].half()], [motion[0].half()]
         return answer(model, tokenizer, stored[0], stored[1], [request], self._max_new_tokens)[0]

@@ -1,20 +1,23 @@
-"""Any directory of videos. A file `captions.csv` in it, where there is one, says what happens in them.
+"""Any directory of videos: files, and folders of numbered pictures.
 
-Its columns are `video` (path inside the directory) and, each optional: `start_s`, `end_s`, `caption`, `label` (the class of the
-anomaly, or "normal") and `split` ("train" or "test"). One row a caption. `start_s` and `end_s` of a row with a label other than
-"normal" also say where the anomaly is.
+A file `captions.csv` in it, where there is one, says what happens in them. Its columns are `video` (path inside the directory)
+and, each optional: `start_s`, `end_s`, `caption`, `label` (the class of the anomaly, or "normal"), `split` ("train" or "test")
+and `group` (the source video that it was cut from: a group is never on both sides of the split). One row a caption. `start_s`
+and `end_s` of a row with a label other than "normal" also say where the anomaly is.
 """
 
 import csv
+import os
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hawk_pipelines.schema import Rejection, Span, Split
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, TimedText, existing_folder
+from hawk_pipelines.video.pictures import is_numbered_picture
 
-EXTENSIONS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts"}
-COLUMNS = {"video", "start_s", "end_s", "caption", "label", "split"}
+EXTENSIONS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts", ".flv", ".gif", ".dav"}
+COLUMNS = {"video", "start_s", "end_s", "caption", "label", "split", "group"}
 
 
 class FolderParameters(BaseModel):
@@ -26,15 +29,18 @@ class FolderParameters(BaseModel):
 
 
 def read(parameters: FolderParameters) -> Reading:
-    """Find every video below the directory.
+    """Find every video below the directory. Links to folders are not followed.
 
     Raises:
         SourceError: the directory is missing or holds no video, or `captions.csv` is not the table it should be.
     """
     root = existing_folder(parameters.path, "ingest.folder.path")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS)
+    paths = _videos_below(root)
     if not paths:
-        msg = f"{root} holds no video file ({', '.join(sorted(EXTENSIONS))}); put videos there or set `ingest.folder.path`."
+        msg = (
+            f"{root} holds no video file ({', '.join(sorted(EXTENSIONS))}) and no folder of numbered pictures; put videos there "
+        )
+        msg += "or set `ingest.folder.path`."
         raise SourceError(msg)
     rows, rejections = _captions(root / "captions.csv")
     videos = []
@@ -47,6 +53,19 @@ def read(parameters: FolderParameters) -> Reading:
     return Reading(videos, rejections)
 
 
+def _videos_below(root: Path) -> list[Path]:
+    """Files whose name ends like a video's, and folders that hold numbered pictures or are named like a video."""
+    paths = []
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        named = here.suffix.lower() in EXTENSIONS
+        if here != root and (named or any(is_numbered_picture(name) for name in files)):
+            paths.append(here)
+        paths += [here / name for name in files if Path(name).suffix.lower() in EXTENSIONS and not name.startswith("._")]
+    return sorted(paths)
+
+
 class _Row(BaseModel):
     video: str
     start_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -54,6 +73,7 @@ class _Row(BaseModel):
     caption: str = ""
     label: str | None = None
     split: Split | None = None
+    group: str | None = None
 
     @model_validator(mode="after")
     def _forwards(self) -> "_Row":
@@ -103,4 +123,5 @@ def _video(path: Path, name: str, rows: list[_Row]) -> FoundVideo:
     ]
     captions = [TimedText(row.start_s, row.end_s, row.caption) for row in rows if row.caption]
     split = next((row.split for row in rows if row.split), None)
-    return FoundVideo(path, name, label=label, spans=spans, split=split, captions=captions)
+    group = next((row.group for row in rows if row.group), None)
+    return FoundVideo(path, name, label=label, spans=spans, split=split, group=group, captions=captions)

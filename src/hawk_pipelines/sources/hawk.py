@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hawk_pipelines.schema import QA, Rejection, Split
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, existing_folder
+from hawk_pipelines.video.pictures import is_numbered_picture
 
 RENAMED = {  # folders in the published paths -> folders of the published videos
     ("shanghaitechdataset",): ("shanghaitech",),
@@ -118,7 +119,7 @@ class _Found(BaseModel):
 
 
 class _Index:
-    """Every file below a root, by its folders and name."""
+    """Every file and every folder of pictures below a root, by its folders and name."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -126,10 +127,15 @@ class _Index:
         self.by_name: dict[str, list[str]] = defaultdict(list)
         for folder, _, files in os.walk(root):
             for file in files:
-                name = (Path(folder) / file).relative_to(root).as_posix()
-                parts = _parts(name)
-                self.by_path[parts].append(name)
-                self.by_name[parts[-1]].append(name)
+                self._add(Path(folder) / file)
+            if Path(folder) != root and any(is_numbered_picture(file) for file in files):
+                self._add(Path(folder))
+
+    def _add(self, path: Path) -> None:
+        name = path.relative_to(self.root).as_posix()
+        parts = _parts(name)
+        self.by_path[parts].append(name)
+        self.by_name[parts[-1]].append(name)
 
     def find(self, published: str) -> _Found | str:
         """The file that a published path means, or why there is none."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import QA, Rejection, Span, Split
@@ -23,14 +23,18 @@ class TimedText(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundVideo:
-    """A video file and what the source says of it. The file itself has not been opened yet."""
+    """A file or folder of pictures and what the source says of it. It has not been opened yet."""
 
     path: Path
     name: str
     label: str | None = None
     spans: list[Span] = field(default_factory=list)
     split: Split | None = None
-    """The published or official split; None where there is none."""
+    """None where the source has none."""
+    split_by: Literal["published", "official"] = "published"
+    """Whose split it is: HAWK's published lists, or the data set's own."""
+    group: str | None = None
+    """The source video that this one was cut from; None where it was not cut."""
     captions: list[TimedText] = field(default_factory=list)
     description: str | None = None
     """A finished description, only where the source publishes annotations."""

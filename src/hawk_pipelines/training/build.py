@@ -12,6 +12,7 @@ from hawk_pipelines.model.tokenizer import train_tokenizer
 from hawk_pipelines.schema import Sample
 from hawk_pipelines.training.parameters import FinetuneParameters
 from hawk_pipelines.video.flow import Mask
+from hawk_pipelines.video.streams import StreamParameters
 
 
 def build_tokenizer(samples: Sequence[Sample], parameters: FinetuneParameters) -> PreTrainedTokenizerBase:
@@ -24,7 +25,7 @@ def build_tokenizer(samples: Sequence[Sample], parameters: FinetuneParameters) -
 def build_model(
     parameters: FinetuneParameters,
     encoder: TinyFrameEncoderSettings,
-    frames: int,
+    streams: StreamParameters,
     mask: Mask,
     tokenizer: PreTrainedTokenizerBase,
     seed: int,
@@ -63,8 +64,9 @@ def build_model(
             frame_encoder=encoder.model_dump(),
             qformer_config=qformer,
             text_config=text,
-            frames=frames,
+            frames=streams.frames,
             frame_size=encoder.size,
+            flow=streams.flow,
             mask=mask,
             queries=sizes.queries,
             compression_width=sizes.compression_width,

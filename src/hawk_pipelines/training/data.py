@@ -25,7 +25,7 @@ class TrainingError(HawkError):
 
 
 class Tokens(NamedTuple):
-    """Frame tokens of one item, half precision [T, N, D] each."""
+    """Frame tokens of one item, half precision [P, T, N, D] each: P samplings of it."""
 
     appearance: Tensor
     motion: Tensor
@@ -80,7 +80,7 @@ class Draws(Dataset):
     """Draw number i, for every i below the number of steps times the batch size.
 
     All items come once in a shuffled order before any comes again. With the probability `description_share` an item is
-    to be described, otherwise one of its questions is to be answered (HAWK, section 4.4).
+    to be described, otherwise one of its questions is to be answered (HAWK, section 4.4). One of the item's samplings is drawn.
     """
 
     def __init__(
@@ -100,15 +100,18 @@ class Draws(Dataset):
         self.order = np.concatenate([rng.permutation(len(self.items)) for _ in range(rounds)])[:count]
         self.describe = rng.random(count) < description_share
         self.choice = rng.random(count)
+        self.phase = rng.random(count)
 
     def __len__(self) -> int:
         return len(self.order)
 
     def __getitem__(self, number: int) -> tuple[Example, Tokens]:
+        """An example and the tokens [T, N, D] of one sampling of its item."""
         tokens, tasks = self.items[self.order[number]]
         wanted, other = ("description", "question") if self.describe[number] else ("question", "description")
         examples = tasks[wanted] or tasks[other]
-        return examples[int(self.choice[number] * len(examples))], tokens
+        phase = int(self.phase[number] * len(tokens.appearance))
+        return examples[int(self.choice[number] * len(examples))], Tokens(tokens.appearance[phase], tokens.motion[phase])
 
 
 class Collator:

@@ -3,8 +3,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hawk_pipelines.engine.run import Item, Product, Step, run_items
+from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.engine.work import Product
 from hawk_pipelines.language.rules import RULES_VERSION, describe
 from hawk_pipelines.schema import Caption, Draft, Rejection, Video
 
@@ -22,6 +23,7 @@ def write_drafts(
     captions: list[Caption],
     published: list[Draft],
     parameters: AnnotateParameters,
+    engine: EngineParameters,
     draft_store: ItemStore,
 ) -> tuple[list[Draft], list[Rejection]]:
     """Draft a description and answers for every video that came without."""
@@ -34,7 +36,8 @@ def write_drafts(
         for video in videos
         if video.id not in described
     ]
-    outcome = run_items(Step("annotate", _draft, RULES_VERSION, parameters.model_dump()), items, draft_store, workers=0)
+    here = engine.model_copy(update={"workers": 0})  # quicker than starting a process
+    outcome = run_items(Step("annotate", _draft, RULES_VERSION, parameters.model_dump()), items, draft_store, here)
     names = {video.id: video.name for video in videos}
     rejections = [rejection.model_copy(update={"item": names[rejection.item]}) for rejection in outcome.rejections]
     return [Draft.model_validate(draft_store.facts(key)) for key in outcome.keys.values()], rejections
@@ -49,5 +52,7 @@ def _draft(known: tuple[Video, list[Caption]]) -> Product:
     video, captions = known
     told = describe(video.label, video.spans, captions, video.duration_s)
     sources = [f"label: {video.label}"] * bool(video.label) + [f"caption of {c.clip_id} by {c.tool}: {c.text}" for c in captions]
-    draft = Draft(item_id=video.id, description=told.description, QA=told.qa, provider="rules", sources=sources)
-    return Product({}, draft.model_dump(mode="json"))
+    draft = Draft(
+        item_id=video.id, video_id=video.id, description=told.description, QA=told.qa, provider="rules", sources=sources
+    )
+    return {}, draft.model_dump(mode="json")

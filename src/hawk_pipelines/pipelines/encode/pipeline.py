@@ -9,8 +9,8 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 encode_frames,
-                inputs=["frames", "frame_store", "params:encode", "feature_store"],
-                outputs="features",
+                inputs=["frames", "frame_store", "params:encode", "params:engine", "feature_store"],
+                outputs=["features", "rejected_features"],
                 name="encode_frames",
             )
         ]

@@ -5,8 +5,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.pipelines.motion.nodes import MotionParameters
 from hawk_pipelines.schema import Annotation, Prediction, Sample, StoredItem, Truth
+from hawk_pipelines.video.streams import StreamParameters
 
 
 class EvaluateParameters(BaseModel):
@@ -29,7 +29,7 @@ def evaluate_model(
     features: list[StoredItem],
     feature_store: ItemStore,
     truths: list[Truth],
-    motion: MotionParameters,
+    motion: StreamParameters,
     encode: EncodeParameters,
     parameters: EvaluateParameters,
 ) -> tuple[list[Prediction], dict, object, str]:
@@ -47,7 +47,7 @@ def evaluate_model(
     tokens = load_tokens([item for item in features if item.item_id in tested], feature_store)
     samples = usable_samples(test_samples, tokens)
     model, tokenizer, _ = load(model_folder)
-    check_features(model.config, encode.frame_encoder, encode.mask, motion.frames)
+    check_features(model.config, encode.frame_encoder, encode.mask, motion.frames, motion.flow)
     predictions = []
     starts = range(0, len(samples), parameters.batch_size)
     for start in progress(starts, "evaluate"):
@@ -55,8 +55,8 @@ def evaluate_model(
         answers = answer(
             model,
             tokenizer,
-            [tokens[s.item_id].appearance for s in batch],
-            [tokens[s.item_id].motion for s in batch],
+            [tokens[s.item_id].appearance[0] for s in batch],
+            [tokens[s.item_id].motion[0] for s in batch],
             [request_of(s.question) for s in batch],
             parameters.max_new_tokens,
         )

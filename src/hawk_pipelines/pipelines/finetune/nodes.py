@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.pipelines.motion.nodes import MotionParameters
 from hawk_pipelines.schema import Sample, StoredItem
 from hawk_pipelines.training.parameters import FinetuneParameters
 from hawk_pipelines.training.tracking import flat
+from hawk_pipelines.video.streams import StreamParameters
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def finetune_model(
     samples: list[Sample],
     features: list[StoredItem],
     feature_store: ItemStore,
-    motion: MotionParameters,
+    motion: StreamParameters,
     encode: EncodeParameters,
     parameters: FinetuneParameters,
     seed: int,
@@ -34,7 +34,7 @@ def finetune_model(
     tokens = load_tokens(features, feature_store)
     usable = usable_samples(samples, tokens)
     tokenizer = build_tokenizer(usable, parameters)
-    model = build_model(parameters, encode.frame_encoder, motion.frames, encode.mask, tokenizer, seed)
+    model = build_model(parameters, encode.frame_encoder, motion, encode.mask, tokenizer, seed)
     folder = Path(tempfile.mkdtemp(prefix="hawk_finetune_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the catalog copies the model when this node is done
     with mlflow.start_run(run_name="finetune", nested=True, tags={"stage": "finetune"}):

@@ -10,7 +10,7 @@ def ingest_videos(
 ) -> tuple[list[Video], list[Rejection], list[SourceCaption], list[Draft], list[Truth]]:
     """Read the source, probe its videos, and set down what it says of them by video id."""
     reading = read_source(parameters, seed, engine.workers)
-    listing = list_videos(reading.videos, parameters.source, parameters.test_share, seed, probe_store, engine.workers)
+    listing = list_videos(reading.videos, parameters.source, parameters, seed, probe_store, engine)
     captions = [
         SourceCaption(
             video_id=video.id, start_s=text.start_s, end_s=video.duration_s if text.end_s is None else text.end_s, text=text.text
@@ -19,7 +19,14 @@ def ingest_videos(
         for text in found.captions
     ]
     drafts = [
-        Draft(item_id=video.id, description=found.description, QA=found.qa, provider="published", sources=[video.source])
+        Draft(
+            item_id=video.id,
+            video_id=video.id,
+            description=found.description,
+            QA=found.qa,
+            provider="published",
+            sources=[video.source],
+        )
         for video, found in listing.videos
         if found.description is not None
     ]

@@ -9,7 +9,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 sample_frames,
-                inputs=["annotations", "videos", "params:motion", "params:encode", "params:engine", "frame_store"],
+                inputs=["annotations", "videos", "params:motion", "params:encode", "params:seed", "params:engine", "frame_store"],
                 outputs=["frames", "rejected_items"],
                 name="sample_frames",
             )

@@ -7,8 +7,8 @@ import os
 from functools import partial
 from pathlib import Path
 
-from hawk_pipelines.engine.parallel import parallel
-from hawk_pipelines.sources.reading import FoundVideo, Reading
+from hawk_pipelines.engine.processes import Failure, Limits, spread
+from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError
 from hawk_pipelines.sources.synthetic.drawing import draw
 from hawk_pipelines.sources.synthetic.parameters import SyntheticParameters, seeded
 from hawk_pipelines.sources.synthetic.script import write_script
@@ -27,8 +27,10 @@ def read(parameters: SyntheticParameters, seed: int, workers: int) -> Reading:
     counts = {"train": parameters.train_videos, "test": parameters.test_videos}
     names = [(split, index) for split, count in counts.items() for index in range(count)]
     missing = [name for name in names if not _path(folder, *name).is_file()]
-    for _ in parallel(partial(_render, parameters, seed, folder), missing, workers, "render"):
-        pass
+    for position, result in spread(partial(_render, parameters, seed, folder), missing, Limits(workers), "render"):
+        if isinstance(result, Failure):
+            msg = f"Video {missing[position]} could not be rendered. {result.reason}"
+            raise SourceError(msg)
     logger.info("render: %d done, %d reused.", len(missing), len(names) - len(missing))
     return Reading([_found(parameters, seed, folder, *name) for name in names], [])
 
