@@ -66,13 +66,13 @@ def test_colours_are_those_that_the_file_means(tmp_path, monkeypatch, space, ful
 
     monkeypatch.setattr("tests.video.numbered.VideoReformatter", Meaning)
     path = write(tmp_path / "a.mp4", 3, prepare=prepare)
-    seen = read_pairs(path, read_index(path), [1], 48).current.mean(axis=(0, 1, 2))
+    seen = read_pairs(path, read_index(path), [1], 48).current[0].mean(axis=(0, 1))
     assert np.abs(seen - colour).max() < 6
 
 
 def test_red_comes_first(tmp_path):
     write_h264(np.full((3, 64, 64, 3), (220, 30, 30), np.uint8), 10, tmp_path / "red.mp4")
-    colour = read_pairs(tmp_path / "red.mp4", read_index(tmp_path / "red.mp4"), [1], 32).current.mean(axis=(0, 1, 2))
+    colour = read_pairs(tmp_path / "red.mp4", read_index(tmp_path / "red.mp4"), [1], 32).current[0].mean(axis=(0, 1))
     assert np.abs(colour - (220, 30, 30)).max() < 6
 
 

@@ -5,6 +5,7 @@
 
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import sys
@@ -114,8 +115,9 @@ def _result(future: Any, limits: Limits) -> Any:
     except ProcessExpired as error:
         how = signal.Signals(-error.exitcode).name if error.exitcode < 0 else f"exit status {error.exitcode}"
         return Failure(f"The worker crashed on it ({how}); its file is damaged, or needs too much memory.", refused=False)
-    except BrokenProcessPool:
-        raise
+    except BrokenProcessPool as error:
+        msg = "No worker could be started, or all ended without a word; `engine.workers` = 0 works without them and shows why."
+        raise HawkError(msg) from error
     except Exception as error:
         return Failure(f"It cannot be handed to a worker or back ({error}). Please report it.", refused=False)
 
@@ -140,12 +142,11 @@ def _end_with_parent() -> None:
 def _main_module_hidden(function: Callable) -> Iterator[None]:
     """Spawned workers import the main script again; `kedro` would cost each of them seconds and 200 MB for nothing.
 
-    The script is imported all the same where it is the script that defines the function.
+    The script is imported all the same where it defines the function or a part of it.
     """
     main = sys.modules["__main__"]
-    inner = getattr(function, "func", function)
     kept = {name: main.__dict__.get(name) for name in ("__file__", "__spec__")}
-    if getattr(inner, "__module__", "") != "__main__":
+    if b"__main__" not in pickle.dumps(function):
         main.__dict__.update(dict.fromkeys(kept))
     try:
         yield

@@ -14,6 +14,9 @@ from hawk_pipelines.language.parsing import parse
 if TYPE_CHECKING:
     from spacy.tokens import Token
 
+MOTION_TEXT_VERSION = 1
+"""Raised whenever the same text gives another motion text."""
+
 SUBJECTS = {"nsubj", "nsubjpass"}
 OBJECTS = {"dobj", "attr", "dative"}
 PREPOSITIONS = {"prep", "dative", "agent"}

@@ -73,8 +73,8 @@ def list_videos(
     Raises:
         SourceError: no video is usable.
     """
-    named = [video for video in found if _is_text(video.name) and _is_text(str(video.path))]
-    rejections = [_unnamable(video) for video in found if video not in named]
+    named = [video for video in found if _is_text(str(video.path))]
+    rejections = [_unnamable(video) for video in found if not _is_text(str(video.path))]
     items = [Item(video.name, _state(video.path), video.path) for video in named]
     function = partial(examine, pictures_fps=parameters.pictures_fps)
     step = Step("probe", function, PROBE_VERSION, {"pictures_fps": parameters.pictures_fps})

@@ -26,10 +26,10 @@ _SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEX
 
 
 class Pairs(NamedTuple):
-    """The wanted frames and, for each, its true neighbour before it; both uint8 [T, size, size, 3] RGB."""
+    """The wanted frames and, for each, its true neighbour before it: T times uint8 [size, size, 3], RGB."""
 
-    current: np.ndarray
-    previous: np.ndarray
+    current: list[np.ndarray]
+    previous: list[np.ndarray]
 
 
 class _Run(NamedTuple):
@@ -63,7 +63,7 @@ def read_pairs(path: str | Path, index: FrameIndex, wanted: Sequence[int], size:
             raise UnreadableVideo(msg) from error
     if len(found) < len(needed):  # no time stamps, or a container that cannot be sought in
         found = _by_counting(path, index, needed, size)
-    return Pairs(np.stack([found[i] for i in wanted]), np.stack([found[max(0, i - 1)] for i in wanted]))
+    return Pairs([found[i] for i in wanted], [found[max(0, i - 1)] for i in wanted])
 
 
 def _by_time(

@@ -84,9 +84,11 @@ def read_streams(
         indices = np.maximum(indices, 1)
     wanted = np.unique(indices)
     pairs = _picture_pairs(pictures, wanted, size) if path.is_dir() else read_pairs(path, index, wanted.tolist(), size)
-    steps = np.stack([to_steps(magnitude(*pair, parameters.flow)) for pair in zip(pairs.previous, pairs.current, strict=True)])
+    moved = [to_steps(magnitude(*pair, parameters.flow)) for pair in zip(pairs.previous, pairs.current, strict=True)]
     place = np.searchsorted(wanted, indices)
-    return Streams(pairs.current[place], steps[place], indices, times[indices])
+    frames, steps = (np.stack([taken[i] for i in place.flat]) for taken in (pairs.current, moved))
+    shape = (*indices.shape, size, size)
+    return Streams(frames.reshape(*shape, 3), steps.reshape(shape), indices, times[indices])
 
 
 def _frames_within(path: Path, times: np.ndarray, span: tuple[float, float] | None) -> tuple[int, int]:
@@ -115,4 +117,4 @@ def _picture_pairs(pictures: list[Path], wanted: np.ndarray, size: int) -> Pairs
         number: cv2.resize(read_picture(pictures[number]), (size, size), interpolation=cv2.INTER_AREA)
         for number in sorted({i for n in wanted.tolist() for i in (max(0, n - 1), n)})
     }
-    return Pairs(np.stack([small[n] for n in wanted.tolist()]), np.stack([small[max(0, n - 1)] for n in wanted.tolist()]))
+    return Pairs([small[n] for n in wanted.tolist()], [small[max(0, n - 1)] for n in wanted.tolist()])

@@ -1,13 +1,33 @@
-from hawk_pipelines.curation.samples import make_samples
+from hawk_pipelines.curation.samples import SAMPLES_VERSION, make_samples
 from hawk_pipelines.curation.validation import validate
-from hawk_pipelines.language.motion_text import motion_text
+from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.engine.work import Product
+from hawk_pipelines.language.motion_text import MOTION_TEXT_VERSION, motion_text
 from hawk_pipelines.schema import Annotation, Draft, Rejection, Sample, Video
 
 
-def validate_drafts(
-    drafts: list[Draft], published: list[Draft], videos: list[Video]
-) -> tuple[list[Annotation], list[Rejection], list[Sample], list[Sample]]:
-    """Check published and written drafts alike; samples come from what passed and from nothing else."""
-    annotations, rejections = validate([*published, *drafts], videos)
-    train, test = (make_samples(annotations, split, motion_text) for split in ("train", "test"))
-    return annotations, rejections, train, test
+def validate_drafts(drafts: list[Draft], published: list[Draft], videos: list[Video]) -> tuple[list[Annotation], list[Rejection]]:
+    """Check published and written drafts alike."""
+    validated = validate([*published, *drafts], videos)
+    return validated.annotations, validated.rejections
+
+
+def write_samples(
+    annotations: list[Annotation], engine: EngineParameters, sample_store: ItemStore
+) -> tuple[list[Sample], list[Sample]]:
+    """Make the samples of both splits; each annotation's sentences are parsed once."""
+    items = [Item(one.item_id, [one.item_id, one.description, [[qa.q, qa.a] for qa in one.QA]], one) for one in annotations]
+    step = Step("samples", _samples, SAMPLES_VERSION, {"motion_text": MOTION_TEXT_VERSION})
+    here = engine.model_copy(update={"workers": 0})  # quicker than loading a parser in every process
+    keys = run_items(step, items, sample_store, here).keys
+    splits: dict[str, list[Sample]] = {"train": [], "test": []}
+    for annotation in annotations:
+        if annotation.item_id in keys:
+            made = sample_store.facts(keys[annotation.item_id])["samples"]
+            splits[annotation.split] += [Sample.model_validate(sample) for sample in made]
+    return splits["train"], splits["test"]
+
+
+def _samples(annotation: Annotation) -> Product:
+    return {}, {"samples": [sample.model_dump() for sample in make_samples(annotation, motion_text)]}

@@ -1,6 +1,6 @@
 from kedro.pipeline import Pipeline, node
 
-from hawk_pipelines.pipelines.validate.nodes import validate_drafts
+from hawk_pipelines.pipelines.validate.nodes import validate_drafts, write_samples
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -10,8 +10,14 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 validate_drafts,
                 inputs=["drafts", "published_drafts", "videos"],
-                outputs=["annotations", "rejected_annotations", "train_samples", "test_samples"],
+                outputs=["annotations", "rejected_annotations"],
                 name="validate_drafts",
-            )
+            ),
+            node(
+                write_samples,
+                inputs=["annotations", "params:engine", "sample_store"],
+                outputs=["train_samples", "test_samples"],
+                name="write_samples",
+            ),
         ]
     )
