@@ -3,6 +3,7 @@ import pytest
 from hawk_pipelines.schema import Span
 from hawk_pipelines.sources.folder import FolderParameters, read
 from hawk_pipelines.sources.reading import SourceError
+from tests.video.odd_inputs import pictures
 
 
 @pytest.fixture
@@ -47,3 +48,23 @@ def test_a_bad_row_is_left_out_and_the_rest_goes_on(folder, times):
 def test_a_file_that_is_no_such_table(folder, text, encoding, says):
     with pytest.raises(SourceError, match=says):
         folder(text, encoding)
+
+
+def test_folders_of_pictures_are_found_and_links_in_circles_are_not_followed(tmp_path):
+    pictures(tmp_path, "camera 1")
+    (tmp_path / "camera 1" / "again").symlink_to(tmp_path)
+    (tmp_path / "clip.mp4").mkdir()
+    (tmp_path / "._clip.mp4").write_bytes(b"litter")
+    assert [video.name for video in read(FolderParameters(path=tmp_path)).videos] == ["camera 1", "clip.mp4"]
+
+
+def test_the_recording_that_a_clip_was_cut_from_reaches_its_video(folder):
+    assert folder("video,group\na.mp4,camera 7\n").videos[0].group == "camera 7"
+
+
+@pytest.mark.parametrize("outside", ["../outside.mp4", "/etc/passwd", "deep/../../outside.mp4"])
+def test_a_row_cannot_leave_the_directory(folder, tmp_path, outside):
+    (tmp_path.parent / "outside.mp4").write_bytes(b"")
+    reading = folder(f"video,caption\n{outside},A secret.\n")
+    assert all(tmp_path in video.path.parents for video in reading.videos)
+    assert "which is not in" in reading.rejections[0].reason

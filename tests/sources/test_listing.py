@@ -1,3 +1,5 @@
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -72,3 +74,70 @@ def test_a_source_without_a_usable_video(tmp_path):
     (tmp_path / "a.mp4").write_text("no")
     with pytest.raises(SourceError, match="cannot be opened as a video"):
         _list([FoundVideo(tmp_path / "a.mp4", "a.mp4")], ItemStore(tmp_path / "probes"), 0.1, 1)
+
+
+def test_copies_are_grouped_and_the_one_that_is_tested_on_is_kept(rendered, tmp_path):
+    (found,) = _copies(rendered, tmp_path, 1)
+    tested = tmp_path / "tested.mp4"
+    tested.write_bytes(found.path.read_bytes())
+    trained = replace(found, split="train")
+    listing = _list([trained, FoundVideo(tested, "tested.mp4", label="fall", split="test")], ItemStore(tmp_path / "probes"))
+    ((video, _),) = listing.videos
+    assert (video.name, video.split, video.copies) == ("tested.mp4", "test", ["0.mp4"])
+    assert "labelled normal, the other fall" in listing.rejections[0].reason
+
+
+def test_a_group_is_on_one_side_only(rendered, tmp_path):
+    found = [replace(video, group=f"camera {number // 2}") for number, video in enumerate(_copies(rendered, tmp_path, 6))]
+    for seed in range(6):
+        videos = [video for video, _ in _list(found, ItemStore(tmp_path / "probes"), 0.4, seed).videos]
+        sides = {(video.group, video.split) for video in videos}
+        assert len(sides) == 3
+        assert {split for _, split in sides} == {"train", "test"}
+
+
+@pytest.mark.parametrize("split_by", ["published", "official"])
+def test_a_split_that_leaks_is_refused_unless_it_is_wanted(rendered, tmp_path, split_by):
+    splits = ["train", "test", "train"]
+    groups = ["camera 0", "camera 0", "camera 1"]
+    copies = _copies(rendered, tmp_path, 3)
+    found = [
+        replace(video, group=group, split=split, split_by=split_by)
+        for video, group, split in zip(copies, groups, splits, strict=True)
+    ]
+    listing = _list(found, ItemStore(tmp_path / "probes"))
+    assert [(video.name, video.split_by) for video, _ in listing.videos] == [("1.mp4", split_by), ("2.mp4", split_by)]
+    assert "cut from the same source video (camera 0) as 1.mp4, which is tested on" in listing.rejections[0].reason
+    assert len(_list(found, ItemStore(tmp_path / "probes"), leakage="allow").videos) == 3
+
+
+def test_a_file_is_probed_again_only_when_it_has_changed(rendered, tmp_path, caplog):
+    caplog.set_level("INFO")
+    found = _copies(rendered, tmp_path, 2)
+    _list(found, ItemStore(tmp_path / "probes"))
+    found[0].path.write_bytes(rendered[3].path.read_bytes())
+    _list(found, ItemStore(tmp_path / "probes"))
+    assert "probe: 1 done, 1 reused, 0 rejected." in caplog.text
+
+
+def test_names_that_are_no_unicode_are_refused(rendered, tmp_path):
+    found = _copies(rendered, tmp_path, 1)
+    odd = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    odd.write_bytes(rendered[1].path.read_bytes())
+    listing = _list([*found, FoundVideo(odd, odd.name)], ItemStore(tmp_path / "probes"))
+    assert len(listing.videos) == 1
+    assert "no valid Unicode" in listing.rejections[0].reason
+    listing.rejections[0].model_dump_json()
+
+
+def test_a_folder_of_pictures_is_a_video(tmp_path, rendered):
+    from tests.video.odd_inputs import pictures
+
+    folder = pictures(tmp_path, "camera 1")
+    found = FoundVideo(folder, "camera 1", label="normal")
+    ((video, _),) = _list([found], ItemStore(tmp_path / "probes"), pictures_fps=5.0).videos
+    assert (video.frames, video.fps, video.duration_s) == (30, 5.0, 6.0)
+    twin = shutil.copytree(folder, tmp_path / "elsewhere")
+    (twin / "frame000.png").rename(twin / "frame030.png")
+    ((other, _),) = _list([FoundVideo(twin, "x")], ItemStore(tmp_path / "probes")).videos
+    assert other.id != video.id  # another order is another video
