@@ -97,6 +97,16 @@ def test_a_damaged_file_is_no_item_and_is_made_again(tmp_path, packed):
     assert ItemStore(tmp_path).read(_key(4))["value"].tolist() == [1, 1]
 
 
+def test_a_damaged_index_is_named_and_nothing_is_lost(tmp_path):
+    _fill(tmp_path, range(3))
+    index = tmp_path / "index.parquet"
+    index.write_bytes(index.read_bytes()[:-20])
+    before = files(tmp_path)
+    with pytest.raises(HawkError, match=r"index\.parquet is damaged"):
+        ItemStore(tmp_path).pack(4)
+    assert files(tmp_path) == before
+
+
 def test_an_open_store_follows_when_another_process_packs(tmp_path):
     reader = _fill(tmp_path, range(10))
     reader.read(_key(3))

@@ -35,6 +35,10 @@ class MissingItem(HawkError):
     """An item that is not in its store."""
 
 
+class DamagedStore(HawkError):
+    """A store whose index cannot be read."""
+
+
 class Failed(NamedTuple):
     """A row of the ledger."""
 
@@ -213,17 +217,23 @@ class ItemStore:
         for path in (self.root / "loose").glob("*"):
             if path.suffix != ".part" and path.stem in settled:
                 path.unlink()
-        for path in self.root.rglob("*.part"):
-            if not _alive(int(path.suffixes[-2].removeprefix("."))):
+        for path in self.root.rglob("*.*.part"):
+            process = path.suffixes[-2].removeprefix(".")
+            if process.isdigit() and not _alive(int(process)):
                 path.unlink()
 
     def _read_index(self) -> dict[str, Entry]:
         path = self.root / "index.parquet"
         if not path.is_file():
             return {}
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows = pq.read_table(path).to_pylist()
+        try:
+            rows = pq.read_table(path).to_pylist()
+        except pa.ArrowInvalid as error:
+            msg = f"{path} is damaged ({error}); bring it back (`dvc checkout`), or remove {self.root} to make its items again."
+            raise DamagedStore(msg) from error
         whole = {name: not name or self._whole(self.root / "shards" / name) for name in {row["shard"] for row in rows}}
         return {row.pop("key"): Entry(**row) for row in rows if whole[row["shard"]]}
 
