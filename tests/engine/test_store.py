@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hawk_pipelines.engine.housekeeping import collect, contents, find_stores, unused
-from hawk_pipelines.engine.store import Failed, ItemStore
+from hawk_pipelines.engine.store import DamagedStore, Failed, ItemStore
 from hawk_pipelines.errors import HawkError
 from tests.engine.test_run import files
 
@@ -105,6 +105,18 @@ def test_a_damaged_index_is_named_and_nothing_is_lost(tmp_path):
     with pytest.raises(HawkError, match=r"index\.parquet is damaged"):
         ItemStore(tmp_path).pack(4)
     assert files(tmp_path) == before
+
+
+def test_a_damaged_ledger_is_named_and_can_be_removed(tmp_path):
+    store = ItemStore(tmp_path)
+    store.fail(Failed("0" * 32, "step", "item", "It is broken.", refused=True, attempts=1))
+    store.pack()
+    ledger = tmp_path / "ledger.jsonl"
+    ledger.write_text(ledger.read_text()[:20])
+    with pytest.raises(DamagedStore, match=r"ledger\.jsonl is damaged .* remove it"):
+        store.failures()
+    ledger.unlink()
+    assert store.failures() == {}
 
 
 def test_an_open_store_follows_when_another_process_packs(tmp_path):

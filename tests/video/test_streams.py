@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from hawk_pipelines.video.content import content_id
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.stored import ItemPlace, frame_item, pack, unpack
 from hawk_pipelines.video.streams import StreamParameters, read_streams
@@ -105,3 +106,12 @@ def test_a_worker_imports_nothing_heavy():
 
 def test_the_partial_that_workers_get_can_be_pickled():
     pickle.loads(pickle.dumps(partial(frame_item, parameters=EIGHT, size=48)))  # noqa: S301 (our own)
+
+
+def test_another_video_in_the_place_of_the_listed_one_is_refused(tmp_path):
+    video = write(tmp_path / "camera.mp4", 30)
+    place = ItemPlace(video, content_id(video))
+    frame_item(place, EIGHT, 48)
+    write(video, 31)
+    with pytest.raises(UnreadableVideo, match="has changed since it was listed"):
+        frame_item(place, EIGHT, 48)

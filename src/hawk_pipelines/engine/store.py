@@ -36,7 +36,7 @@ class MissingItem(HawkError):
 
 
 class DamagedStore(HawkError):
-    """A store whose index cannot be read."""
+    """A store whose index or ledger cannot be read."""
 
 
 class Failed(NamedTuple):
@@ -129,11 +129,18 @@ class ItemStore:
         _replace(self.root / "loose" / f"{failed.key}.json", json.dumps(failed._asdict()).encode())
 
     def failures(self) -> dict[str, Failed]:
-        """The ledger by key."""
-        ledger = self.root / "ledger.jsonl"
-        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.is_file() else []
-        lines += [path.read_text(encoding="utf-8") for path in sorted((self.root / "loose").glob("*.json"))]
-        rows = [Failed(**json.loads(line)) for line in lines]
+        """The ledger by key.
+
+        Raises:
+            DamagedStore: a row cannot be read.
+        """
+        rows = []
+        for path in [*self.root.glob("ledger.jsonl"), *sorted((self.root / "loose").glob("*.json"))]:
+            try:
+                rows += [Failed(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+            except (ValueError, TypeError) as error:
+                msg = f"{path} is damaged ({error}); remove it, and what failed is tried again."
+                raise DamagedStore(msg) from error
         return {row.key: row for row in rows if row.key not in self}
 
     def pack(self, shards: int = DEFAULT_SHARDS, in_use: Collection[str] | None = None, *, drop: Collection[str] = ()) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from hawk_pipelines.video.content import content_id
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.pictures import PICTURES_FPS
 from hawk_pipelines.video.streams import StreamParameters, Streams, read_streams
@@ -22,6 +23,8 @@ class ItemPlace(NamedTuple):
     """Where an item is to be seen, and the seed of its random draws."""
 
     path: Path
+    video_id: str | None = None
+    """The content that is expected there; None takes whatever is."""
     span: tuple[float, float] | None = None
     seed: int = 0
     pictures_fps: float = PICTURES_FPS
@@ -31,9 +34,13 @@ def frame_item(place: ItemPlace, parameters: StreamParameters, size: int) -> tup
     """Arrays and facts of one item for the frame store.
 
     Raises:
-        UnreadableVideo: see `read_streams`.
+        UnreadableVideo: see `read_streams`; or the video is another one than is expected there.
     """
-    return pack(read_streams(place.path, parameters, size, place.span, place.seed, place.pictures_fps))
+    streams = read_streams(place.path, parameters, size, place.span, place.seed, place.pictures_fps)
+    if place.video_id and content_id(place.path) != place.video_id:
+        msg = f"{place.path} has changed since it was listed; run `kedro run --pipelines=ingest` and what follows it again."
+        raise UnreadableVideo(msg)
+    return pack(streams)
 
 
 def pack(streams: Streams) -> tuple[dict[str, np.ndarray], dict[str, object]]:

@@ -28,7 +28,7 @@ def sample_frames(
         span = (annotation.span.start_s, annotation.span.end_s) if annotation.span else None
         drawn = int.from_bytes(hashlib.sha256(f"{seed}/{annotation.item_id}".encode()).digest()[:4], "big") if random else 0
         timed = video.fps if Path(video.path).is_dir() else None
-        place = ItemPlace(Path(video.path), span, drawn, video.fps)
+        place = ItemPlace(Path(video.path), video.id, span, drawn, video.fps)
         items.append(Item(annotation.item_id, [annotation.video_id, span, drawn, timed], place))
     size = encode.frame_encoder.size
     settings = {**parameters.model_dump(), "size": size}
