@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -48,3 +50,10 @@ def test_people_are_told_in_lines(tmp_path):
 @pytest.mark.parametrize("arguments", [[], ["--workers", "-1", "x"]])
 def test_wrong_use(arguments):
     assert CliRunner().invoke(main, ["probe", *arguments]).exit_code == 2
+
+
+def test_stdout_is_json_alone_outside_any_project(tmp_path):
+    command = [sys.executable, "-m", "hawk_pipelines", "probe", "--json", str(write(tmp_path / "good.mp4", 3))]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout)[0]["frames"] == 3
+    assert told.stderr == ""

@@ -1,11 +1,12 @@
 """The `hawk` command, and `kedro run` with errors in one sentence. One file per command; heavy imports inside."""
 
+from typing import Any
+
 import click
 
 from hawk_pipelines.cli.ask import ask
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.probe import probe
-from hawk_pipelines.cli.run import run
 from hawk_pipelines.cli.store import store
 
 
@@ -19,5 +20,13 @@ for command in (ask, describe, probe, store):
     main.add_command(command)
 
 
-# Kedro looks here for commands that replace its own.
-cli = click.Group("hawk_pipelines", commands={"run": run})
+def __getattr__(name: str) -> Any:
+    """Give Kedro, which looks here for `cli`, the commands that replace its own.
+
+    On demand: importing Kedro sets up logging to stdout, where `hawk probe --json` writes.
+    """
+    if name != "cli":
+        raise AttributeError(name)
+    from hawk_pipelines.cli.run import run
+
+    return click.Group("hawk_pipelines", commands={"run": run})

@@ -22,7 +22,7 @@ def ls(folder: Path) -> None:
     from hawk_pipelines.engine.housekeeping import contents, find_stores
 
     table = Table(box=None, pad_edge=False)
-    for title in ("store", "items", "in use", "unfinished run", "failed", "size"):
+    for title in ("store", "items", "in use", "unfinished", "failed", "size"):
         table.add_column(title, justify="left" if title == "store" else "right", overflow="fold")
     for one in find_stores(folder):
         there = contents(one)
