@@ -1,55 +1,158 @@
-"""Asking a loaded model about videos whose frame tokens are at hand."""
+"""Asking a loaded model: videos are watched once, and then asked as often as one likes, over several turns."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any, NamedTuple
 
-from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+import torch
+from transformers import PreTrainedTokenizerBase, TextIteratorStreamer
 
-from hawk_pipelines.model.batch import pad_frames, pad_ids
-from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.prompting import PromptError, prompt_ids
+from hawk_pipelines.model.batch import FrameTokens, pad_frames, pad_ids
+from hawk_pipelines.model.checkpoint import Parts
+from hawk_pipelines.model.errors import ModelError, PromptError
+from hawk_pipelines.model.hawk import HawkForConditionalGeneration, Watched
+from hawk_pipelines.model.language_model import padding_id
+from hawk_pipelines.model.prompting import Turn, Video, prompt_ids
+from hawk_pipelines.model.settings import GenerationSettings, PromptSettings
+
+
+class Query(NamedTuple):
+    """A question about one of the watched videos."""
+
+    question: str
+    earlier: Sequence[Turn] = ()
+    """What was asked and answered about it before."""
+
+
+@torch.no_grad()
+def watch(model: HawkForConditionalGeneration, videos: Sequence[FrameTokens]) -> Watched:
+    """Run the branches over a batch of videos, once.
+
+    Raises:
+        ModelError: more frames than frame positions, or tokens of another encoder.
+    """
+    appearance, frame_mask = pad_frames([video.appearance for video in videos])
+    motion = pad_frames([video.motion for video in videos])[0] if model.motion is not None else None
+    seen = model.watch(*(None if one is None else one.to(model.device) for one in (appearance, motion, frame_mask)))
+    return Watched(seen[0].projected_BQD, None if seen[1] is None else seen[1].projected_BQD)
 
 
 def answer(
-    model: HawkForConditionalGeneration,
-    tokenizer: PreTrainedTokenizerBase,
-    appearance: Sequence[Tensor],
-    motion: Sequence[Tensor],
-    requests: Sequence[str],
-    max_new_tokens: int = 64,
+    parts: Parts,
+    watched: Watched,
+    queries: Sequence[Query],
+    times_s: Sequence[Sequence[float]],
+    generation: GenerationSettings | None = None,
 ) -> list[str]:
-    """Answer one request per video, greedily, in one batch.
+    """Answer one question per video, in one batch.
 
     Args:
-        appearance, motion: frame tokens of each video, [T_i, N, D].
-        requests: the last words of each prompt.
-        max_new_tokens: an answer is cut off after so many tokens.
+        parts: model and tokenizer.
+        watched: B videos.
+        queries: a question about each.
+        times_s: when the sampled frames of each are shown.
+        generation: greedy by default.
 
     Raises:
-        PromptError: a request is empty or too long for the model.
+        PromptError: a question is empty or too long for the model.
     """
-    prompts = [prompt_ids(tokenizer, request, model.config.queries) for request in requests]
-    room = model.config.text_config.max_position_embeddings - max_new_tokens
-    longest = max(len(prompt) for prompt in prompts)
-    if longest > room:
-        msg = f"A question takes {longest} tokens with its prompt, but the model has room for {room}; ask a shorter one."
+    generation = generation or GenerationSettings()
+    inputs = _inputs(parts, watched, queries, times_s, generation)
+    with _seeded(generation):
+        generated = parts.model.generate(**inputs, **_options(parts.tokenizer, generation))
+    return [text.strip() for text in parts.tokenizer.batch_decode(generated, skip_special_tokens=True)]
+
+
+def stream(
+    parts: Parts,
+    watched: Watched,
+    query: Query,
+    times_s: Sequence[float],
+    generation: GenerationSettings | None = None,
+) -> Iterator[str]:
+    """Answer one question about one video, word by word as they are found. Arguments as for `answer`.
+
+    Raises:
+        PromptError: the question is empty or too long for the model.
+        ModelError: beams are searched, which yields no word before the end.
+    """
+    generation = generation or GenerationSettings()
+    if generation.beams > 1:
+        msg = "A search over beams knows no word before its end; stream with one beam."
+        raise ModelError(msg)
+    inputs = _inputs(parts, watched, [query], [times_s], generation)
+    words = TextIteratorStreamer(parts.tokenizer, skip_prompt=False, skip_special_tokens=True)
+    faults: list[BaseException] = []
+
+    def speak() -> None:
+        try:
+            with _seeded(generation):
+                parts.model.generate(**inputs, **_options(parts.tokenizer, generation), streamer=words)
+        except BaseException as fault:  # told to whoever listens, in their own thread
+            faults.append(fault)
+            words.end()
+
+    speaker = Thread(target=speak, daemon=True)
+    speaker.start()
+    yield from (word for word in words if word)
+    speaker.join()
+    if faults:
+        raise faults[0]
+
+
+def _inputs(
+    parts: Parts,
+    watched: Watched,
+    queries: Sequence[Query],
+    times_s: Sequence[Sequence[float]],
+    generation: GenerationSettings,
+) -> dict[str, Any]:
+    model, tokenizer = parts
+    prompts = [
+        prompt_ids(tokenizer, query.question, video_of(model, times, parts.prompt), parts.prompt, query.earlier)
+        for query, times in zip(queries, times_s, strict=True)
+    ]
+    _insist_on_room(model, max(len(prompt) for prompt in prompts), generation.max_new_tokens)
+    input_ids, attention_mask = pad_ids(prompts, padding_id(tokenizer), left=True)
+    return {"input_ids": input_ids.to(model.device), "attention_mask": attention_mask.to(model.device), "watched": watched}
+
+
+def video_of(model: HawkForConditionalGeneration, times_s: Sequence[float], prompt: PromptSettings) -> Video:
+    """What a prompt says of a video."""
+    return Video(model.config.queries, model.config.motion_branch, tuple(times_s) if prompt.tell_times else ())
+
+
+def context_of(model: HawkForConditionalGeneration) -> int | None:
+    """The longest sequence in tokens that the language model takes; None where it does not say."""
+    return getattr(model.language_model.config, "max_position_embeddings", None)
+
+
+def _insist_on_room(model: HawkForConditionalGeneration, longest: int, new: int) -> None:
+    context = context_of(model)
+    if context is not None and longest > context - new:
+        msg = f"A question takes {longest} tokens with its prompt, but the model has room for {context - new}; ask a shorter one."
         raise PromptError(msg)
-    input_ids, attention_mask = pad_ids(prompts, tokenizer.pad_token_id, left=True)
-    appearance_tokens, frame_mask = pad_frames(appearance)
-    motion_tokens, _ = pad_frames(motion)
-    inputs: dict[str, Any] = {
-        "input_ids": input_ids,
-        "attention_mask": attention_mask,
-        "appearance_tokens": appearance_tokens,
-        "motion_tokens": motion_tokens,
-        "frame_mask": frame_mask,
+
+
+def _options(tokenizer: PreTrainedTokenizerBase, generation: GenerationSettings) -> dict[str, Any]:
+    drawn = generation.temperature > 0
+    return {
+        "max_new_tokens": generation.max_new_tokens,
+        "num_beams": generation.beams,
+        "do_sample": drawn,
+        "temperature": generation.temperature if drawn else None,
+        "top_p": generation.top_p if drawn else None,
+        "top_k": None,
+        "pad_token_id": padding_id(tokenizer),
+        "eos_token_id": tokenizer.eos_token_id,
     }
-    generated = model.generate(
-        **{name: tensor.to(model.device) for name, tensor in inputs.items()},
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    return [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
+
+
+@contextmanager
+def _seeded(generation: GenerationSettings) -> Iterator[None]:
+    """The same seed draws the same answer; draws elsewhere are not disturbed."""
+    with torch.random.fork_rng(enabled=generation.temperature > 0):
+        if generation.temperature > 0:
+            torch.manual_seed(generation.seed)
+        yield

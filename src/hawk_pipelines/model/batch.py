@@ -1,12 +1,24 @@
 """From single items to padded tensors."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from hawk_pipelines.model.losses import IGNORED
 from hawk_pipelines.model.prompting import Example
+
+
+class FrameTokens(NamedTuple):
+    """What the frozen encoder saw in one sampling of an item."""
+
+    appearance: Tensor
+    """[T, N, D]."""
+    motion: Tensor
+    """[T, N, D]."""
+    times_s: tuple[float, ...] = ()
+    """When each frame is shown."""
 
 
 def pad_frames(tokens: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -32,33 +44,30 @@ def pad_ids(rows: Sequence[list[int]], value: int, left: bool = False) -> tuple[
     return padded, mask
 
 
-def collate(
-    examples: Sequence[Example], appearance: Sequence[Tensor], motion: Sequence[Tensor], pad_id: int
-) -> dict[str, Tensor]:
+def collate(examples: Sequence[Example], videos: Sequence[FrameTokens], pad_id: int) -> dict[str, Tensor]:
     """A training batch: the arguments of the model's `forward`.
 
     Args:
         examples: B laid-out examples.
-        appearance, motion: their frame tokens, [T_i, N, D] each.
+        videos: their frame tokens.
         pad_id: the padding token.
     """
     input_ids, attention_mask = pad_ids([item.input_ids for item in examples], pad_id)
     labels, _ = pad_ids([item.labels for item in examples], IGNORED)
-    appearance_tokens, frame_mask = pad_frames(appearance)
-    motion_tokens, _ = pad_frames(motion)
+    appearance_tokens, frame_mask = pad_frames([video.appearance for video in videos])
     batch = {
         "input_ids": input_ids,
         "attention_mask": attention_mask,
         "labels": labels,
         "appearance_tokens": appearance_tokens,
-        "motion_tokens": motion_tokens,
         "frame_mask": frame_mask,
     }
-    if any(item.motion_text_ids for item in examples):
+    if examples[0].motion_text_ids:  # there is a motion branch
         ids, mask = pad_ids([item.motion_text_ids for item in examples], pad_id)
         batch |= {
+            "motion_tokens": pad_frames([video.motion for video in videos])[0],
             "motion_text_ids": ids,
             "motion_text_mask": mask,
-            "motion_text_labels": ids.masked_fill(mask == 0, IGNORED),
+            "motion_text_labels": pad_ids([item.motion_text_labels for item in examples], IGNORED)[0],
         }
     return batch

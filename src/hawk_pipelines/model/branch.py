@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import Blip2QFormerModel
 
 from hawk_pipelines.model.configuration import HawkConfig
+from hawk_pipelines.model.errors import ModelError
 
 
 class BranchOutput(NamedTuple):
@@ -14,8 +15,8 @@ class BranchOutput(NamedTuple):
 
     projected_BQD: Tensor
     """Head P: embeddings in the language model's width."""
-    compressed_BQC: Tensor
-    """Head C: embeddings compared by the consistency loss."""
+    compressed_BQC: Tensor | None
+    """Head C: embeddings compared by the consistency loss; None in a model without a motion branch."""
 
 
 class Branch(nn.Module):
@@ -30,7 +31,7 @@ class Branch(nn.Module):
         self.video_qformer = Blip2QFormerModel(config.qformer_config)
         self.trunk = nn.Sequential(nn.Linear(hidden, language_width), nn.Linear(language_width, language_width))
         self.projection = nn.Linear(language_width, language_width)
-        self.compression = nn.Linear(language_width, config.compression_width)
+        self.compression = nn.Linear(language_width, config.compression_width) if config.motion_branch else None
 
     def forward(self, tokens_BTND: Tensor, frame_mask_BT: Tensor | None = None) -> BranchOutput:
         """Watch a batch of videos.
@@ -40,20 +41,27 @@ class Branch(nn.Module):
             frame_mask_BT: 1 where a frame is real, 0 where it is padding; None when all are real.
 
         Raises:
-            ValueError: there are more frames than frame positions.
+            ModelError: there are more frames than frame positions, or the tokens have another width.
         """
-        B, T, N, _ = tokens_BTND.shape
-        if self.frame_positions.num_embeddings < T:
-            places = self.frame_positions.num_embeddings
-            msg = f"The batch has {T} frames but the model has {places} frame positions; sample fewer frames."
-            raise ValueError(msg)
+        hidden_BQH = self.watch(tokens_BTND, frame_mask_BT)
+        trunk_BQD = self.trunk(hidden_BQH)
+        return BranchOutput(self.projection(trunk_BQD), self.compression(trunk_BQD) if self.compression else None)
+
+    def watch(self, tokens_BTND: Tensor, frame_mask_BT: Tensor | None = None) -> Tensor:
+        """The video Q-Former's view of the frames: [B, Q, H]. Arguments as for `forward`."""
+        B, T, N, D = tokens_BTND.shape
+        places, width = self.frame_positions.weight.shape
+        if places < T:
+            msg = f"The batch has {T} frames but the model has {places} frame positions; sample fewer frames (`motion.frames`)."
+            raise ModelError(msg)
+        if width != D:
+            msg = f"The frame tokens are {D} wide but the model was made for {width}; encode with the encoder it was trained on."
+            raise ModelError(msg)
         positions_TD = self.frame_positions(torch.arange(T, device=tokens_BTND.device))
-        keys = (tokens_BTND + positions_TD[:, None]).flatten(1, 2)
+        keys = (tokens_BTND.to(positions_TD.dtype) + positions_TD[:, None]).flatten(1, 2)
         key_mask = None if frame_mask_BT is None else frame_mask_BT.repeat_interleave(N, dim=1)
-        hidden_BQH = self.video_qformer(
+        return self.video_qformer(
             query_embeds=self.query_tokens.expand(B, -1, -1),
             encoder_hidden_states=keys,
             encoder_attention_mask=key_mask,
         ).last_hidden_state
-        trunk = self.trunk(hidden_BQH)
-        return BranchOutput(self.projection(trunk), self.compression(trunk))

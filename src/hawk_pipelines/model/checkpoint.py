@@ -1,23 +1,30 @@
-"""A model on disk: a `save_pretrained` folder that holds everything an answer needs."""
+"""A model on disk: a `save_pretrained` folder with what was trained, and ids and hashes of the frozen parts it stands on."""
 
+import json
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from hawk_pipelines.errors import HawkError
+from hawk_pipelines.model.account import account_for, insist
 from hawk_pipelines.model.configuration import HawkConfig
-from hawk_pipelines.model.frame_encoder import TinyFrameEncoder
+from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.frame_encoders import FrameEncoder, build
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.settings import TinyFrameEncoderSettings
+from hawk_pipelines.model.language_model import load_language_model, load_tokenizer, prepare
+from hawk_pipelines.model.prompting import add_placeholders, placeholder_ids
+from hawk_pipelines.model.settings import FrameEncoderSettings, LanguageModelSettings, PromptSettings
+from hawk_pipelines.model.sources import verify, weight_files
 
-transformers_logging.disable_progress_bar()  # a tiny file needs none
+logger = logging.getLogger(__name__)
 
-
-class CheckpointError(HawkError):
-    """A folder that holds no HAWK model."""
+_TRAIN = "train one with `kedro run --pipelines=finetune`"
 
 
 class Parts(NamedTuple):
@@ -25,43 +32,149 @@ class Parts(NamedTuple):
 
     model: HawkForConditionalGeneration
     tokenizer: PreTrainedTokenizerBase
-    frame_encoder: TinyFrameEncoder
+
+    @property
+    def prompt(self) -> PromptSettings:
+        """How it was trained to be asked."""
+        return PromptSettings.model_validate(self.model.config.prompt or {})
 
 
-def check_features(config: HawkConfig, encoder: TinyFrameEncoderSettings, mask: str, frames: int, flow: str) -> None:
+def best_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def save(folder: Path, model: HawkForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, whole: bool = False) -> None:
+    """Write configuration, weights (safetensors) and tokenizer; with `whole` also those of a frozen language model."""
+    model.save_pretrained(folder, whole=whole)
+    tokenizer.save_pretrained(folder)
+
+
+def load(folder: Path, device: str | torch.device | None = None) -> Parts:
+    """Read a saved model, in evaluation mode.
+
+    Args:
+        folder: what `save` or an import wrote.
+        device: where the model shall be; None takes a GPU where there is one.
+
+    Raises:
+        CheckpointError: the folder is missing or holds something else, or a frozen part is not the one it was trained with.
+    """
+    config = read_configuration(folder)
+    try:
+        weights = _weights(folder)
+        settings = LanguageModelSettings.model_validate(config.language_model or {})
+        if config.language_model_saved:
+            language_model = prepare(AutoModelForCausalLM.from_config(config.text_config), settings)
+            language_model.to(getattr(torch, settings.dtype))
+        else:
+            language_model = load_language_model(settings, config.language_model_sha256)
+        tokenizer = _tokenizer(folder, settings)
+        config.appearance_token_id, config.motion_token_id = placeholder_ids(tokenizer)
+        model = HawkForConditionalGeneration(config, language_model)
+        wanted = {name: tuple(model.state_dict()[name].shape) for name in _stored_names(model)}
+        account = account_for({name: tuple(tensor.shape) for name, tensor in weights.items()}, wanted)
+        insist(account, f"{folder}/model.safetensors")
+        if account.unexpected:
+            msg = f"{folder} holds weights that the model has no place for: {', '.join(sorted(account.unexpected)[:3])}."
+            raise CheckpointError(msg)
+        model.load_state_dict(weights, strict=False)
+        model.tie_weights()
+    except (OSError, ValueError, SafetensorError) as error:
+        msg = f"{folder} holds no HAWK model that can be loaded ({error}); {_TRAIN}."
+        raise CheckpointError(msg) from error
+    return Parts(model.eval().to(device or best_device()), tokenizer)
+
+
+def read_configuration(folder: Path) -> HawkConfig:
+    """The configuration of a saved model.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    file = folder / "config.json"
+    if not file.is_file():
+        msg = f"{folder} holds no saved model (no config.json); {_TRAIN}."
+        raise CheckpointError(msg)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict) or found.get("model_type") != HawkConfig.model_type:
+            kind = found.get("model_type", "no kind") if isinstance(found, dict) else "no kind"
+            msg = f"{folder} holds a model of another architecture ({kind}), not HAWK; {_TRAIN}."
+            raise CheckpointError(msg)
+        return HawkConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        msg = f"{folder} holds no HAWK model that can be loaded ({error}); {_TRAIN}."
+        raise CheckpointError(msg) from error
+
+
+def load_frame_encoder(config: HawkConfig, device: str | torch.device | None = None) -> FrameEncoder:
+    """The frozen frame encoder that a model was trained on.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or is another one than the model was trained with.
+    """
+    settings = frame_encoder_settings(config)
+    encoder = build(settings, device or best_device())
+    if settings.kind != "tiny":
+        verify("frame encoder", str(getattr(settings, "source", None)), config.frame_encoder_sha256, encoder.sha256)
+    return encoder
+
+
+def frame_encoder_settings(config: HawkConfig) -> FrameEncoderSettings:
+    """Which frame encoder a model was trained on.
+
+    Raises:
+        CheckpointError: its configuration does not say it.
+    """
+    try:
+        return TypeAdapter(FrameEncoderSettings).validate_python(config.frame_encoder)
+    except ValidationError as error:
+        msg = f"The model's config.json names no frame encoder that is known here ({error.errors()[0]['msg']}); {_TRAIN}."
+        raise CheckpointError(msg) from error
+
+
+class FeatureFacts(NamedTuple):
+    """How features were made."""
+
+    frame_encoder: FrameEncoderSettings
+    frame_encoder_sha256: str | None
+    mask: str
+    frames: int
+    flow: str
+
+
+def check_features(config: HawkConfig, features: FeatureFacts) -> None:
     """Refuse features that were made in another way than those a model was trained on.
 
     Raises:
         CheckpointError: with what differs.
     """
-    trained = {"frame_encoder": config.frame_encoder, "mask": config.mask, "frames": config.frames, "flow": config.flow}
-    given = {"frame_encoder": encoder.model_dump(), "mask": mask, "frames": frames, "flow": flow}
+    given = features._asdict() | {"frame_encoder": features.frame_encoder.model_dump()}
+    trained = {name: getattr(config, name) for name in given}
     different = [f"{name} was {trained[name]}, now {given[name]}" for name in trained if trained[name] != given[name]]
     if different:
         msg = f"The features are not those the model was trained on: {'; '.join(different)}. Train again, or set them back."
         raise CheckpointError(msg)
 
 
-def save(folder: Path, model: HawkForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write configuration, weights (safetensors) and tokenizer."""
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+def _stored_names(model: HawkForConditionalGeneration) -> set[str]:
+    """What the folder must hold; a tied weight is stored once."""
+    names = set(model.state_dict()) if model.config.language_model_saved else model.own_names()
+    return names - set(model.all_tied_weights_keys)
 
 
-def load(folder: Path) -> Parts:
-    """Read a saved model, in evaluation mode.
+def _weights(folder: Path) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = {}
+    for file in weight_files(folder):
+        weights |= load_file(file)
+    return weights
 
-    Raises:
-        CheckpointError: the folder is missing or holds something else.
-    """
-    if not (folder / "config.json").is_file():
-        msg = f"{folder} holds no saved model (no config.json); train one with `kedro run --pipelines=finetune`."
-        raise CheckpointError(msg)
-    try:
-        model = HawkForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        settings = TinyFrameEncoderSettings.model_validate(model.config.frame_encoder)
-    except (OSError, ValueError) as error:
-        msg = f"{folder} holds no HAWK model that can be loaded ({error}); train one with `kedro run --pipelines=finetune`."
-        raise CheckpointError(msg) from error
-    return Parts(model.eval(), tokenizer, TinyFrameEncoder(settings))
+
+def _tokenizer(folder: Path, settings: LanguageModelSettings) -> PreTrainedTokenizerBase:
+    """The model's own; an imported model that was made without its language model takes it from there."""
+    if (folder / "tokenizer_config.json").is_file() or settings.source is None:
+        return AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(settings)
+    add_placeholders(tokenizer)
+    return tokenizer

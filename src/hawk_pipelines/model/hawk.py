@@ -1,20 +1,25 @@
 """HAWK itself: two branches watch, a language model speaks (NeurIPS 2024, section 4)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.modeling_outputs import ModelOutput
 
 from hawk_pipelines.model.branch import Branch, BranchOutput
 from hawk_pipelines.model.configuration import HawkConfig
-from hawk_pipelines.model.losses import IGNORED, cosine, next_token_loss, spread, video_motion_loss
+from hawk_pipelines.model.errors import CheckpointError, ModelError
+from hawk_pipelines.model.losses import cosine, mean_over_labelled, next_token_losses, spread, video_motion_losses
+from hawk_pipelines.model.settings import LanguageModelSettings
 
 
 @dataclass
 class HawkOutput(ModelOutput):
-    """Loss terms (scalars) of a batch. `loss` is their weighted sum.
+    """Loss terms of a batch (scalars); `loss` is their weighted sum. A term that is switched off is None.
 
     The spreads are the standard deviation of each branch's compressed embedding over the batch: when they fall to zero together
     with `video_motion_loss`, the branches agree because they say the same of every video.
@@ -27,6 +32,15 @@ class HawkOutput(ModelOutput):
     cosine: Tensor | None = None
     appearance_spread: Tensor | None = None
     motion_spread: Tensor | None = None
+    sample_losses: dict[str, Tensor] | None = None
+    """Each term before the mean: [B]."""
+
+
+class Watched(NamedTuple):
+    """What the branches say of B videos, in the language model's width: all that is needed to ask about them again and again."""
+
+    appearance_BQD: Tensor
+    motion_BQD: Tensor | None
 
 
 class HawkForConditionalGeneration(PreTrainedModel):
@@ -39,36 +53,60 @@ class HawkForConditionalGeneration(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
 
-    def __init__(self, config: HawkConfig) -> None:
+    def __init__(self, config: HawkConfig, language_model: PreTrainedModel | None = None) -> None:
+        """Args:
+        config: all sizes.
+        language_model: a loaded one; None makes one with random weights.
+        """
         super().__init__(config)
         self.appearance = Branch(config)
-        self.motion = Branch(config)
-        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.motion = Branch(config) if config.motion_branch else None
+        if config.motion_query_tokens:  # kept for whoever encodes, never trained
+            shape = (1, 32, config.qformer_config.encoder_hidden_size)
+            self.motion_query_tokens = torch.nn.Parameter(torch.zeros(shape), requires_grad=False)
+        self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
         self.post_init()
 
-    def watch(
-        self, appearance_tokens: Tensor, motion_tokens: Tensor, frame_mask: Tensor | None = None
-    ) -> tuple[BranchOutput, BranchOutput]:
-        """Run both branches: frame tokens [B, T, N, D] each."""
-        return self.appearance(appearance_tokens, frame_mask), self.motion(motion_tokens, frame_mask)
+    # --- watching ------------------------------------------------------------------------------------------------------
 
-    def embed(self, input_ids: Tensor, appearance_BQD: Tensor, motion_BQD: Tensor) -> Tensor:
+    def watch(
+        self, appearance_tokens: Tensor, motion_tokens: Tensor | None = None, frame_mask: Tensor | None = None
+    ) -> tuple[BranchOutput, BranchOutput | None]:
+        """Run the branches: frame tokens [B, T, N, D] each.
+
+        Raises:
+            ModelError: the motion branch has nothing to see; or see `Branch.forward`.
+        """
+        appearance = self.appearance(appearance_tokens, frame_mask)
+        if self.motion is None:
+            return appearance, None
+        if motion_tokens is None:
+            msg = "The model has a motion branch but was given no motion tokens; encode the motion stream, too."
+            raise ModelError(msg)
+        return appearance, self.motion(motion_tokens, frame_mask)
+
+    def embed(self, input_ids: Tensor, appearance_BQD: Tensor | None, motion_BQD: Tensor | None) -> Tensor:
         """Token embeddings [B, N, D] with the branches' embeddings in place of their placeholders.
 
         Raises:
-            ValueError: a prompt does not hold exactly Q placeholders of each kind.
+            ModelError: a prompt does not hold exactly Q placeholders of each branch.
         """
-        embeddings = self.language_model.get_input_embeddings()(input_ids)
-        for token, branch in (
-            (self.config.appearance_token_id, appearance_BQD),
-            (self.config.motion_token_id, motion_BQD),
-        ):
-            place = torch.eq(input_ids, token)
-            if not bool((place.sum(1) == branch.shape[1]).all()):
-                msg = f"Every prompt needs exactly {branch.shape[1]} placeholders with id {token}, found {place.sum(1).tolist()}."
-                raise ValueError(msg)
-            embeddings = embeddings.masked_scatter(place[..., None], branch.to(embeddings.dtype))
-        return embeddings
+        places = [
+            (torch.eq(input_ids, self.config.appearance_token_id), appearance_BQD, "appearance"),
+            (torch.eq(input_ids, self.config.motion_token_id), motion_BQD, "motion"),
+        ]
+        words = input_ids.masked_fill(places[0][0] | places[1][0], 0)  # placeholders are not in a pretrained vocabulary
+        embeddings_BND = self.language_model.get_input_embeddings()(words)
+        for place_BN, branch_BQD, name in places:
+            wanted = 0 if branch_BQD is None else branch_BQD.shape[1]
+            if not bool((place_BN.sum(1) == wanted).all()):
+                msg = f"Every prompt needs exactly {wanted} placeholders of the {name} branch, found {place_BN.sum(1).tolist()}."
+                raise ModelError(msg)
+            if branch_BQD is not None:
+                embeddings_BND = embeddings_BND.masked_scatter(place_BN[..., None], branch_BQD.to(embeddings_BND.dtype))
+        return embeddings_BND
+
+    # --- learning ------------------------------------------------------------------------------------------------------
 
     def forward(
         self,
@@ -76,75 +114,120 @@ class HawkForConditionalGeneration(PreTrainedModel):
         attention_mask: Tensor,
         labels: Tensor,
         appearance_tokens: Tensor,
-        motion_tokens: Tensor,
+        motion_tokens: Tensor | None = None,
         frame_mask: Tensor | None = None,
         motion_text_ids: Tensor | None = None,
         motion_text_mask: Tensor | None = None,
         motion_text_labels: Tensor | None = None,
         **_: object,
     ) -> HawkOutput:
-        """All three losses of a batch.
+        """The losses of a batch.
 
         Args:
             input_ids, attention_mask, labels: prompt and answer, int64 [B, N]; labels are −100 outside the answer.
             appearance_tokens, motion_tokens: frame tokens, float [B, T, P, D].
             frame_mask: int64 [B, T], 0 where a frame is padding.
-            motion_text_ids, motion_text_mask, motion_text_labels: the motion text, int64 [B, M].
+            motion_text_ids, motion_text_mask, motion_text_labels: motion placeholders and the motion text, int64 [B, M].
         """
+        weights = self.config
         appearance, motion = self.watch(appearance_tokens, motion_tokens, frame_mask)
-        embeddings = self.embed(input_ids, appearance.projected_BQD, motion.projected_BQD)
-        logits = self.language_model(inputs_embeds=embeddings, attention_mask=attention_mask, use_cache=False).logits
-        video_language = next_token_loss(logits, labels)
-        video_motion = video_motion_loss(appearance.compressed_BQC, motion.compressed_BQC)
-        motion_language = self._motion_language_loss(motion, motion_text_ids, motion_text_mask, motion_text_labels)
-        total = (
-            video_language + self.config.video_motion_weight * video_motion + self.config.motion_language_weight * motion_language
-        )
-        similarity = cosine(appearance.compressed_BQC, motion.compressed_BQC).mean().detach()
-        spreads = [spread(branch.compressed_BQC).detach() for branch in (appearance, motion)]
-        return HawkOutput(total, video_language, video_motion, motion_language, similarity, *spreads)
+        output = HawkOutput(sample_losses={})
+        total = appearance.projected_BQD.sum() * 0  # a path for gradients, whatever is switched off
+        if weights.video_language_weight:
+            motion_BQD = None if motion is None else motion.projected_BQD
+            losses = self._next_token_losses(input_ids, attention_mask, labels, appearance.projected_BQD, motion_BQD)
+            output.sample_losses["video_language_loss"] = losses
+            output.video_language_loss = mean_over_labelled(losses, labels)
+            total = total + weights.video_language_weight * output.video_language_loss
+        if motion is not None:
+            compressed = appearance.compressed_BQC, motion.compressed_BQC
+            output.cosine = cosine(*compressed).mean().detach()
+            output.appearance_spread, output.motion_spread = (spread(one).detach() for one in compressed)
+            if weights.video_motion_weight:
+                losses = video_motion_losses(*compressed)
+                output.sample_losses["video_motion_loss"] = losses
+                output.video_motion_loss = losses.mean()
+                total = total + weights.video_motion_weight * output.video_motion_loss
+            if weights.motion_language_weight and motion_text_ids is not None:
+                # L_ML: the motion text, read from the motion tokens alone (equation 8).
+                losses = self._next_token_losses(
+                    motion_text_ids, motion_text_mask, motion_text_labels, None, motion.projected_BQD
+                )
+                output.sample_losses["motion_language_loss"] = losses
+                output.motion_language_loss = mean_over_labelled(losses, motion_text_labels)
+                total = total + weights.motion_language_weight * output.motion_language_loss
+        output.loss = total
+        return output
 
-    def _motion_language_loss(
-        self, motion: BranchOutput, ids: Tensor | None, mask: Tensor | None, labels: Tensor | None
-    ) -> Tensor:
-        """L_ML: the motion text, read from the motion tokens alone (equation 8)."""
-        if ids is None or mask is None or labels is None:
-            return motion.projected_BQD.sum() * 0
-        words = self.language_model.get_input_embeddings()(ids)
-        B, Q = motion.projected_BQD.shape[:2]
-        embeddings = torch.cat([motion.projected_BQD.to(words.dtype), words], dim=1)
-        mask = torch.cat([mask.new_ones(B, Q), mask], dim=1)
-        labels = torch.cat([labels.new_full((B, Q), IGNORED), labels], dim=1)
-        logits = self.language_model(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).logits
-        return next_token_loss(logits, labels)
-
-    @torch.no_grad()
-    def generate(
+    def _next_token_losses(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
-        appearance_tokens: Tensor,
-        motion_tokens: Tensor,
-        frame_mask: Tensor | None = None,
-        generation_config: GenerationConfig | None = None,
-        **options: object,
+        labels: Tensor,
+        appearance_BQD: Tensor | None,
+        motion_BQD: Tensor | None,
     ) -> Tensor:
+        embeddings = self.embed(input_ids, appearance_BQD, motion_BQD)
+        logits = self.language_model(inputs_embeds=embeddings, attention_mask=attention_mask, use_cache=False).logits
+        return next_token_losses(logits, labels)
+
+    def train(self, mode: bool = True) -> "HawkForConditionalGeneration":
+        """As in PyTorch, but what is frozen stays in evaluation mode: without dropout, the same answer to the same input."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.language_model.parameters()):
+            self.language_model.eval()
+        return self
+
+    # --- speaking ------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def generate(self, input_ids: Tensor, attention_mask: Tensor, watched: Watched, **options: Any) -> Tensor:
         """Answer left-padded prompts.
 
         Args:
             input_ids, attention_mask: int64 [B, N].
-            appearance_tokens, motion_tokens: frame tokens, float [B, T, P, D].
-            frame_mask: int64 [B, T].
-            generation_config, options: as in `transformers`.
+            watched: the B videos they are about.
+            options: as in `transformers`: beams, sampling, a streamer and so on.
 
         Returns:
             int64 [B, new tokens], the answers without the prompts.
         """
-        appearance, motion = self.watch(appearance_tokens, motion_tokens, frame_mask)
-        embeddings = self.embed(input_ids, appearance.projected_BQD, motion.projected_BQD)
-        return self.language_model.generate(
-            inputs_embeds=embeddings, attention_mask=attention_mask, generation_config=generation_config, **options
-        )
+        embeddings = self.embed(input_ids, watched.appearance_BQD, watched.motion_BQD)
+        return self.language_model.generate(inputs_embeds=embeddings, attention_mask=attention_mask, **options)
+
+    # --- on disk -------------------------------------------------------------------------------------------------------
+
+    def own_names(self) -> set[str]:
+        """Names of the weights that a saved model holds: all but those of a pretrained language model that are not trained."""
+        pretrained = bool((self.config.language_model or {}).get("source"))
+        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return {
+            name
+            for name in self.state_dict()
+            if not (pretrained and name.startswith("language_model.")) or name in trained
+        }
+
+    def save_pretrained(  # type: ignore[override]
+        self, save_directory: str | Path, state_dict: Mapping[str, Tensor] | None = None, whole: bool = False, **options: Any
+    ) -> None:
+        """Write configuration and weights (safetensors).
+
+        Args:
+            save_directory: a folder; it is made.
+            state_dict: the weights, where they have been gathered elsewhere.
+            whole: with the frozen language model, so that the folder needs no other source for it.
+
+        Raises:
+            CheckpointError: a language model that is held in 4 bits should be saved.
+        """
+        settings = LanguageModelSettings.model_validate(self.config.language_model or {})
+        if whole and settings.four_bit:
+            msg = "A language model that is held in 4 bits cannot be saved whole; load it with `four_bit: false` first."
+            raise CheckpointError(msg)
+        state = self.state_dict() if state_dict is None else state_dict
+        kept = state if whole else {name: state[name] for name in self.own_names() if name in state}
+        self.config.language_model_saved = whole or settings.source is None
+        super().save_pretrained(save_directory, state_dict=dict(sorted(kept.items())), **options)
 
 
 AutoConfig.register(HawkConfig.model_type, HawkConfig)  # so that the tokenizer of a saved model is found by its configuration

@@ -1,4 +1,4 @@
-"""The three terms of HAWK's loss, L = L_VL + t1·L_MV + t2·L_ML (equation 9)."""
+"""The three terms of HAWK's loss, L = t0·L_VL + t1·L_MV + t2·L_ML (equation 9), sample by sample."""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -7,14 +7,21 @@ IGNORED = -100
 """Label of a token that is not to be predicted."""
 
 
-def next_token_loss(logits_BND: Tensor, labels_BN: Tensor) -> Tensor:
-    """Cross-entropy of each labelled token given those before it, averaged over labelled tokens: L_VL and L_ML.
+def next_token_losses(logits_BND: Tensor, labels_BN: Tensor) -> Tensor:
+    """Cross-entropy of each labelled token given those before it, averaged over each sample's labels: L_VL and L_ML, [B].
 
-    Zero, with a gradient path, where nothing is labelled.
+    Zero, with a gradient path, where a sample has no label.
     """
-    logits, labels = logits_BND[:, :-1].flatten(0, 1), labels_BN[:, 1:].flatten()
-    total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="sum")
-    return total / (labels != IGNORED).sum().clamp(min=1)
+    labels_BN = labels_BN[:, 1:]
+    logits_BDN = logits_BND[:, :-1].float().transpose(1, 2)
+    losses_BN = F.cross_entropy(logits_BDN, labels_BN, ignore_index=IGNORED, reduction="none")
+    return losses_BN.sum(1) / (labels_BN != IGNORED).sum(1).clamp(min=1)
+
+
+def mean_over_labelled(losses_B: Tensor, labels_BN: Tensor) -> Tensor:
+    """The mean over the samples that have a label; zero, with a gradient path, where none has."""
+    labelled_B = (labels_BN[:, 1:] != IGNORED).any(1)
+    return losses_B.sum() / labelled_B.sum().clamp(min=1)
 
 
 def cosine(appearance_BQC: Tensor, motion_BQC: Tensor) -> Tensor:
@@ -22,9 +29,9 @@ def cosine(appearance_BQC: Tensor, motion_BQC: Tensor) -> Tensor:
     return F.cosine_similarity(appearance_BQC.flatten(1).float(), motion_BQC.flatten(1).float(), dim=1)
 
 
-def video_motion_loss(appearance_BQC: Tensor, motion_BQC: Tensor) -> Tensor:
-    """L_MV = 1 − cosine, the mean over samples (equation 6)."""
-    return 1 - cosine(appearance_BQC, motion_BQC).mean()
+def video_motion_losses(appearance_BQC: Tensor, motion_BQC: Tensor) -> Tensor:
+    """L_MV = 1 − cosine of each sample (equation 6): [B]."""
+    return 1 - cosine(appearance_BQC, motion_BQC)
 
 
 def spread(compressed_BQC: Tensor) -> Tensor:

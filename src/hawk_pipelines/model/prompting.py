@@ -1,26 +1,65 @@
-"""What the model is asked, and how an example is laid out in tokens."""
+"""What the model is asked, and how a conversation is laid out in tokens: the paper's sentence in the model's own chat template."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from transformers import PreTrainedTokenizerBase
+from jinja2 import TemplateError
+from transformers import AddedToken, PreTrainedTokenizerBase
 
-from hawk_pipelines.errors import HawkError
+from hawk_pipelines.model import published_prompt
+from hawk_pipelines.model.errors import PromptError
 from hawk_pipelines.model.losses import IGNORED
+from hawk_pipelines.model.settings import PromptSettings
 
 APPEARANCE, MOTION = "<appearance>", "<motion>"
+_ANSWER = "\ue000answer\ue001"
+"""Stands for each answer while the chat template is applied; nobody writes these characters, and no template splits them."""
 
 
-class PromptError(HawkError):
-    """A question that cannot be asked."""
+class Turn(NamedTuple):
+    """A question and its answer."""
+
+    question: str
+    answer: str
 
 
-def prompt_text(request: str, queries: int) -> str:
-    """The paper's sentence (HAWK, section 4.3), with Q placeholders where each embedding goes."""
-    end = "" if request.endswith(("?", ".", "!")) else "."
-    return (
-        f"Here is the input video embedding: {APPEARANCE * queries} and motion embedding {MOTION * queries} "
-        f"in different frames, please help me to {request}{end}"
-    )
+class Video(NamedTuple):
+    """What a prompt says of the video it is about."""
+
+    queries: int
+    """Q, embeddings per branch."""
+    motion: bool = True
+    """Whether there is a motion branch."""
+    times_s: Sequence[float] = ()
+    """When the sampled frames are shown, where that is told."""
+
+
+class Example(NamedTuple):
+    """A conversation and its motion text, as token ids; labels are −100 outside what is to be said."""
+
+    input_ids: list[int]
+    labels: list[int]
+    motion_text_ids: list[int]
+    """Motion placeholders, then the motion text; empty without a motion branch."""
+    motion_text_labels: list[int]
+
+
+def add_placeholders(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Teach a tokenizer the two placeholders. The language model's embeddings are not touched: they never see the new ids."""
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in (APPEARANCE, MOTION)], special_tokens=True)
+
+
+def placeholder_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """Ids of the appearance and the motion placeholder.
+
+    Raises:
+        PromptError: the tokenizer does not know them.
+    """
+    vocabulary = tokenizer.get_vocab()
+    if APPEARANCE not in vocabulary or MOTION not in vocabulary:
+        msg = f"The tokenizer knows no {APPEARANCE} and {MOTION}; it is not a HAWK model's."
+        raise PromptError(msg)
+    return vocabulary[APPEARANCE], vocabulary[MOTION]
 
 
 def request_of(question: str) -> str:
@@ -29,37 +68,134 @@ def request_of(question: str) -> str:
     return f"answer: {wanted}" if wanted.endswith("?") else f"{wanted[:1].lower()}{wanted[1:]}"
 
 
-def prompt_ids(tokenizer: PreTrainedTokenizerBase, request: str, queries: int) -> list[int]:
-    """The prompt as the user's turn of the tokenizer's chat template, up to where the answer begins.
+def prompt_text(question: str, video: Video) -> str:
+    """The paper's sentence (HAWK, section 4.3), with Q placeholders where each embedding goes."""
+    wanted = request_of(question)
+    end = "" if wanted.endswith(("?", ".", "!")) else "."
+    motion = f" and motion embedding {MOTION * video.queries}" if video.motion else ""
+    return (
+        f"Here is the input video embedding: {APPEARANCE * video.queries}{motion} in different frames, "
+        f"{times_text(video.times_s)}please help me to {wanted}{end}"
+    )
+
+
+def times_text(times_s: Sequence[float]) -> str:
+    """When the frames are shown, as a part of the sentence; empty where it is not told."""
+    if not len(times_s):
+        return ""
+    return f"which are {len(times_s)} frames at {', '.join(f'{time:.1f}' for time in times_s)} seconds, "
+
+
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, question: str, video: Video, prompt: PromptSettings, earlier: Sequence[Turn] = ()
+) -> list[int]:
+    """A conversation up to where the next answer begins.
+
+    Args:
+        tokenizer: knows the placeholders.
+        question: what is asked now.
+        video: what it is about.
+        prompt: how to ask.
+        earlier: what was asked and answered before.
 
     Raises:
-        PromptError: the request is empty.
+        PromptError: a question is empty, or the tokenizer has no chat template that can hold the conversation.
     """
-    for token in tokenizer.all_special_tokens:
-        request = request.replace(token, " ")  # a question is text, whatever stands in it
-    if not request.strip():
+    *before, last = _prompts(tokenizer, [*(turn.question for turn in earlier), question], video, prompt)
+    ids = []
+    for piece, turn in zip(before, earlier, strict=True):
+        ids += piece + answer_ids(tokenizer, turn.answer, prompt)
+    return ids + last
+
+
+def example(
+    tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], motion_text: str, video: Video, prompt: PromptSettings
+) -> Example:
+    """Lay out one training example: labels on the answers and their end tokens only.
+
+    Raises:
+        PromptError: see `prompt_ids`.
+    """
+    ids: list[int] = []
+    labels: list[int] = []
+    for piece, turn in zip(_prompts(tokenizer, [t.question for t in turns], video, prompt), turns, strict=True):
+        said = answer_ids(tokenizer, turn.answer, prompt)
+        ids += piece + said
+        labels += [IGNORED] * len(piece) + said
+    if not video.motion:
+        return Example(ids, labels, [], [])
+    if prompt.layout == "published":
+        before, said = published_prompt.motion_text(tokenizer, motion_text, video.queries, placeholder_ids(tokenizer)[1])
+    else:
+        before = [placeholder_ids(tokenizer)[1]] * video.queries
+        said = answer_ids(tokenizer, motion_text, prompt) if motion_text else []
+    return Example(ids, labels, before + said, [IGNORED] * len(before) + said)
+
+
+def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, prompt: PromptSettings) -> list[int]:
+    """An answer and the end token."""
+    words = published_prompt.answer(answer) if prompt.layout == "published" else _harmless(tokenizer, answer)
+    return [*tokenizer(words, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+
+
+def _prompts(
+    tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], video: Video, prompt: PromptSettings
+) -> list[list[int]]:
+    """The tokens before each answer."""
+    if not questions or not all(question.strip() for question in questions):
         msg = "The question is empty; ask something."
         raise PromptError(msg)
-    messages = [{"role": "user", "content": prompt_text(request.strip(), queries)}]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
+    questions = [_harmless(tokenizer, question).strip() for question in questions]
+    if not all(questions):
+        msg = "The question holds nothing but tokens that steer the language model; ask something in words."
+        raise PromptError(msg)
+    if prompt.layout == "published":
+        tokens = placeholder_ids(tokenizer)
+        placeholders = [token for token, there in zip(tokens, (True, video.motion), strict=True) if there]
+        return published_prompt.prompts(
+            tokenizer,
+            questions,
+            placeholders,
+            video.queries,
+            published_prompt.times_text(video.times_s),
+            _harmless(tokenizer, prompt.system_prompt),
+        )
+    messages = [{"role": "system", "content": prompt.system_prompt}] if prompt.system_prompt else []
+    for number, question in enumerate(questions):
+        messages.append({"role": "user", "content": question if number else prompt_text(question, video)})
+        messages.append({"role": "assistant", "content": _ANSWER})
+    pieces = _applied(tokenizer, messages[:-1]).split(_ANSWER)
+    if len(pieces) != len(questions):
+        msg = "The tokenizer's chat template cannot hold a conversation of several turns; ask one question at a time."
+        raise PromptError(msg)
+    pieces = [pieces[0], *(_after_the_end(tokenizer, piece) for piece in pieces[1:])]
+    if not pieces[-1].endswith(" "):  # some templates have a space before an answer that is there, and none before a new one
+        pieces = [piece.rstrip(" ") for piece in pieces]
+    return [tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in pieces]
 
 
-def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str) -> list[int]:
-    """The answer and the end token."""
-    return [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+def _applied(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
+    if not tokenizer.chat_template:
+        msg = (
+            "The tokenizer has no chat template, so the language model was not made to be asked; take an instruction-tuned one, "
+            "put a `chat_template.jinja` beside its tokenizer, or set `model.prompt.layout` to published."
+        )
+        raise PromptError(msg)
+    try:
+        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        msg = f"The tokenizer's chat template refuses the conversation ({error}); change `model.prompt.system_prompt`."
+        raise PromptError(msg) from error
 
 
-class Example(NamedTuple):
-    """A prompt with its answer, and the motion text, as token ids; labels are −100 outside what is to be said."""
-
-    input_ids: list[int]
-    labels: list[int]
-    motion_text_ids: list[int]
-    """Empty where the answer has no motion text."""
+def _after_the_end(tokenizer: PreTrainedTokenizerBase, piece: str) -> str:
+    """What follows an answer, without the end token, which belongs to the answer."""
+    rest = piece.lstrip(" ")
+    return rest.removeprefix(tokenizer.eos_token) if rest.startswith(tokenizer.eos_token) else piece
 
 
-def example(tokenizer: PreTrainedTokenizerBase, request: str, answer: str, motion_text: str, queries: int) -> Example:
-    """Lay out one training example: labels on the answer and its end token only."""
-    prompt, said = prompt_ids(tokenizer, request, queries), answer_ids(tokenizer, answer)
-    return Example(prompt + said, [IGNORED] * len(prompt) + said, answer_ids(tokenizer, motion_text) if motion_text else [])
+def _harmless(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+    """A text without tokens that mean something to the language model: it is text, whatever stands in it."""
+    for token in (*tokenizer.all_special_tokens, APPEARANCE, MOTION):
+        text = text.replace(token, " ")
+    return text

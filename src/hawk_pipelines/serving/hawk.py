@@ -1,11 +1,14 @@
 """A model that is asked about video files: what `hawk_pipelines.load` returns."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from hawk_pipelines.model.answering import answer
-from hawk_pipelines.model.checkpoint import Parts, load
-from hawk_pipelines.model.frame_encoder import encode_streams
-from hawk_pipelines.model.prompting import request_of
+from hawk_pipelines.model.answering import Query, answer, stream, watch
+from hawk_pipelines.model.batch import FrameTokens
+from hawk_pipelines.model.checkpoint import Parts, load, load_frame_encoder
+from hawk_pipelines.model.frame_encoders import FrameEncoder, encode_streams
+from hawk_pipelines.model.prompting import Turn
+from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import DESCRIBE
 from hawk_pipelines.video.streams import StreamParameters, read_streams
 
@@ -18,45 +21,104 @@ class Hawk:
         hawk = hawk_pipelines.load()
         hawk.describe("camera.mp4")
         hawk.ask("camera.mp4", "Who is involved?")
+
+        talk = hawk.watch("camera.mp4")  # watched once, asked as often as you like
+        talk.ask("Who is involved?")
+        talk.ask("What does that person do?")
     """
 
-    def __init__(self, parts: Parts, max_new_tokens: int = 64) -> None:
+    def __init__(self, parts: Parts, frame_encoder: FrameEncoder) -> None:
         self._parts = parts
-        self._max_new_tokens = max_new_tokens
+        self._frame_encoder = frame_encoder
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Hawk":
-        """Load a `save_pretrained` folder."""
-        return cls(load(Path(folder)))
+        """Load a `save_pretrained` folder.
 
-    def ask(self, video: str | Path, question: str, span: tuple[float, float] | None = None) -> str:
-        """Answer a question about a video.
+        Raises:
+            CheckpointError: it holds no HAWK model, or a frozen part is not the one it was trained with.
+        """
+        parts = load(Path(folder))
+        encoder = load_frame_encoder(parts.model.config)
+        if parts.model.config.motion_query_tokens:
+            encoder.motion_query_tokens = parts.model.motion_query_tokens  # type: ignore[attr-defined]
+        return cls(parts, encoder)
+
+    def watch(self, video: str | Path, span: tuple[float, float] | None = None) -> "Conversation":
+        """Look at a video, once; the answer to every question about it comes from that look.
 
         Args:
             video: a file, or a folder of numbered pictures.
-            question: in words.
             span: seconds [start, end) to look at; None for the whole video.
+
+        Raises:
+            UnreadableVideo: the video cannot be decoded.
+        """
+        config = self._parts.model.config
+        parameters = StreamParameters(frames=config.frames, flow=config.flow)
+        streams = read_streams(Path(video), parameters, config.frame_size, span)
+        appearance, motion = encode_streams(self._frame_encoder, streams.frames, streams.magnitude, config.mask)
+        # Training read its tokens from the store, in half precision.
+        seen = FrameTokens(appearance[0].half(), motion[0].half(), tuple(streams.times_s[0].tolist()))
+        return Conversation(self._parts, seen)
+
+    def ask(
+        self,
+        video: str | Path,
+        question: str,
+        span: tuple[float, float] | None = None,
+        generation: GenerationSettings | None = None,
+    ) -> str:
+        """Answer a question about a video.
+
+        Args:
+            video, span: see `watch`.
+            question: in words.
+            generation: how the answer is drawn; greedily by default.
 
         Raises:
             UnreadableVideo: the video cannot be decoded.
             PromptError: the question is empty or too long.
         """
-        return self._answer(Path(video), request_of(question), span)
+        return self.watch(video, span).ask(question, generation)
 
-    def describe(self, video: str | Path, span: tuple[float, float] | None = None) -> str:
-        """Say what is unusual in a video. Arguments as for `ask`.
+    def describe(
+        self, video: str | Path, span: tuple[float, float] | None = None, generation: GenerationSettings | None = None
+    ) -> str:
+        """Say what is unusual in a video. Arguments and errors as for `ask`."""
+        return self.ask(video, DESCRIBE, span, generation)
+
+
+class Conversation:
+    """A video that has been watched, and what was said about it so far."""
+
+    def __init__(self, parts: Parts, seen: FrameTokens) -> None:
+        self._parts = parts
+        self._times_s = seen.times_s
+        self._watched = watch(parts.model, [seen])
+        self.turns: list[Turn] = []
+        """What was asked and answered, oldest first; empty it to begin anew."""
+
+    def ask(self, question: str, generation: GenerationSettings | None = None) -> str:
+        """Answer a question in the light of the earlier ones.
 
         Raises:
-            UnreadableVideo: the video cannot be decoded.
+            PromptError: the question is empty, or too long together with the earlier ones.
         """
-        return self.ask(video, DESCRIBE, span)
+        query = Query(question, tuple(self.turns))
+        said = answer(self._parts, self._watched, [query], [self._times_s], generation)[0]
+        self.turns.append(Turn(question, said))
+        return said
 
-    def _answer(self, video: Path, request: str, span: tuple[float, float] | None) -> str:
-        model, tokenizer, encoder = self._parts
-        config = model.config
-        parameters = StreamParameters(frames=config.frames, flow=config.flow)
-        streams = read_streams(video, parameters, config.frame_size, span)
-        appearance, motion = encode_streams(encoder, streams.frames, streams.magnitude, config.mask)
-        # Training read its tokens from the store, in half precision.
-        stored = [appearance[0].half()], [motion[0].half()]
-        return answer(model, tokenizer, stored[0], stored[1], [request], self._max_new_tokens)[0]
+    def stream(self, question: str, generation: GenerationSettings | None = None) -> Iterator[str]:
+        """The same, piece by piece as it is found. The turn counts when the last piece has been taken.
+
+        Raises:
+            PromptError: see `ask`.
+            ModelError: beams are searched.
+        """
+        pieces = []
+        for piece in stream(self._parts, self._watched, Query(question, tuple(self.turns)), self._times_s, generation):
+            pieces.append(piece)
+            yield piece
+        self.turns.append(Turn(question, "".join(pieces).strip()))

@@ -1,79 +1,118 @@
-"""A new tiny model and its tokenizer."""
+"""A new model and its tokenizer, from settings."""
 
 from collections.abc import Sequence
 
-from transformers import PreTrainedTokenizerBase, set_seed
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerBase, set_seed
 
+from hawk_pipelines.model.checkpoint import FeatureFacts
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.prompting import APPEARANCE, MOTION, prompt_text, request_of
-from hawk_pipelines.model.settings import TinyFrameEncoderSettings
+from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
+from hawk_pipelines.model.prompting import Video, add_placeholders, placeholder_ids, prompt_text
+from hawk_pipelines.model.settings import BranchSettings, LossSettings, ModelSettings, TinyDecoderSettings
 from hawk_pipelines.model.tokenizer import train_tokenizer
 from hawk_pipelines.schema import Sample
-from hawk_pipelines.training.parameters import FinetuneParameters
-from hawk_pipelines.video.flow import Mask
-from hawk_pipelines.video.streams import StreamParameters
 
 
-def build_tokenizer(samples: Sequence[Sample], parameters: FinetuneParameters) -> PreTrainedTokenizerBase:
-    """A tokenizer of the words that the samples and their prompts use."""
-    prompts = [prompt_text(request_of(sample.question), 1) for sample in samples]
+def build_tokenizer(samples: Sequence[Sample], settings: ModelSettings) -> PreTrainedTokenizerBase:
+    """The language model's own tokenizer; for the tiny decoder one of the words that the samples and their prompts use.
+
+    Raises:
+        CheckpointError: the language model has none.
+    """
+    if settings.language_model.source is not None:
+        tokenizer = load_tokenizer(settings.language_model)
+        add_placeholders(tokenizer)
+        return tokenizer
+    about = Video(1, settings.branches.motion, tuple(range(10)) if settings.prompt.tell_times else ())
+    prompts = [prompt_text(sample.question, about) for sample in samples]
     said = [text for sample in samples for text in (sample.answer, sample.motion_text)]
-    return train_tokenizer(prompts + said, parameters.model.vocabulary)
+    return train_tokenizer([*prompts, *said, settings.prompt.system_prompt], settings.language_model.tiny.vocabulary)
 
 
 def build_model(
-    parameters: FinetuneParameters,
-    encoder: TinyFrameEncoderSettings,
-    streams: StreamParameters,
-    mask: Mask,
+    settings: ModelSettings,
+    losses: LossSettings,
+    features: FeatureFacts,
+    token_width: int,
     tokenizer: PreTrainedTokenizerBase,
     seed: int,
 ) -> HawkForConditionalGeneration:
-    """A model with seeded random weights that reads the encoder's tokens and speaks the tokenizer's language."""
-    sizes = parameters.model
-    qformer = {
-        "hidden_size": sizes.qformer_width,
-        "intermediate_size": 4 * sizes.qformer_width,
-        "num_hidden_layers": sizes.qformer_layers,
-        "num_attention_heads": sizes.heads,
-        "cross_attention_frequency": 1,
-        "encoder_hidden_size": encoder.width,
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "initializer_range": sizes.initializer_range,
-    }
-    text = {
-        "model_type": "llama",
-        "vocab_size": len(tokenizer),
-        "hidden_size": sizes.decoder_width,
-        "intermediate_size": 3 * sizes.decoder_width,
-        "num_hidden_layers": sizes.decoder_layers,
-        "num_attention_heads": sizes.heads,
-        "num_key_value_heads": sizes.heads,
-        "max_position_embeddings": sizes.context,
-        "tie_word_embeddings": True,
-        "pad_token_id": tokenizer.pad_token_id,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "initializer_range": sizes.initializer_range,
-    }
+    """A model that reads the encoder's tokens: new branches with seeded weights, and the language model.
+
+    Args:
+        settings: sizes, and which language model.
+        losses: weights of the terms.
+        features: how the features it reads were made.
+        token_width: D, the width of a frame token.
+        tokenizer: knows the placeholders.
+        seed: of all new weights.
+
+    Raises:
+        CheckpointError: the language model cannot be loaded.
+    """
+    speaks = settings.language_model
     set_seed(seed)
-    return HawkForConditionalGeneration(
-        HawkConfig(
-            frame_encoder=encoder.model_dump(),
-            qformer_config=qformer,
-            text_config=text,
-            frames=streams.frames,
-            frame_size=encoder.size,
-            flow=streams.flow,
-            mask=mask,
-            queries=sizes.queries,
-            compression_width=sizes.compression_width,
-            video_motion_weight=parameters.video_motion_weight,
-            motion_language_weight=parameters.motion_language_weight,
-            appearance_token_id=tokenizer.get_vocab()[APPEARANCE],
-            motion_token_id=tokenizer.get_vocab()[MOTION],
-            initializer_range=sizes.initializer_range,
-        )
+    if speaks.source is None:
+        language_model = AutoModelForCausalLM.from_config(_tiny_decoder(speaks.tiny, tokenizer))
+    else:
+        language_model = load_language_model(speaks)
+        set_seed(seed)  # whatever loading drew
+    text_config = language_model.config.to_dict()
+    text_config.pop("quantization_config", None)  # a GGUF file's; the weights are held as they were unpacked
+    appearance_id, motion_id = placeholder_ids(tokenizer)
+    config = HawkConfig(
+        frame_encoder=features.frame_encoder.model_dump(),
+        frame_encoder_sha256=features.frame_encoder_sha256,
+        qformer_config=qformer_sizes(settings.branches, token_width),
+        text_config=text_config,
+        language_model=speaks.model_dump(),
+        language_model_sha256=None if speaks.source is None else language_model_sha256(speaks),
+        frames=features.frames,
+        frame_size=features.frame_encoder.size,
+        flow=features.flow,
+        mask=features.mask,
+        motion_branch=settings.branches.motion,
+        queries=settings.branches.queries,
+        compression_width=settings.branches.compression_width,
+        prompt=settings.prompt.model_dump(),
+        video_language_weight=losses.video_language,
+        video_motion_weight=losses.video_motion,
+        motion_language_weight=losses.motion_language,
+        appearance_token_id=appearance_id,
+        motion_token_id=motion_id,
+        initializer_range=settings.branches.initializer_range,
+    )
+    return HawkForConditionalGeneration(config, language_model)
+
+
+def qformer_sizes(branches: BranchSettings, token_width: int) -> dict[str, object]:
+    """The video Q-Former of a branch: cross-attention in every layer."""
+    return {
+        "hidden_size": branches.width,
+        "intermediate_size": 4 * branches.width,
+        "num_hidden_layers": branches.layers,
+        "num_attention_heads": branches.heads,
+        "cross_attention_frequency": 1,
+        "encoder_hidden_size": token_width,
+        "hidden_dropout_prob": branches.dropout,
+        "attention_probs_dropout_prob": branches.dropout,
+        "initializer_range": branches.initializer_range,
+    }
+
+
+def _tiny_decoder(sizes: TinyDecoderSettings, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=sizes.width,
+        intermediate_size=3 * sizes.width,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.heads,
+        max_position_embeddings=sizes.context,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        initializer_range=sizes.initializer_range,
     )

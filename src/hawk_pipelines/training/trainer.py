@@ -8,14 +8,19 @@ from typing import Any, cast
 
 import mlflow
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import PreTrainedTokenizerBase, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_utils import get_last_checkpoint
 
 from hawk_pipelines.engine.progress import Bar
-from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.prompting import example, request_of
+from hawk_pipelines.model.answering import video_of
+from hawk_pipelines.model.batch import FrameTokens
+from hawk_pipelines.model.checkpoint import Parts
+from hawk_pipelines.model.hawk import HawkOutput
+from hawk_pipelines.model.language_model import padding_id
+from hawk_pipelines.model.prompting import Turn, example
 from hawk_pipelines.schema import Sample
-from hawk_pipelines.training.data import Collator, Draws, Tokens, TrainingError, fitting
+from hawk_pipelines.training.data import Collator, Draws, LaidOut, TrainingError, fitting
 from hawk_pipelines.training.parameters import FinetuneParameters
 
 TERMS = ("video_language_loss", "video_motion_loss", "motion_language_loss", "cosine", "appearance_spread", "motion_spread")
@@ -30,12 +35,13 @@ class HawkTrainer(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # type: ignore[no-untyped-def]
         """The weighted total; a loss that is no number stops the training."""
+        item_ids = inputs.pop("item_ids")
         outputs = model(**inputs)
         for term in TERMS:
-            self._terms[term].append(float(outputs[term].detach()))
+            if getattr(outputs, term) is not None:
+                self._terms[term].append(float(getattr(outputs, term).detach()))
         if not math.isfinite(float(outputs.loss.detach())):
-            values = ", ".join(f"{term} {self._terms[term][-1]:.4g}" for term in TERMS)
-            msg = f"The loss is no number at step {self.state.global_step + 1} ({values}); lower `finetune.learning_rate`."
+            msg = f"The loss is no number at step {self.state.global_step + 1}: {_culprits(outputs, item_ids)}."
             raise TrainingError(msg)
         return (outputs.loss, outputs) if return_outputs else outputs.loss
 
@@ -50,11 +56,27 @@ class HawkTrainer(Trainer):
         return SequentialSampler(cast(Draws, self.train_dataset))
 
 
+def _culprits(outputs: HawkOutput, item_ids: Sequence[str]) -> str:
+    """Which term of which items is no number, and what to do about it."""
+    wrong: dict[str, list[str]] = {
+        term: [item for item, loss in zip(item_ids, losses.tolist(), strict=True) if not math.isfinite(loss)]
+        for term, losses in (outputs.sample_losses or {}).items()
+    }
+    named = [f"{term} of {_some(items)}" for term, items in wrong.items() if items]
+    if any(len(items) == len(item_ids) for items in wrong.values()):
+        return f"{'; '.join(named)}. All items of the batch: the training diverged; lower `finetune.learning_rate`"
+    return f"{'; '.join(named) or 'the sum of all terms'}. Look at these items, or lower `finetune.learning_rate`"
+
+
+def _some(items: Sequence[str]) -> str:
+    return f"{', '.join(items[:5])} and {len(items) - 5} more" if len(items) > 5 else ", ".join(items)
+
+
 class _Report(TrainerCallback):
     """A progress bar, and every logged number to the active MLflow run."""
 
     def on_train_begin(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
-        self.bar = Bar("finetune", state.max_steps)
+        self.bar = Bar("finetune", state.max_steps - state.global_step)
 
     def on_step_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
         self.bar.advance()
@@ -67,55 +89,55 @@ class _Report(TrainerCallback):
 
 
 def train(
-    model: HawkForConditionalGeneration,
-    tokenizer: PreTrainedTokenizerBase,
+    parts: Parts,
     samples: Sequence[Sample],
-    tokens: Mapping[str, Tokens],
+    tokens: Mapping[str, Sequence[FrameTokens]],
     parameters: FinetuneParameters,
     seed: int,
     folder: Path,
+    save_every: int = 0,
 ) -> float:
     """Train a model in place, on the devices that torch finds.
 
     Args:
+        parts: the model and its tokenizer.
         samples: what to learn; every item has its tokens.
-        tokens: stored features by item.
-        folder: for the trainer's own files.
+        tokens: the samplings of every item.
+        parameters: how.
+        seed: of the order in which samples are drawn.
+        folder: for the trainer's own files. Where it holds a state that was saved, training goes on from there.
+        save_every: steps after which the state of the training is saved; 0 never saves it.
 
     Returns:
         The mean total loss of the training.
 
     Raises:
         TrainingError: no example fits in the model's context, or the loss is no number.
+        PromptError: a sample cannot be laid out.
     """
-    laid_out = [
-        (
-            sample,
-            example(
-                tokenizer,
-                request_of(sample.question),
-                sample.answer,
-                sample.motion_text,
-                model.config.queries,
-            ),
-        )
-        for sample in samples
-    ]
-    laid_out = fitting(laid_out, model.config)
+    laid_out = fitting([lay_out(parts, sample, tokens[sample.item_id]) for sample in samples], parts.model)
     count = parameters.steps * parameters.batch_size
     trainer = HawkTrainer(
-        model=model,
-        args=_arguments(parameters, seed, folder),
+        model=parts.model,
+        args=_arguments(parameters, seed, folder, save_every),
         train_dataset=Draws(laid_out, tokens, parameters.description_share, count, seed),
-        data_collator=Collator(tokenizer.pad_token_id),
+        data_collator=Collator(padding_id(parts.tokenizer)),
         callbacks=[_Report()],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
-    return float(trainer.train().training_loss)
+    return float(trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None).training_loss)
 
 
-def _arguments(parameters: FinetuneParameters, seed: int, folder: Path) -> TrainingArguments:
+def lay_out(parts: Parts, sample: Sample, samplings: Sequence[FrameTokens]) -> LaidOut:
+    """A sample in tokens."""
+    told = samplings if parts.prompt.tell_times else samplings[:1]
+    turns = [Turn(sample.question, sample.answer)]
+    videos = [video_of(parts.model, sampling.times_s, parts.prompt) for sampling in told]
+    return LaidOut(sample, [example(parts.tokenizer, turns, sample.motion_text, video, parts.prompt) for video in videos])
+
+
+def _arguments(parameters: FinetuneParameters, seed: int, folder: Path, save_every: int) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=parameters.steps,
@@ -128,7 +150,9 @@ def _arguments(parameters: FinetuneParameters, seed: int, folder: Path) -> Train
         max_grad_norm=parameters.max_gradient_norm,
         logging_steps=parameters.log_every,
         logging_first_step=True,
-        save_strategy="no",
+        save_strategy="steps" if save_every else "no",
+        save_steps=save_every or 500,
+        save_total_limit=2,
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,

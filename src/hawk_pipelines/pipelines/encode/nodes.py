@@ -1,3 +1,4 @@
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ from hawk_pipelines.video.flow import Mask
 from hawk_pipelines.video.stored import unpack
 
 if TYPE_CHECKING:
-    from hawk_pipelines.model.frame_encoder import TinyFrameEncoder
+    from hawk_pipelines.model.frame_encoders import FrameEncoder
+
+logger = logging.getLogger(__name__)
 
 
 def encode_frames(
@@ -21,19 +24,33 @@ def encode_frames(
     feature_store: ItemStore,
 ) -> tuple[list[StoredItem], list[Rejection]]:
     """Turn both streams of every item into the frozen encoder's tokens, half precision."""
-    from hawk_pipelines.model.frame_encoder import ENCODER_VERSION, TinyFrameEncoder
+    from hawk_pipelines.model.checkpoint import best_device
+    from hawk_pipelines.model.frame_encoders import ENCODER_VERSION, build, bytes_per_item
 
+    encoder = build(parameters.frame_encoder, best_device())
     items = [Item(item.item_id, item.key, item.key) for item in frames]
-    function = partial(_tokens, TinyFrameEncoder(parameters.frame_encoder), parameters.mask, frame_store)
-    step = Step("encode", function, ENCODER_VERSION, parameters.model_dump(mode="json"))
+    function = partial(_tokens, encoder, parameters.mask, frame_store)
+    weights = {"frame_encoder_sha256": encoder.sha256}
+    step = Step("encode", function, ENCODER_VERSION, parameters.model_dump(mode="json") | weights)
     here = engine.model_copy(update={"workers": 0})  # the encoder has threads of its own
     keys, rejections = run_items(step, items, feature_store, here)
+    if keys:
+        P, T = (len(part) for part in _shape_of_times(feature_store, next(iter(keys.values()))))
+        size = bytes_per_item(encoder, T, P) / 1000
+        what = f"{P} × {T} frames × {encoder.tokens} tokens × {encoder.width} × 2 bytes × 2 streams"
+        logger.info("encode: an item takes %.1f kB (%s).", size, what)
     return [StoredItem(item_id=item_id, key=key) for item_id, key in keys.items()], rejections
 
 
-def _tokens(encoder: "TinyFrameEncoder", mask: Mask, frame_store: ItemStore, key: str) -> Product:
-    from hawk_pipelines.model.frame_encoder import encode_streams
+def _shape_of_times(store: ItemStore, key: str) -> tuple[list, list]:
+    times = store.facts(key)["times_s"]
+    return times, times[0]
+
+
+def _tokens(encoder: "FrameEncoder", mask: Mask, frame_store: ItemStore, key: str) -> Product:
+    from hawk_pipelines.model.frame_encoders import encode_streams
 
     streams = unpack(frame_store.read(key), frame_store.facts(key))
     appearance, motion = encode_streams(encoder, streams.frames, streams.magnitude, mask)
-    return {"appearance": appearance.half().numpy(), "motion": motion.half().numpy()}, {}
+    facts = {"times_s": streams.times_s.tolist(), "frame_encoder_sha256": encoder.sha256}
+    return {"appearance": appearance.half().numpy(), "motion": motion.half().numpy()}, facts

@@ -1,6 +1,6 @@
 from pydantic import BaseModel, ConfigDict
 
-from hawk_pipelines.model.settings import TinyFrameEncoderSettings
+from hawk_pipelines.model.settings import FrameEncoderSettings, TinyFrameEncoderSettings
 from hawk_pipelines.video.flow import Mask
 
 
@@ -9,6 +9,6 @@ class EncodeParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    frame_encoder: TinyFrameEncoderSettings = TinyFrameEncoderSettings()
+    frame_encoder: FrameEncoderSettings = TinyFrameEncoderSettings()
     mask: Mask = "soft"
     """How the motion stream is masked: `soft` (the paper) or `hard` (the public code)."""

@@ -38,28 +38,28 @@ def evaluate_model(
 
     from hawk_pipelines.evaluation.report import examples_table, plot
     from hawk_pipelines.evaluation.scores import flat_scores, score
-    from hawk_pipelines.model.answering import answer
-    from hawk_pipelines.model.checkpoint import check_features, load
-    from hawk_pipelines.model.prompting import request_of
-    from hawk_pipelines.training.data import load_tokens, usable_samples
+    from hawk_pipelines.model.answering import Query, answer, watch
+    from hawk_pipelines.model.checkpoint import FeatureFacts, check_features, load
+    from hawk_pipelines.model.settings import GenerationSettings
+    from hawk_pipelines.training.data import encoder_sha256, load_tokens, usable_samples
 
     tested = {sample.item_id for sample in test_samples}
-    tokens = load_tokens([item for item in features if item.item_id in tested], feature_store)
+    of_tested = [item for item in features if item.item_id in tested]
+    tokens = load_tokens(of_tested, feature_store)
     samples = usable_samples(test_samples, tokens)
-    model, tokenizer, _ = load(model_folder)
-    check_features(model.config, encode.frame_encoder, encode.mask, motion.frames, motion.flow)
+    parts = load(model_folder)
+    sha256 = encoder_sha256(of_tested, feature_store)
+    check_features(
+        parts.model.config, FeatureFacts(encode.frame_encoder, sha256, encode.mask, motion.frames, motion.flow)
+    )
+    generation = GenerationSettings(max_new_tokens=parameters.max_new_tokens)
     predictions = []
     starts = range(0, len(samples), parameters.batch_size)
     for start in progress(starts, "evaluate"):
         batch = samples[start : start + parameters.batch_size]
-        answers = answer(
-            model,
-            tokenizer,
-            [tokens[s.item_id].appearance[0] for s in batch],
-            [tokens[s.item_id].motion[0] for s in batch],
-            [request_of(s.question) for s in batch],
-            parameters.max_new_tokens,
-        )
+        videos = [tokens[s.item_id][0] for s in batch]
+        queries = [Query(s.question) for s in batch]
+        answers = answer(parts, watch(parts.model, videos), queries, [video.times_s for video in videos], generation)
         predictions += [
             Prediction(item_id=s.item_id, task=s.task, question=s.question, reference=s.answer, answer=text)
             for s, text in zip(batch, answers, strict=True)

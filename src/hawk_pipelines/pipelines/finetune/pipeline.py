@@ -15,6 +15,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "feature_store",
                     "params:motion",
                     "params:encode",
+                    "params:model",
                     "params:finetune",
                     "params:seed",
                 ],

@@ -1,10 +1,23 @@
+from functools import partial
+
+from pydantic import BaseModel, ConfigDict
+
 from hawk_pipelines.curation.samples import SAMPLES_VERSION, make_samples
 from hawk_pipelines.curation.validation import validate
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
-from hawk_pipelines.language.motion_text import MOTION_TEXT_VERSION, motion_text
+from hawk_pipelines.language.motion_text import MOTION_TEXT_VERSION, MotionTextRule, motion_text
 from hawk_pipelines.schema import Annotation, Draft, Rejection, Sample, Video
+
+
+class ValidateParameters(BaseModel):
+    """How annotations become samples."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    motion_text: MotionTextRule = "full"
+    """Which words of an answer the motion branch learns to say: our full rule, or the public code's."""
 
 
 def validate_drafts(drafts: list[Draft], published: list[Draft], videos: list[Video]) -> tuple[list[Annotation], list[Rejection]]:
@@ -14,11 +27,12 @@ def validate_drafts(drafts: list[Draft], published: list[Draft], videos: list[Vi
 
 
 def write_samples(
-    annotations: list[Annotation], engine: EngineParameters, sample_store: ItemStore
+    annotations: list[Annotation], parameters: ValidateParameters, engine: EngineParameters, sample_store: ItemStore
 ) -> tuple[list[Sample], list[Sample]]:
     """Make the samples of both splits; each annotation's sentences are parsed once."""
     items = [Item(one.item_id, [one.item_id, one.description, [[qa.q, qa.a] for qa in one.QA]], one) for one in annotations]
-    step = Step("samples", _samples, SAMPLES_VERSION, {"motion_text": MOTION_TEXT_VERSION})
+    settings = {"motion_text": MOTION_TEXT_VERSION, "rule": parameters.motion_text}
+    step = Step("samples", partial(_samples, parameters.motion_text), SAMPLES_VERSION, settings)
     here = engine.model_copy(update={"workers": 0})  # quicker than loading a parser in every process
     keys = run_items(step, items, sample_store, here).keys
     splits: dict[str, list[Sample]] = {"train": [], "test": []}
@@ -29,5 +43,6 @@ def write_samples(
     return splits["train"], splits["test"]
 
 
-def _samples(annotation: Annotation) -> Product:
-    return {}, {"samples": [sample.model_dump() for sample in make_samples(annotation, motion_text)]}
+def _samples(rule: MotionTextRule, annotation: Annotation) -> Product:
+    words = partial(motion_text, rule=rule)
+    return {}, {"samples": [sample.model_dump() for sample in make_samples(annotation, words)]}

@@ -15,7 +15,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 write_samples,
-                inputs=["annotations", "params:engine", "sample_store"],
+                inputs=["annotations", "params:validate", "params:engine", "sample_store"],
                 outputs=["train_samples", "test_samples"],
                 name="write_samples",
             ),

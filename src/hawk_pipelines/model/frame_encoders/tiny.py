@@ -1,14 +1,9 @@
-"""The frozen frame encoder, shared by both branches: frames in, tokens per frame out."""
+"""The frame encoder that needs no download: random colours."""
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hawk_pipelines.model.settings import TinyFrameEncoderSettings
-from hawk_pipelines.video.flow import Mask, motion_frames
-
-ENCODER_VERSION = 2
-"""Raised whenever the same frames and settings give other tokens."""
 
 BITS = 5
 """Bits that are kept of each colour channel: the assignment of every colour is then looked up, which is four times as fast."""
@@ -24,9 +19,14 @@ class TinyFrameEncoder(nn.Module):
     assignment: Tensor
     positions: Tensor
 
+    sha256 = None
+    """The settings decide everything; there are no weights to compare."""
+
     def __init__(self, settings: TinyFrameEncoderSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.size, self.tokens = settings.size, settings.grid**2
+        self.width = 2 * settings.prototypes + settings.position_width
         generator = torch.Generator().manual_seed(settings.seed)
         prototypes = torch.rand(settings.prototypes, 3, generator=generator)
         distance = (_palette()[:, None] - prototypes).square().sum(-1)
@@ -35,14 +35,7 @@ class TinyFrameEncoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, frames_NHWC: Tensor) -> Tensor:
-        """Frames to tokens.
-
-        Args:
-            frames_NHWC: uint8 [N, size, size, 3], RGB.
-
-        Returns:
-            float32 [N, tokens, width].
-        """
+        """Frames to tokens: uint8 [N, size, size, 3], RGB, to float32 [N, tokens, width]."""
         N, G = frames_NHWC.shape[0], self.settings.grid
         side = self.settings.size // G
         red, green, blue = (frames_NHWC >> (8 - BITS)).to(torch.int32).unbind(-1)
@@ -52,24 +45,6 @@ class TinyFrameEncoder(nn.Module):
         colours = torch.cat([assignment.amax(2), assignment.mean(2)], dim=-1)
         colours = colours - colours.mean(1, keepdim=True)  # what a patch has and the frame has not
         return self.settings.gain * torch.cat([colours, self.positions.expand(N, -1, -1)], dim=-1)
-
-
-def encode_streams(encoder: TinyFrameEncoder, frames: np.ndarray, magnitude: np.ndarray, mask: Mask) -> tuple[Tensor, Tensor]:
-    """Tokens of the appearance and the motion stream of one item.
-
-    Args:
-        encoder: shared by both streams.
-        frames: uint8 [P, T, H, W, 3], RGB.
-        magnitude: [P, T, H, W], pixels a frame.
-        mask: how the motion stream is masked.
-
-    Returns:
-        float32 [P, T, tokens, width] each.
-    """
-    streams = np.stack([frames, motion_frames(frames, magnitude, mask)])
-    tokens = encoder(torch.from_numpy(streams).flatten(0, 2))
-    appearance, motion = tokens.view(*streams.shape[:3], *tokens.shape[1:])
-    return appearance, motion
 
 
 def _palette() -> Tensor:

@@ -1,0 +1,145 @@
+"""The language model that speaks: any causal one of `transformers`, frozen by default, or a tiny one trained from nothing."""
+
+import importlib.util
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.settings import LanguageModelSettings
+from hawk_pipelines.model.sources import locate, sha256, verify, weight_files
+
+logger = logging.getLogger(__name__)
+
+transformers_logging.disable_progress_bar()  # our own bars are enough
+
+
+def language_model_sha256(settings: LanguageModelSettings) -> str:
+    """Over the weight files of a pretrained language model.
+
+    Raises:
+        CheckpointError: they are missing.
+    """
+    folder = _folder(settings)
+    return sha256([folder / settings.gguf_file] if settings.gguf_file else weight_files(folder))
+
+
+def load_configuration(settings: LanguageModelSettings) -> PreTrainedConfig:
+    """The sizes of a pretrained language model, without its weights.
+
+    Raises:
+        CheckpointError: the source has none.
+    """
+    with _loading(settings):
+        return AutoConfig.from_pretrained(_folder(settings), **_gguf(settings))
+
+
+def load_tokenizer(settings: LanguageModelSettings) -> PreTrainedTokenizerBase:
+    """The tokenizer of a pretrained language model.
+
+    Raises:
+        CheckpointError: the source has none.
+    """
+    with _loading(settings):
+        return AutoTokenizer.from_pretrained(_folder(settings), **_gguf(settings))
+
+
+def load_language_model(settings: LanguageModelSettings, expected_sha256: str | None = None) -> PreTrainedModel:
+    """A pretrained language model, frozen unless the settings say otherwise, with fresh adapters where they ask for some.
+
+    Args:
+        settings: with a source.
+        expected_sha256: what `language_model_sha256` was when the model that stands on it was trained; None does not check.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or is another one than expected.
+    """
+    if expected_sha256 is not None:
+        verify("language model", str(settings.source), expected_sha256, language_model_sha256(settings))
+    options: dict[str, Any] = {"dtype": getattr(torch, settings.dtype)} | _gguf(settings)
+    if settings.four_bit:
+        options["quantization_config"] = _four_bit(settings)
+    with _loading(settings):
+        model = AutoModelForCausalLM.from_pretrained(_folder(settings), use_safetensors=not settings.gguf_file, **options)
+    return prepare(model, settings)
+
+
+def prepare(model: PreTrainedModel, settings: LanguageModelSettings) -> PreTrainedModel:
+    """Freeze a language model and add adapters, as the settings say.
+
+    Raises:
+        CheckpointError: it has no layers of the names that should get adapters.
+    """
+    if settings.is_frozen:
+        model.requires_grad_(False).eval()
+    if settings.lora is not None:
+        lora = settings.lora
+        wanted = LoraConfig(
+            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.modules, task_type="CAUSAL_LM"
+        )
+        try:
+            model.add_adapter(wanted)
+        except ValueError as error:
+            msg = f"{settings.source} cannot get adapters in {', '.join(lora.modules)} (`model.language_model.lora`): {error}."
+            raise CheckpointError(msg) from error
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.data = parameter.data.float()  # what is trained is trained in float32
+    for module in model.modules():
+        module._is_hf_initialized = True  # so that the model around it leaves these weights alone
+    return model
+
+
+def padding_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that fills up batches; it is masked everywhere, so its meaning does not matter."""
+    return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+
+def _folder(settings: LanguageModelSettings) -> Path:
+    if settings.source is None:
+        msg = "The tiny decoder is made from its settings, not loaded; `model.language_model.source` is null."
+        raise CheckpointError(msg)
+    folder = locate(settings.source, settings.revision)
+    if settings.gguf_file and not (folder / settings.gguf_file).is_file():
+        msg = f"{settings.source} holds no file {settings.gguf_file}; mend `model.language_model.gguf_file`."
+        raise CheckpointError(msg)
+    return folder
+
+
+def _gguf(settings: LanguageModelSettings) -> dict[str, str]:
+    return {"gguf_file": settings.gguf_file} if settings.gguf_file else {}
+
+
+def _four_bit(settings: LanguageModelSettings) -> BitsAndBytesConfig:
+    if importlib.util.find_spec("bitsandbytes") is None:
+        msg = "`model.language_model.four_bit` needs the package bitsandbytes; install it, or set four_bit to false."
+        raise CheckpointError(msg)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, settings.dtype)
+    )
+
+
+@contextmanager
+def _loading(settings: LanguageModelSettings) -> Iterator[None]:
+    """One sentence where it fails."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        msg = f"{settings.source} holds no causal language model that can be loaded ({reason}); mend `model.language_model`."
+        raise CheckpointError(msg) from error
