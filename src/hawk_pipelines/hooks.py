@@ -2,7 +2,7 @@
 
 import difflib
 import logging
-from typing import Any
+from typing import Any, get_args
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.summary import show
@@ -79,15 +80,35 @@ def check_parameters(parameters: dict[str, Any], types: dict[str, type]) -> None
         raise ParameterError(msg)
 
 
-def _fault(name: str, kind: type, error: Any) -> str:
-    place = ".".join(map(str, (name, *error["loc"])))
-    if error["type"] != "extra_forbidden":
-        return f"`{place}` is {error['input']!r}, but {error['msg'][:1].lower()}{error['msg'][1:]}"
-    model: Any = kind
-    for part in error["loc"][:-1]:
-        model = model.model_fields[part].annotation
-    known = list(model.model_fields) if issubclass(model, BaseModel) else []
-    return f"`{place}` is unknown; {_hint(str(error['loc'][-1]), known)}"
+def _fault(name: str, kind: Any, error: Any) -> str:
+    path, above = [name], kind
+    for part in error["loc"]:
+        choices = [getattr(one, "__origin__", one) for one in get_args(kind)]  # of a union, without what annotates it
+        chosen = [one for one in choices if _is_model(one) and one.model_fields.get("kind", _NO_KIND).default == part]
+        if chosen:  # the part says which of the union was meant; the user wrote no such name
+            kind = chosen[0]
+            continue
+        kind = next(filter(_is_model, choices), kind)
+        path.append(str(part))
+        above = kind
+        if _is_model(kind) and part in kind.model_fields:
+            kind = kind.model_fields[part].annotation
+    place = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        return f"`{place}` is unknown; {_hint(path[-1], list(above.model_fields) if _is_model(above) else [])}"
+    if error["type"] == "union_tag_invalid":
+        context = error["ctx"]
+        return f"`{place}.kind` is '{context['tag']}', but it is one of {context['expected_tags']}"
+    if error["type"] == "missing":
+        return f"`{place}` is missing"
+    return f"`{place}` is {error['input']!r}, but {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+_NO_KIND = FieldInfo()
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -1,10 +1,16 @@
 import pytest
 import torch
 
-from hawk_pipelines.model.settings import TinyFrameEncoderSettings
+from hawk_pipelines.model.settings import BranchSettings, LanguageModelSettings, ModelSettings, TinyDecoderSettings
+from hawk_pipelines.model.settings import TinyFrameEncoderSettings as Encoder
 from hawk_pipelines.schema import Sample
 
-ENCODER = TinyFrameEncoderSettings(size=32, grid=2, prototypes=6, position_width=4)
+ENCODER = Encoder(size=32, grid=2, prototypes=6, position_width=4)
+WIDTH = 16
+SIZES = ModelSettings(
+    branches=BranchSettings(queries=3, width=16, heads=2, compression_width=4),
+    language_model=LanguageModelSettings(tiny=TinyDecoderSettings(width=16, heads=2, vocabulary=400)),
+)
 
 
 @pytest.fixture
@@ -13,17 +19,56 @@ def samples():
     return [Sample(item_id="a", task=t, question=q, answer=a, motion_text="person running") for t, q, a in texts]
 
 
+def make_parts(samples, settings=SIZES, seed=0, **losses):
+    """A small model and its tokenizer."""
+    from hawk_pipelines.model.checkpoint import FeatureFacts, Parts
+    from hawk_pipelines.model.settings import LossSettings
+    from hawk_pipelines.training.build import build_model, build_tokenizer
+
+    tokenizer = build_tokenizer(samples, settings)
+    facts = FeatureFacts(ENCODER, None, "soft", 4, "farneback")
+    model = build_model(settings, LossSettings(**losses), facts, WIDTH, tokenizer, seed)
+    return Parts(model.eval(), tokenizer)
+
+
 @pytest.fixture
 def parts(samples):
-    """A small model, its tokenizer, and frame tokens of two videos of which the second is shorter."""
-    from hawk_pipelines.training.build import build_model, build_tokenizer
-    from hawk_pipelines.training.parameters import FinetuneParameters, TinyModelParameters
-    from hawk_pipelines.video.streams import StreamParameters
+    return make_parts(samples)
 
-    sizes = TinyModelParameters(queries=3, qformer_width=16, decoder_width=16, heads=2, compression_width=4, vocabulary=400)
-    parameters = FinetuneParameters(model=sizes)
-    tokenizer = build_tokenizer(samples, parameters)
-    model = build_model(parameters, ENCODER, StreamParameters(frames=4), mask="soft", tokenizer=tokenizer, seed=0)
+
+@pytest.fixture
+def videos():
+    """Frame tokens of two videos, of which the second is shorter."""
+    from hawk_pipelines.model.batch import FrameTokens
+
     generator = torch.Generator().manual_seed(0)
-    tokens = [torch.randn(frames, 4, ENCODER.width, generator=generator) for frames in (4, 2)]
-    return model.eval(), tokenizer, tokens
+    return [
+        FrameTokens(*(torch.randn(frames, 4, WIDTH, generator=generator) for _ in range(2)), tuple(range(frames)))
+        for frames in (4, 2)
+    ]
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory):
+    """A folder with a small Llama of random weights and a chat tokenizer, as `save_pretrained` writes them."""
+    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+
+    from hawk_pipelines.model.tokenizer import train_tokenizer
+
+    folder = tmp_path_factory.mktemp("llama")
+    tokenizer = train_tokenizer(["A person in red is running. Who is running?"], 300)
+    set_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=512,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        initializer_range=0.2,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

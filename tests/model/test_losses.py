@@ -3,21 +3,40 @@ import math
 import pytest
 import torch
 
-from hawk_pipelines.model.losses import next_token_loss, video_motion_loss
+from hawk_pipelines.model.losses import mean_over_labelled, next_token_losses, spread, video_motion_losses
 
 
 def test_next_token_loss_of_even_odds_is_the_log_of_the_vocabulary():
     labels = torch.tensor([[-100, 3, 1]])
-    assert next_token_loss(torch.zeros(1, 3, 5), labels).item() == pytest.approx(math.log(5))
+    assert next_token_losses(torch.zeros(1, 3, 5), labels).item() == pytest.approx(math.log(5))
 
 
 def test_a_token_is_predicted_from_the_one_before():
     logits = torch.full((1, 3, 4), -100.0)
     logits[0, 0, 2] = logits[0, 1, 3] = 100.0
-    assert next_token_loss(logits, torch.tensor([[0, 2, 3]])).item() == pytest.approx(0, abs=1e-5)
+    assert next_token_losses(logits, torch.tensor([[0, 2, 3]])).item() == pytest.approx(0, abs=1e-5)
 
 
-def test_video_motion_loss_is_the_mean_over_samples_not_one_over_the_batch():
+def test_a_long_answer_weighs_as_much_as_a_short_one():
+    logits = torch.zeros(2, 4, 5)
+    logits[0, :, 1] = 100.0
+    losses = next_token_losses(logits, torch.tensor([[-100, -100, -100, 1], [-100, 1, 1, 1]]))
+    assert losses.tolist() == pytest.approx([0, math.log(5)], abs=1e-5)
+
+
+def test_samples_without_labels_do_not_count():
+    labels = torch.tensor([[-100, 1], [-100, -100]])
+    assert mean_over_labelled(torch.tensor([3.0, 0.0]), labels).item() == 3
+    assert mean_over_labelled(torch.tensor([0.0]), labels[1:]).item() == 0
+
+
+def test_video_motion_loss_is_one_per_sample_not_one_over_the_batch():
     appearance = torch.tensor([[[1.0, 0.0]], [[100.0, 0.0]]])
     motion = torch.tensor([[[0.0, 1.0]], [[1.0, 0.0]]])
-    assert video_motion_loss(appearance, motion).item() == pytest.approx(0.5)
+    assert video_motion_losses(appearance, motion).tolist() == pytest.approx([1.0, 0.0])
+
+
+def test_a_branch_that_says_the_same_of_every_video_has_no_spread():
+    same = torch.randn(1, 2, 3).expand(4, -1, -1)
+    assert spread(same).item() == pytest.approx(0, abs=1e-7)
+    assert spread(torch.randn(4, 2, 3)).item() > 0.1

@@ -44,7 +44,7 @@ def insist(account: Account, what: str) -> None:
     """Refuse a checkpoint that lacks something or has it in another shape.
 
     Raises:
-        CheckpointError: with numbers and examples.
+        CheckpointError: with numbers, examples and the account.
     """
     faults = []
     if account.missing:
@@ -56,7 +56,9 @@ def insist(account: Account, what: str) -> None:
     if faults:
         other = f" {len(account.unexpected)} tensors in it are unknown." if account.unexpected else ""
         msg = f"{what} does not fit: {'; '.join(faults)}.{other} It belongs to another model or to other sizes."
-        raise CheckpointError(msg)
+        refusal = CheckpointError(msg)
+        refusal.account = account
+        raise refusal
 
 
 def _total(account: Account) -> int:

@@ -17,7 +17,7 @@ from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders import FrameEncoder, build
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.language_model import load_language_model, load_tokenizer, prepare
+from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer, prepare
 from hawk_pipelines.model.prompting import add_placeholders, placeholder_ids
 from hawk_pipelines.model.settings import FrameEncoderSettings, LanguageModelSettings, PromptSettings
 from hawk_pipelines.model.sources import verify, weight_files
@@ -68,7 +68,8 @@ def load(folder: Path, device: str | torch.device | None = None) -> Parts:
             language_model = prepare(AutoModelForCausalLM.from_config(config.text_config), settings)
             language_model.to(getattr(torch, settings.dtype))
         else:
-            language_model = load_language_model(settings, config.language_model_sha256)
+            verify("language model", str(settings.source), config.language_model_sha256, language_model_sha256(settings))
+            language_model = load_language_model(settings)
         tokenizer = _tokenizer(folder, settings)
         config.appearance_token_id, config.motion_token_id = placeholder_ids(tokenizer)
         model = HawkForConditionalGeneration(config, language_model)

@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.settings import LanguageModelSettings
-from hawk_pipelines.model.sources import locate, sha256, verify, weight_files
+from hawk_pipelines.model.sources import locate, sha256, weight_files
 
 logger = logging.getLogger(__name__)
 
@@ -59,18 +59,12 @@ def load_tokenizer(settings: LanguageModelSettings) -> PreTrainedTokenizerBase:
         return AutoTokenizer.from_pretrained(_folder(settings), **_gguf(settings))
 
 
-def load_language_model(settings: LanguageModelSettings, expected_sha256: str | None = None) -> PreTrainedModel:
+def load_language_model(settings: LanguageModelSettings) -> PreTrainedModel:
     """A pretrained language model, frozen unless the settings say otherwise, with fresh adapters where they ask for some.
 
-    Args:
-        settings: with a source.
-        expected_sha256: what `language_model_sha256` was when the model that stands on it was trained; None does not check.
-
     Raises:
-        CheckpointError: it cannot be loaded, or is another one than expected.
+        CheckpointError: it cannot be loaded.
     """
-    if expected_sha256 is not None:
-        verify("language model", str(settings.source), expected_sha256, language_model_sha256(settings))
     options: dict[str, Any] = {"dtype": getattr(torch, settings.dtype)} | _gguf(settings)
     if settings.four_bit:
         options["quantization_config"] = _four_bit(settings)

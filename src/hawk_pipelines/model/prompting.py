@@ -196,6 +196,6 @@ def _after_the_end(tokenizer: PreTrainedTokenizerBase, piece: str) -> str:
 
 def _harmless(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
     """A text without tokens that mean something to the language model: it is text, whatever stands in it."""
-    for token in (*tokenizer.all_special_tokens, APPEARANCE, MOTION):
+    for token in (*tokenizer.all_special_tokens, APPEARANCE, MOTION, _ANSWER):
         text = text.replace(token, " ")
     return text

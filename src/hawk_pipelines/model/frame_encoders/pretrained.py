@@ -45,11 +45,17 @@ class TransformersFrameEncoder(nn.Module):
     @torch.no_grad()
     def _grid(self, frames_NHWC: Tensor) -> Tensor:
         """The last hidden states where they belong: [N, D, h, w]."""
+        patch = getattr(self.network.config, "patch_size", None)
+        if isinstance(patch, int) and self.size % patch:
+            msg = (
+                f"{self.settings.source} looks at patches of {patch} pixels, and {self.size} is no multiple of that: mend "
+                "`encode.frame_encoder.size`."
+            )
+            raise ModelError(msg)
         try:
             hidden = self.network(pixel_values=normalised(frames_NHWC, self.mean, self.std)).last_hidden_state
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-            config = self.network.config
-            wanted = getattr(config, "image_size", None)
+            wanted = getattr(self.network.config, "image_size", None)
             hint = f"; it was made for {wanted}" if wanted else ""
             msg = (
                 f"{self.settings.source} ({type(self.network).__name__}) does not see frames of {self.size}×{self.size} pixels"
@@ -58,7 +64,6 @@ class TransformersFrameEncoder(nn.Module):
             raise ModelError(msg) from error
         if hidden.ndim == 4:
             return hidden
-        patch = getattr(self.network.config, "patch_size", None)
         side = self.size // patch if isinstance(patch, int) else 0
         if not 0 < side * side <= hidden.shape[1]:  # a pyramid, whose last grid is coarser than its patches
             side = math.isqrt(hidden.shape[1])

@@ -3,7 +3,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from hawk_pipelines.model.frame_encoder import TinyFrameEncoder, encode_streams
+from hawk_pipelines.model.errors import ModelError
+from hawk_pipelines.model.frame_encoders import encode_streams
+from hawk_pipelines.model.frame_encoders.tiny import TinyFrameEncoder
 from hawk_pipelines.model.settings import TinyFrameEncoderSettings
 
 SETTINGS = TinyFrameEncoderSettings(size=32, grid=2, prototypes=6, position_width=4)
@@ -15,7 +17,7 @@ def test_the_same_seed_gives_the_same_encoder_and_nothing_is_trained():
     assert torch.equal(one(frames), two(frames))
     assert not torch.equal(one(frames), other(frames))
     assert not list(one.parameters())
-    assert one(frames).shape == (2, SETTINGS.tokens, SETTINGS.width)
+    assert one(frames).shape == (2, one.tokens, one.width) == (2, 4, 16)
 
 
 def test_a_token_tells_which_colours_are_in_its_patch():
@@ -42,6 +44,11 @@ def test_the_motion_stream_sees_only_what_moves():
     assert torch.equal(appearance, motion)
     _, black = encode_streams(encoder, frames, still, "soft")
     assert torch.equal(black[0], encoder(torch.zeros(1, 32, 32, 3, dtype=torch.uint8)))
+
+
+def test_frames_of_another_size_are_refused():
+    with pytest.raises(ModelError, match="32×32 pixels, not of 16×16"):
+        encode_streams(TinyFrameEncoder(SETTINGS), np.zeros((1, 1, 16, 16, 3), np.uint8), np.zeros((1, 1, 16, 16)), "soft")
 
 
 def test_patches_must_be_whole():

@@ -1,0 +1,157 @@
+"""From a published file to a folder of ours: HAWK, Video-LLaMA, and the two files of BLIP-2's frame encoder."""
+
+import json
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import Blip2QFormerConfig, Blip2VisionConfig, LlamaConfig, PreTrainedConfig
+
+from hawk_pipelines.model.account import Account
+from hawk_pipelines.model.configuration import HawkConfig
+from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.frame_encoders.blip2_files import qformer_from_original, vit_from_original
+from hawk_pipelines.model.language_model import language_model_sha256, load_configuration, load_tokenizer
+from hawk_pipelines.model.prompting import add_placeholders
+from hawk_pipelines.model.published import import_hawk, import_video_llama, is_hawk, is_video_llama
+from hawk_pipelines.model.settings import Blip2FrameEncoderSettings, LanguageModelSettings, PromptSettings
+from hawk_pipelines.model.torch_files import read_weights
+
+logger = logging.getLogger(__name__)
+
+LLAMA = "meta-llama/Llama-2-7b-chat-hf"
+FRAMES, QUERIES, COMPRESSION = 32, 32, 256
+
+
+class Report(NamedTuple):
+    """What a file was, what became of it, and what one should know."""
+
+    kind: str
+    account: Account
+    notes: list[str]
+
+
+def import_checkpoint(
+    file: Path, folder: Path, language_model: LanguageModelSettings | None = None, frame_encoder: str | None = None
+) -> Report:
+    """Read a published file and write a folder that `load` or a frame encoder's `source` takes.
+
+    The two files of the frame encoder go into one folder, one after the other.
+
+    Args:
+        file: a `.pth` of HAWK, Video-LLaMA, BLIP-2 (`blip2_pretrained_*`) or EVA (`eva_vit_g`).
+        folder: to write; nothing in it is overwritten but what an earlier import of the same kind wrote.
+        language_model: that HAWK or Video-LLaMA stands on; Llama-2-7B-chat by default.
+        frame_encoder: a folder or hub id of BLIP-2's frame encoder.
+
+    Raises:
+        CheckpointError: the file is unsafe, damaged, incomplete, or none of the four.
+    """
+    found = read_weights(file)
+    if is_hawk(found) or is_video_llama(found):
+        return _import_model(found, file, folder, language_model, frame_encoder)
+    if "blocks.0.attn.qkv.weight" in found:
+        vision, account = vit_from_original(found, Blip2VisionConfig(), str(file))
+        _write_part(folder, "model-vision.safetensors", vision)
+        return Report("EVA-CLIP ViT-g/14", account, [_other_half(folder, "model-qformer.safetensors", "blip2_pretrained_*.pth")])
+    if any(name.startswith("Qformer.") for name in found):
+        qformer, account = qformer_from_original(found, Blip2QFormerConfig(), str(file))
+        _write_part(folder, "model-qformer.safetensors", qformer)
+        return Report("BLIP-2 image Q-Former", account, [_other_half(folder, "model-vision.safetensors", "eva_vit_g.pth")])
+    example = next(iter(found), "none")
+    msg = (
+        f"{file} is no checkpoint of HAWK, Video-LLaMA, BLIP-2 or EVA ViT-g: it holds {len(found)} tensors, for example {example}."
+    )
+    raise CheckpointError(msg)
+
+
+def _import_model(
+    found: dict[str, Tensor],
+    file: Path,
+    folder: Path,
+    language_model: LanguageModelSettings | None,
+    frame_encoder: str | None,
+) -> Report:
+    hawk = is_hawk(found)
+    speaks = language_model or LanguageModelSettings(source=LLAMA, dtype="bfloat16")
+    here = language_model is not None
+    text_config = load_configuration(speaks) if here else _llama()
+    config = published_configuration(text_config, speaks, hawk, frame_encoder)
+    config.motion_query_tokens = "query_tokens_motion" in found
+    imported = (import_hawk if hawk else import_video_llama)(found, config, str(file))
+    notes = _notes(hawk)
+    if here:
+        config.language_model_sha256 = language_model_sha256(speaks)
+        tokenizer = load_tokenizer(speaks)
+        add_placeholders(tokenizer)
+        tokenizer.save_pretrained(folder)
+    else:
+        notes.append(f"{LLAMA} was not looked at: it is fetched, unverified, when the model is loaded; --language-model names another.")
+    folder.mkdir(parents=True, exist_ok=True)
+    config.architectures = ["HawkForConditionalGeneration"]
+    config.save_pretrained(folder)
+    save_file({name: tensor.contiguous() for name, tensor in imported.weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    return Report("HAWK" if hawk else "Video-LLaMA", imported.account, notes)
+
+
+def published_configuration(
+    text_config: PreTrainedConfig, language_model: LanguageModelSettings, motion: bool, frame_encoder: str | None = None
+) -> HawkConfig:
+    """HAWK's published sizes (section 4), and the input that the public code's weights were trained on."""
+    encoder = Blip2FrameEncoderSettings(normalisation="none")
+    if frame_encoder is not None:
+        encoder = encoder.model_copy(update={"source": frame_encoder})
+    text = text_config.to_dict()
+    text.pop("quantization_config", None)
+    return HawkConfig(
+        frame_encoder=encoder.model_dump(),
+        qformer_config={
+            "num_hidden_layers": 2,
+            "cross_attention_frequency": 1,
+            "encoder_hidden_size": 768,
+        },
+        text_config=text,
+        language_model=language_model.model_dump(),
+        frames=FRAMES,
+        frame_size=encoder.size,
+        mask="hard",
+        motion_branch=motion,
+        queries=QUERIES,
+        compression_width=COMPRESSION,
+        prompt=PromptSettings(layout="published", tell_times=True).model_dump(),
+    )
+
+
+def _notes(hawk: bool) -> list[str]:
+    if not hawk:
+        return ["It has no motion branch: it becomes HAWK without one, its single projection followed by two identities."]
+    return [
+        "Its motion branch was trained behind an image Q-Former whose random weights were never saved. Ours is the pretrained one, "
+        "shared by both branches: answers will differ from the published ones, and the motion branch should be trained again.",
+        "The motion stream's own queries (query_tokens_motion), which were trained by mistake, are kept and used, not trained.",
+    ]
+
+
+def _llama() -> LlamaConfig:
+    """Llama-2-7B-chat."""
+    return LlamaConfig(vocab_size=32000, max_position_embeddings=4096, rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2)
+
+
+def _write_part(folder: Path, name: str, tensors: dict[str, Tensor]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = {
+        "model_type": "blip-2",
+        "vision_config": Blip2VisionConfig().to_dict(),
+        "qformer_config": Blip2QFormerConfig().to_dict(),
+    }
+    (folder / "config.json").write_text(json.dumps(configuration, indent=2), encoding="utf-8")
+    save_file({own: tensor.contiguous() for own, tensor in tensors.items()}, folder / name, {"format": "pt"})
+
+
+def _other_half(folder: Path, name: str, file: str) -> str:
+    if (folder / name).is_file():
+        return f"The frame encoder is complete: set `encode.frame_encoder` to kind blip2 and source {folder}."
+    return f"This is half of the frame encoder; import {file} into {folder}, too."

@@ -1,0 +1,141 @@
+import json
+import logging
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from hawk_pipelines.model.answering import Query, answer, watch
+from hawk_pipelines.model.checkpoint import FeatureFacts, check_features, load, load_frame_encoder, save
+from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.settings import GenerationSettings, LanguageModelSettings, LoraSettings
+from tests.model.conftest import ENCODER, SIZES, make_parts
+
+EIGHT = GenerationSettings(max_new_tokens=8)
+
+
+def _on(llama, **settings):
+    return SIZES.model_copy(update={"language_model": LanguageModelSettings(source=str(llama), **settings)})
+
+
+def _answers(parts, videos):
+    queries = [Query("Describe it."), Query("Who?")]
+    return answer(parts, watch(parts.model, videos), queries, [video.times_s for video in videos], EIGHT)
+
+
+def _same_weights(one, two):
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
+
+
+def test_a_saved_model_answers_the_same(samples, videos, tmp_path):
+    parts = make_parts(samples, seed=3)
+    save(tmp_path, *parts)
+    again = load(tmp_path, "cpu")
+    assert _answers(again, videos) == _answers(parts, videos)
+    assert _same_weights(parts.model, again.model)
+    assert not list(tmp_path.glob("*.bin"))
+
+
+@pytest.mark.parametrize("lora", [None, LoraSettings(rank=2)])
+def test_what_is_frozen_elsewhere_is_not_saved_but_named_and_hashed(samples, videos, llama, tmp_path, lora):
+    parts = make_parts(samples, _on(llama, lora=lora))
+    if lora:
+        for name, parameter in parts.model.language_model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter)  # adapters that do something
+    save(tmp_path, *parts)
+    saved = load_file(tmp_path / "model.safetensors")
+    language = [name for name in saved if name.startswith("language_model.")]
+    assert all("lora_" in name for name in language)
+    assert bool(language) is bool(lora)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["language_model"]["source"] == str(llama)
+    assert len(config["language_model_sha256"]) == 64
+    again = load(tmp_path, "cpu")
+    assert _answers(again, videos) == _answers(parts, videos)
+    assert _same_weights(parts.model, again.model)
+
+
+def test_a_model_saved_whole_needs_no_source(samples, videos, llama, tmp_path):
+    elsewhere = shutil.copytree(llama, tmp_path / "llama")
+    parts = make_parts(samples, _on(elsewhere))
+    save(tmp_path / "model", *parts, whole=True)
+    shutil.rmtree(elsewhere)
+    again = load(tmp_path / "model", "cpu")
+    assert _answers(again, videos) == _answers(parts, videos)
+    assert not any(parameter.requires_grad for parameter in again.model.language_model.parameters())
+
+
+def test_a_frozen_part_that_differs_from_the_one_trained_with(samples, llama, tmp_path):
+    elsewhere = shutil.copytree(llama, tmp_path / "llama")
+    save(tmp_path / "model", *make_parts(samples, _on(elsewhere)))
+    weights = load_file(elsewhere / "model.safetensors")
+    weights["model.norm.weight"][0] += 1
+    save_file(weights, elsewhere / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"not the one that the model was trained with \(sha256 \w{12}… instead of \w{12}…\)"):
+        load(tmp_path / "model", "cpu")
+    shutil.rmtree(elsewhere)
+    with pytest.raises(CheckpointError, match="no file or folder here"):
+        load(tmp_path / "model", "cpu")
+
+
+def test_a_model_without_a_recorded_hash_is_taken_with_a_warning(samples, llama, tmp_path, caplog):
+    save(tmp_path, *make_parts(samples, _on(llama)))
+    config = json.loads((tmp_path / "config.json").read_text()) | {"language_model_sha256": None}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with caplog.at_level(logging.WARNING):
+        load(tmp_path, "cpu")
+    assert "taken unverified" in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, "{}", "not json", "[]", '{"model_type": "llama"}', '{"model_type": "hawk"}'])
+def test_a_folder_that_holds_no_model(tmp_path, content):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(CheckpointError):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "wrong shape", "unknown", "cut short", "gone"])
+def test_weights_that_do_not_fit(parts, tmp_path, damage):
+    save(tmp_path, *parts)
+    file = tmp_path / "model.safetensors"
+    weights = load_file(file)
+    if damage == "missing":
+        del weights["motion.query_tokens"]
+    elif damage == "wrong shape":
+        weights["motion.query_tokens"] = weights["motion.query_tokens"][:, :2].contiguous()
+    else:
+        weights["something.else"] = torch.zeros(1)
+    save_file(weights, file, {"format": "pt"})
+    if damage == "cut short":
+        file.write_bytes(file.read_bytes()[:-100])
+    if damage == "gone":
+        file.unlink()
+    says = {
+        "missing": "1 of .* tensors are missing, for example motion.query_tokens",
+        "wrong shape": r"motion.query_tokens \[1, 2, 16\] instead of \[1, 3, 16\]",
+        "unknown": "no place for: something.else",
+        "cut short": "cannot|can be loaded",
+        "gone": "no safetensors file",
+    }
+    with pytest.raises(CheckpointError, match=says[damage]):
+        load(tmp_path, "cpu")
+
+
+def test_features_of_another_kind_are_refused(parts):
+    config = parts.model.config
+    same = FeatureFacts(ENCODER, None, "soft", 4, "farneback")
+    check_features(config, same)
+    for change in ({"mask": "hard"}, {"frames": 8}, {"frame_encoder_sha256": "0" * 64}, {"flow": "dis"}):
+        with pytest.raises(CheckpointError, match=next(iter(change))):
+            check_features(config, same._replace(**change))
+
+
+def test_the_frame_encoder_comes_back_as_it_was(parts):
+    encoder = load_frame_encoder(parts.model.config, "cpu")
+    assert (encoder.size, encoder.tokens, encoder.width) == (32, 4, 16)
+    parts.model.config.frame_encoder = {"kind": "unknown"}
+    with pytest.raises(CheckpointError, match="no frame encoder that is known"):
+        load_frame_encoder(parts.model.config)
