@@ -33,7 +33,8 @@ def _clip(folder):
 def outputs(folder):
     """Version and hash of each step. Numbers are rounded, because processors differ in the last digits."""
     from hawk_pipelines.language.rules import RULES_VERSION, describe
-    from hawk_pipelines.model.frame_encoders import ENCODER_VERSION, encode_streams
+    from hawk_pipelines.model.frame_encoders import ENCODER_VERSION
+    from hawk_pipelines.model.frame_encoders.streams import encode_streams
     from hawk_pipelines.model.frame_encoders.tiny import TinyFrameEncoder
     from hawk_pipelines.model.settings import TinyFrameEncoderSettings
     from hawk_pipelines.schema import Caption, Span

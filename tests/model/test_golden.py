@@ -14,7 +14,7 @@ from hawk_pipelines.model.importing import published_configuration
 from hawk_pipelines.model.losses import cosine, video_motion_losses
 from hawk_pipelines.model.prompting import Turn, Video, add_placeholders, example, placeholder_ids
 from hawk_pipelines.model.published import import_hawk, published_name
-from hawk_pipelines.model.settings import Blip2FrameEncoderSettings, LanguageModelSettings, PromptSettings
+from hawk_pipelines.model.settings import LanguageModelSettings, PromptSettings
 from tests.model.golden import FOLDER, KEYS, MANIFEST, arrays, assert_close, inputs, weights
 
 A = [name for name in MANIFEST["entries"] if name.startswith("a_")]
@@ -95,7 +95,7 @@ def test_c_from_pixels_to_both_heads(config, name):
         for key, tensor in found.items()
         if key.startswith((f"Qformer{S}.", f"ln_vision{S}.")) or key == f"query_tokens{S}"
     }
-    encoder = Blip2FrameEncoder(Blip2FrameEncoderSettings(size=56, normalisation="none"), vision, qformer)
+    encoder = Blip2FrameEncoder(vision, qformer, normalised=False)
     encoder.load_state_dict(vit_from_original(vit, vision, name).tensors | qformer_from_original(rest, qformer, name).tensors)
     pixels = inputs(entry, torch.rand).transpose(1, 2).flatten(0, 1)  # [T, 3, H, W]
     got = {}
@@ -119,7 +119,7 @@ def test_c_pixels_are_scaled_as_the_settings_say():
     frames = torch.randint(0, 256, (1, 28, 28, 3), dtype=torch.uint8)
     seen = {}
     for how in ("own", "none"):
-        encoder = Blip2FrameEncoder(Blip2FrameEncoderSettings(size=28, normalisation=how), vision, qformer)
+        encoder = Blip2FrameEncoder(vision, qformer, normalised=how == "own")
         encoder.vision_model.embeddings.patch_embedding.register_forward_pre_hook(
             lambda _, args, how=how: seen.__setitem__(how, args[0])
         )
@@ -154,7 +154,7 @@ def test_d_the_frame_encoders_files_are_used_to_the_last_tensor():
         read = vit_from_original(vit | extra, Blip2VisionConfig(), "table"), qformer_from_original(
             qformer, Blip2QFormerConfig(), "table"
         )
-        encoder = Blip2FrameEncoder(Blip2FrameEncoderSettings())
+        encoder = Blip2FrameEncoder()
     for one, table in zip(read, ("eva_vit_g_file", "blip2_pretrained_file"), strict=True):
         assert set(one.account.used) | set(one.account.ignorable) >= set(KEYS[table])
         assert not one.account.missing

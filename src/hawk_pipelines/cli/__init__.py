@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from hawk_pipelines.cli.ask import ask
+from hawk_pipelines.cli.chat import chat
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.import_checkpoint import import_checkpoint
 from hawk_pipelines.cli.probe import probe
@@ -17,7 +18,7 @@ def main() -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
 
 
-for command in (ask, describe, import_checkpoint, probe, store):
+for command in (ask, chat, describe, import_checkpoint, probe, store):
     main.add_command(command)
 
 

@@ -1,7 +1,8 @@
 """What several commands share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -20,6 +21,29 @@ span_option = click.option(
     metavar="START END",
     help="Seconds from the beginning to look at; without it the whole video.",
 )
+
+
+def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How an answer is drawn."""
+    for option in (
+        click.option("--seed", type=int, default=0, show_default=True, help="Of the draws."),
+        click.option(
+            "--temperature",
+            type=click.FloatRange(min=0),
+            default=0.0,
+            show_default=True,
+            help="0 follows the likeliest word; above, words are drawn.",
+        ),
+        click.option(
+            "--max-new-tokens",
+            type=click.IntRange(1, 4096),
+            default=64,
+            show_default=True,
+            help="An answer is cut off after so many tokens.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @contextmanager

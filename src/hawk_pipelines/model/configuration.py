@@ -60,3 +60,16 @@ class HawkConfig(PreTrainedConfig):
     appearance_token_id: int = 0
     motion_token_id: int = 0
     initializer_range: float = 0.02
+
+
+def paper_sizes(text_config: PreTrainedConfig, motion_branch: bool = True) -> HawkConfig:
+    """HAWK's published sizes (section 4) around a language model: 32 frames of 32 tokens, 32 queries a branch."""
+    return HawkConfig(
+        qformer_config={"num_hidden_layers": 2, "cross_attention_frequency": 1, "encoder_hidden_size": 768},
+        text_config=text_config.to_dict(),
+        frames=32,
+        frame_size=224,
+        motion_branch=motion_branch,
+        queries=32,
+        compression_width=256,
+    )

@@ -14,7 +14,6 @@ from hawk_pipelines.model.branch import Branch, BranchOutput
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.losses import cosine, mean_over_labelled, next_token_losses, spread, video_motion_losses
-from hawk_pipelines.model.settings import LanguageModelSettings
 
 
 @dataclass
@@ -220,13 +219,13 @@ class HawkForConditionalGeneration(PreTrainedModel):
         Raises:
             CheckpointError: a language model that is held in 4 bits should be saved.
         """
-        settings = LanguageModelSettings.model_validate(self.config.language_model or {})
-        if whole and settings.four_bit:
+        source = self.config.language_model or {}
+        if whole and source.get("four_bit"):
             msg = "A language model that is held in 4 bits cannot be saved whole; load it with `four_bit: false` first."
             raise CheckpointError(msg)
         state = self.state_dict() if state_dict is None else state_dict
         kept = state if whole else {name: state[name] for name in self.own_names() if name in state}
-        self.config.language_model_saved = whole or settings.source is None
+        self.config.language_model_saved = whole or source.get("source") is None
         super().save_pretrained(save_directory, state_dict=dict(sorted(kept.items())), **options)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import Blip2QFormerConfig, Blip2VisionConfig, LlamaConfig, PreTrainedConfig
 
 from hawk_pipelines.model.account import Account
-from hawk_pipelines.model.configuration import HawkConfig
+from hawk_pipelines.model.configuration import HawkConfig, paper_sizes
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders.blip2_files import qformer_from_original, vit_from_original
 from hawk_pipelines.model.language_model import language_model_sha256, load_configuration, load_tokenizer
@@ -23,7 +23,6 @@ from hawk_pipelines.model.torch_files import read_weights
 logger = logging.getLogger(__name__)
 
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
-FRAMES, QUERIES, COMPRESSION = 32, 32, 256
 
 
 class Report(NamedTuple):
@@ -100,29 +99,16 @@ def _import_model(
 def published_configuration(
     text_config: PreTrainedConfig, language_model: LanguageModelSettings, motion: bool, frame_encoder: str | None = None
 ) -> HawkConfig:
-    """HAWK's published sizes (section 4), and the input that the public code's weights were trained on."""
+    """HAWK's published sizes, and the input that the public code's weights were trained on."""
     encoder = Blip2FrameEncoderSettings(normalisation="none")
     if frame_encoder is not None:
         encoder = encoder.model_copy(update={"source": frame_encoder})
-    text = text_config.to_dict()
-    text.pop("quantization_config", None)
-    return HawkConfig(
-        frame_encoder=encoder.model_dump(),
-        qformer_config={
-            "num_hidden_layers": 2,
-            "cross_attention_frequency": 1,
-            "encoder_hidden_size": 768,
-        },
-        text_config=text,
-        language_model=language_model.model_dump(),
-        frames=FRAMES,
-        frame_size=encoder.size,
-        mask="hard",
-        motion_branch=motion,
-        queries=QUERIES,
-        compression_width=COMPRESSION,
-        prompt=PromptSettings(layout="published", tell_times=True).model_dump(),
-    )
+    config = paper_sizes(text_config, motion)
+    config.frame_encoder = encoder.model_dump()
+    config.language_model = language_model.model_dump()
+    config.mask = "hard"
+    config.prompt = PromptSettings(layout="published", tell_times=True).model_dump()
+    return config
 
 
 def _notes(hawk: bool) -> list[str]:

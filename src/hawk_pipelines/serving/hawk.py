@@ -6,7 +6,8 @@ from pathlib import Path
 from hawk_pipelines.model.answering import Query, answer, stream, watch
 from hawk_pipelines.model.batch import FrameTokens
 from hawk_pipelines.model.checkpoint import Parts, load, load_frame_encoder
-from hawk_pipelines.model.frame_encoders import FrameEncoder, encode_streams
+from hawk_pipelines.model.frame_encoders import FrameEncoder
+from hawk_pipelines.model.frame_encoders.streams import encode_streams
 from hawk_pipelines.model.prompting import Turn
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import DESCRIBE

@@ -4,7 +4,7 @@ import torch
 from pydantic import ValidationError
 
 from hawk_pipelines.model.errors import ModelError
-from hawk_pipelines.model.frame_encoders import encode_streams
+from hawk_pipelines.model.frame_encoders.streams import encode_streams
 from hawk_pipelines.model.frame_encoders.tiny import TinyFrameEncoder
 from hawk_pipelines.model.settings import TinyFrameEncoderSettings
 

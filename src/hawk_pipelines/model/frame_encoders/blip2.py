@@ -1,8 +1,10 @@
 """HAWK's own frame encoder, from BLIP-2 (Li et al., ICML 2023): EVA-CLIP ViT-g/14 → LayerNorm → image Q-Former."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,8 +15,12 @@ from hawk_pipelines.model.account import account_for, insist
 from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.frame_encoders.blip2_files import from_qformer_file, from_vit_file
 from hawk_pipelines.model.frame_encoders.grid import normalised
-from hawk_pipelines.model.settings import Blip2FrameEncoderSettings
 from hawk_pipelines.model.sources import INDEX, locate, sha256, weight_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hawk_pipelines.model.settings import Blip2FrameEncoderSettings
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 QUERIES = 32
@@ -30,38 +36,38 @@ class Blip2FrameEncoder(nn.Module):
 
     def __init__(
         self,
-        settings: Blip2FrameEncoderSettings,
         vision_config: Blip2VisionConfig | None = None,
         qformer_config: Blip2QFormerConfig | None = None,
+        normalised: bool = True,
     ) -> None:
-        """Without weights; see `load`. The published sizes are the defaults of both configurations."""
+        """Without weights; see `load`.
+
+        Args:
+            vision_config, qformer_config: the published sizes by default.
+            normalised: whether pixels are scaled by the encoder's mean and standard deviation, or only to [0, 1].
+        """
         super().__init__()
         vision_config, qformer_config = vision_config or Blip2VisionConfig(), qformer_config or Blip2QFormerConfig()
         qformer_config.use_qformer_text_input = False
-        if settings.size != vision_config.image_size:
-            msg = (
-                f"The BLIP-2 frame encoder takes frames of {vision_config.image_size}×{vision_config.image_size} pixels; set "
-                f"`encode.frame_encoder.size` to that instead of {settings.size}."
-            )
-            raise ModelError(msg)
-        self.settings, self.size, self.tokens, self.width = settings, settings.size, QUERIES, qformer_config.hidden_size
+        self.size, self.tokens, self.width = vision_config.image_size, QUERIES, qformer_config.hidden_size
         self.sha256: str | None = None
         self.vision_model = Blip2VisionModel(vision_config)
         self.vision_model.post_layernorm = _LayerNorm32(vision_config.hidden_size, eps=LAYER_NORM_EPS)
         self.qformer = Blip2QFormerModel(qformer_config)
         self.query_tokens = nn.Parameter(torch.zeros(1, QUERIES, self.width))
         self.motion_query_tokens: Tensor | None = None
-        plain = settings.normalisation == "none"
-        for name, values in (("mean", (0.0,) * 3 if plain else MEAN), ("std", (1.0,) * 3 if plain else STD)):
-            self.register_buffer(name, torch.tensor(values, device="cpu"), persistent=False)
+        for name, own, plain in (("mean", MEAN, 0.0), ("std", STD, 1.0)):
+            values = torch.tensor(own if normalised else (plain,) * 3, device="cpu")
+            self.register_buffer(name, values, persistent=False)
         self.requires_grad_(False).eval()
 
     @classmethod
-    def load(cls, settings: Blip2FrameEncoderSettings) -> "Blip2FrameEncoder":
+    def load(cls, settings: Blip2FrameEncoderSettings) -> Blip2FrameEncoder:
         """With the weights that the settings name, from a `transformers` folder or the two original files.
 
         Raises:
             CheckpointError: they are missing, damaged, or of another model.
+            ModelError: they take frames of another size.
         """
         if settings.source is None:
             files = [locate(settings.vit or ""), locate(settings.qformer or "")]
@@ -71,8 +77,12 @@ class Blip2FrameEncoder(nn.Module):
             vision_config, qformer_config = _configurations(settings)
             files = _shards(settings)
             state = _read(files)
+        if settings.size != vision_config.image_size:
+            size = vision_config.image_size
+            msg = f"{_named(settings)} takes frames of {size}×{size} pixels: mend `encode.frame_encoder.size`, {settings.size}."
+            raise ModelError(msg)
         with torch.device("meta"):
-            encoder = cls(settings, vision_config, qformer_config)
+            encoder = cls(vision_config, qformer_config, settings.normalisation == "own")
         wanted = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
         insist(account_for({name: tuple(tensor.shape) for name, tensor in state.items()}, wanted), _named(settings))
         encoder.load_state_dict({name: state[name] for name in wanted}, assign=True)
@@ -81,7 +91,7 @@ class Blip2FrameEncoder(nn.Module):
             encoder.motion_query_tokens = read_motion_queries(Path(settings.motion_queries))
         return encoder.in_dtype(getattr(torch, settings.dtype))
 
-    def in_dtype(self, dtype: torch.dtype) -> "Blip2FrameEncoder":
+    def in_dtype(self, dtype: torch.dtype) -> Blip2FrameEncoder:
         """The ViT in this type, everything behind it in float32, as it was trained."""
         self.float()
         self.vision_model.embeddings.to(dtype)

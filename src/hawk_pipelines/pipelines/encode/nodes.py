@@ -48,7 +48,7 @@ def _shape_of_times(store: ItemStore, key: str) -> tuple[list, list]:
 
 
 def _tokens(encoder: "FrameEncoder", mask: Mask, frame_store: ItemStore, key: str) -> Product:
-    from hawk_pipelines.model.frame_encoders import encode_streams
+    from hawk_pipelines.model.frame_encoders.streams import encode_streams
 
     streams = unpack(frame_store.read(key), frame_store.facts(key))
     appearance, motion = encode_streams(encoder, streams.frames, streams.magnitude, mask)

@@ -1,0 +1,40 @@
+"""`hawk chat VIDEO`."""
+
+import click
+
+from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, span_option
+
+
+@click.command()
+@click.argument("video", type=click.Path())
+@model_option
+@span_option
+@generation_options
+def chat(
+    video: str, model: str, span: tuple[float, float] | None, max_new_tokens: int, temperature: float, seed: int
+) -> None:
+    """Ask about VIDEO as often as you like: it is watched once, and every answer knows the earlier ones.
+
+    Words are shown as they are found. An empty question, or the end of the input, ends the conversation.
+    """
+    import hawk_pipelines
+    from hawk_pipelines.errors import HawkError
+    from hawk_pipelines.model.settings import GenerationSettings
+
+    generation = GenerationSettings(max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
+    with one_sentence():
+        talk = hawk_pipelines.load(model).watch(video, span)
+    while question := _next_question():
+        try:
+            for piece in talk.stream(question, generation):
+                click.echo(piece, nl=False)
+            click.echo()
+        except HawkError as error:  # one question that cannot be asked does not end the conversation
+            click.echo(f"Error: {error}", err=True)
+
+
+def _next_question() -> str:
+    try:
+        return click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True).strip()
+    except click.Abort:
+        return ""
