@@ -18,7 +18,7 @@ setup: .venv/.done  ## the environment, made once and reused
 .venv/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' constraints.txt)" "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,smol]'
 	@touch $@
 
 run: setup  ## from rendered videos to a registered model that answers questions

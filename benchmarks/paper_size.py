@@ -1,9 +1,9 @@
 """HAWK at its published size with random weights: one training step and one generation, seconds and peak memory.
 
-    python benchmarks/paper_size.py [--device cuda] [--batch 1] [--layers 32] [--out results.json]
+    python benchmarks/paper_size.py [--device cuda] [--batch 1] [--layers 32] [--frames 32] [--out results.json]
 
 It needs torch, transformers, numpy and safetensors, and this repository; no data, no weights, no
-network. On a machine without a GPU name fewer layers of the language model: everything else stays at its size.
+network. A machine without a GPU can try it with fewer layers of the language model and fewer frames; all widths stay.
 """
 
 import argparse
@@ -23,28 +23,32 @@ from hawk_pipelines.model.configuration import paper_sizes
 from hawk_pipelines.model.frame_encoders.blip2 import Blip2FrameEncoder
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration, Watched
 
-FRAMES, QUERIES, PROMPT, ANSWER, MOTION_TEXT = 32, 32, 40, 60, 16
+QUERIES, PROMPT, ANSWER, MOTION_TEXT = 32, 40, 60, 16
 APPEARANCE, MOTION = 32_000, 32_001
 
 
 def main() -> None:
+    """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options.add_argument("--batch", type=int, default=1)
     options.add_argument("--layers", type=int, default=32, help="of the language model")
+    options.add_argument("--frames", type=int, default=32, help="T, at most 32")
     options.add_argument("--repeats", type=int, default=5)
     options.add_argument("--out", type=Path)
     given = options.parse_args()
     device = torch.device(given.device)
     torch.manual_seed(0)
-    result: dict[str, object] = {"machine": _machine(device), "torch": torch.__version__, "batch": given.batch, "layers": given.layers}
+    result: dict[str, object] = {
+        "machine": _machine(device),
+        "torch": torch.__version__,
+        "batch": given.batch,
+        "layers": given.layers,
+        "frames": given.frames,
+    }
 
-    encoder = _encoder(device)
-    frames = torch.randint(0, 256, (2 * FRAMES, 224, 224, 3), dtype=torch.uint8)
-    result["encode one item, both streams"] = _measured(lambda: encoder(frames), device, given.repeats)
-    tokens = encoder(frames).view(2, 1, FRAMES, 32, 768).expand(-1, given.batch, -1, -1, -1).contiguous()
-    del encoder
-
+    result["encode one item, both streams"], tokens = _encode(device, given.frames, given.repeats)
+    tokens = tokens.expand(-1, given.batch, -1, -1, -1).contiguous()
     model = _model(given.layers, device)
     result["parameters"] = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
     result["trained"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -80,10 +84,14 @@ def main() -> None:
         given.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
 
 
-def _encoder(device: torch.device) -> Blip2FrameEncoder:
+def _encode(device: torch.device, T: int, repeats: int) -> tuple[dict[str, float], torch.Tensor]:
+    """How long the encoder takes, and the tokens of both streams of one item: [2, 1, T, 32, 768]."""
     with device:
         encoder = Blip2FrameEncoder()
-    return encoder.to(device).in_dtype(torch.float16 if device.type == "cuda" else torch.float32)
+    encoder.to(device).in_dtype(torch.float16 if device.type == "cuda" else torch.float32)
+    frames = torch.randint(0, 256, (2 * T, 224, 224, 3), dtype=torch.uint8)
+    measured = _measured(lambda: encoder(frames), device, repeats)
+    return measured, encoder(frames).view(2, 1, T, 32, 768)
 
 
 def _model(layers: int, device: torch.device) -> HawkForConditionalGeneration:
@@ -111,7 +119,7 @@ def _batch(size: int, tokens: torch.Tensor, device: torch.device) -> dict[str, t
         "labels": torch.cat([torch.full_like(prompt, -100), answer], dim=1),
         "appearance_tokens": tokens[0],
         "motion_tokens": tokens[1],
-        "frame_mask": torch.ones(size, FRAMES, dtype=torch.int64),
+        "frame_mask": torch.ones(tokens.shape[1:3], dtype=torch.int64),
         "motion_text_ids": motion_ids,
         "motion_text_mask": torch.ones_like(motion_ids),
         "motion_text_labels": torch.cat([placeholders(-100), motion_text], dim=1),
@@ -138,7 +146,11 @@ def _measured(work: Callable[[], object], device: torch.device, repeats: int) ->
 
 
 def _machine(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.processor()}, {torch.get_num_threads()} threads"
+    return (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{platform.processor()}, {torch.get_num_threads()} threads"
+    )
 
 
 if __name__ == "__main__":

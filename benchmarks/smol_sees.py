@@ -1,9 +1,9 @@
 """Does a small pretrained model see? It is trained on a few real clips, and every caption is then read under every clip.
 
-    .venv/bin/python benchmarks/smol_sees.py ANNOTATIONS VIDEOS [--folder FOLDER]
+    .venv/bin/python benchmarks/smol_sees.py ANNOTATIONS VIDEOS [--folder FOLDER] [--steps 300]
 
-ANNOTATIONS and VIDEOS are in HAWK's published format. Memorising is allowed: the question is whether what the branches hand to the
-frozen language model depends on the clip. Stopped at any moment, the same command goes on where it was.
+ANNOTATIONS and VIDEOS are in HAWK's published format. Memorising is allowed: the question is whether what the branches hand to
+the frozen language model depends on the clip. Stopped at any moment, the same command goes on where it was.
 """
 
 import argparse
@@ -20,10 +20,11 @@ STEPS, SAVE_EVERY = 300, 25
 
 
 def main() -> None:
+    """Prepare, train, compare, print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("annotations", type=Path)
     options.add_argument("videos", type=Path)
-    options.add_argument("--folder", type=Path, default=Path("/tmp/hawk_smol_sees"), help="for everything that is made")
+    options.add_argument("--folder", type=Path, default=Path("data/smol_sees"), help="for everything that is made")
     options.add_argument("--steps", type=int, default=STEPS)
     given = options.parse_args()
     started = time.perf_counter()
@@ -110,7 +111,9 @@ def _train_and_compare(steps: int) -> dict[str, object]:
         "seconds of training in this call": round(trained),
         "caption's loss under its own clip": round(own.mean().item(), 3),
         "caption's loss under another clip": round(others.mean().item(), 3),
-        "captions likelier under their own clip than under the others' mean": round((own < others.mean(1)).float().mean().item(), 3),
+        "captions likelier under their own clip than under the others' mean": round(
+            (own < others.mean(1)).float().mean().item(), 3
+        ),
         "pairs in which the own clip wins": round((own[:, None] < others).float().mean().item(), 3),
         "captions likeliest under their own clip": round((own < others.min(1).values).float().mean().item(), 3),
     }

@@ -21,6 +21,9 @@ def _fails(project, *command):
         ("finetune.steps=many", ["`finetune.steps` is 'many'", "integer"]),
         ("fintune.steps=5", ["`fintune` is read by no pipeline", "did you mean `finetune`?"]),
         ("ingest.source=webcam", ["`ingest.source` is 'webcam'", "'folder'"]),
+        ("encode.frame_encoder.kind=clip", ["`encode.frame_encoder.kind` is 'clip'", "'transformers', 'blip2'"]),
+        ("encode.frame_encoder.gird=3", ["`encode.frame_encoder.gird` is unknown", "did you mean `grid`?"]),
+        ("model.language_model.frozen=true", ["without a source it is the tiny decoder"]),
     ],
 )
 def test_settings_are_checked_before_anything_runs(project, parameter, says):
@@ -101,10 +104,11 @@ def test_a_pipeline_that_is_not_there(project):
 
 
 def test_wrong_types_in_yaml_are_named(project):
-    project.set("finetune", steps="many", model__heads=3)
+    project.set("finetune", steps="many")
+    project.set("model", branches__heads=3)
     error = _fails(project, "kedro", "run")
     assert "`finetune.steps` is 'many'" in error
-    assert "multiple of twice the heads" in error
+    assert "width 64 is not a multiple of heads 3" in error
     (project.folder / "conf/base/parameters_finetune.yml").write_text("- steps\n")
     assert "cannot be read as settings" in _fails(project, "kedro", "run")
 

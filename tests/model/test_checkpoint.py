@@ -73,7 +73,9 @@ def test_a_frozen_part_that_differs_from_the_one_trained_with(samples, llama, tm
     weights = load_file(elsewhere / "model.safetensors")
     weights["model.norm.weight"][0] += 1
     save_file(weights, elsewhere / "model.safetensors", {"format": "pt"})
-    with pytest.raises(CheckpointError, match=r"not the one that the model was trained with \(sha256 \w{12}… instead of \w{12}…\)"):
+    with pytest.raises(
+        CheckpointError, match=r"not the one that the model was trained with \(sha256 \w{12}… instead of \w{12}…\)"
+    ):
         load(tmp_path / "model", "cpu")
     shutil.rmtree(elsewhere)
     with pytest.raises(CheckpointError, match="no file or folder here"):

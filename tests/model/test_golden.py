@@ -35,9 +35,7 @@ def _branch(config, found, name):
     prefix = "motion." if MANIFEST["entries"][name]["branch"] else "appearance."
     with torch.device("meta"):
         branch = Branch(config)
-    branch.load_state_dict(
-        {key.removeprefix(prefix): part for key, part in state.items() if key.startswith(prefix)}, assign=True
-    )
+    branch.load_state_dict({key.removeprefix(prefix): part for key, part in state.items() if key.startswith(prefix)}, assign=True)
     return branch.eval()
 
 
@@ -151,8 +149,9 @@ def test_d_the_frame_encoders_files_are_used_to_the_last_tensor():
         qformer = {
             name: torch.empty(shape) for name, shape in (KEYS["blip2_pretrained_file"] | KEYS["blip2_text_branch"]).items()
         }
-        read = vit_from_original(vit | extra, Blip2VisionConfig(), "table"), qformer_from_original(
-            qformer, Blip2QFormerConfig(), "table"
+        read = (
+            vit_from_original(vit | extra, Blip2VisionConfig(), "table"),
+            qformer_from_original(qformer, Blip2QFormerConfig(), "table"),
         )
         encoder = Blip2FrameEncoder()
     for one, table in zip(read, ("eva_vit_g_file", "blip2_pretrained_file"), strict=True):
@@ -234,6 +233,8 @@ def test_g_the_motion_text_of_an_example_is_laid_out_as_in_stage_1(tokenizer):
 
 def test_g_the_sentence_about_times(golden):
     """As the reference wrote it for a real clip."""
-    told = json.loads((golden / "manifest.json").read_text())["entries"]["e_motion_Fighting033_x264_570_841"]["message_appearance"]
+    told = json.loads((golden / "manifest.json").read_text())["entries"]["e_motion_Fighting033_x264_570_841"][
+        "message_appearance"
+    ]
     times = [float(word) for word in told.split("at ")[1].removesuffix(" seconds. ").split(", ")]
     assert published_prompt.times_text(times) == told

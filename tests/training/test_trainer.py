@@ -42,7 +42,9 @@ def _tokens(items):
     generator = torch.Generator().manual_seed(0)
     return {
         item: [
-            FrameTokens(*(torch.randn(4, 4, WIDTH, generator=generator).half() for _ in range(2)), (late, 1 + late, 2 + late, 3 + late))
+            FrameTokens(
+                *(torch.randn(4, 4, WIDTH, generator=generator).half() for _ in range(2)), (late, 1 + late, 2 + late, 3 + late)
+            )
             for late in (0.0, 0.5)
         ]
         for item in items
@@ -61,7 +63,9 @@ def tracking(tmp_path):
 def _parts(samples, seed=0, prompt=None, queries=2, **changes):
     decoder = DECODER.model_copy(update=changes)
     settings = ModelSettings(
-        branches=BRANCHES.model_copy(update={"queries": queries}), language_model=LanguageModelSettings(tiny=decoder), prompt=prompt or PromptSettings()
+        branches=BRANCHES.model_copy(update={"queries": queries}),
+        language_model=LanguageModelSettings(tiny=decoder),
+        prompt=prompt or PromptSettings(),
     )
     tokenizer = build_tokenizer(samples, settings)
     return Parts(build_model(settings, LossSettings(), FACTS, WIDTH, tokenizer, seed), tokenizer)
@@ -131,7 +135,9 @@ def test_a_loss_that_is_no_number_stops_with_the_step_the_items_and_the_term(tmp
     tokens = _tokens(["red", "blue"])
     for sampling in tokens["blue"]:
         sampling.motion[:] = torch.nan
-    with pytest.raises(TrainingError, match=r"no number at step 1: video_language_loss of blue.*; motion_language_loss of blue") as told:
+    with pytest.raises(
+        TrainingError, match=r"no number at step 1: video_language_loss of blue.*; motion_language_loss of blue"
+    ) as told:
         _train(tmp_path, tokens=tokens, steps=20)
     assert "red" not in str(told.value)
     with pytest.raises(TrainingError, match=r"no number at step \d+: .*the training diverged; lower `finetune.learning_rate`"):

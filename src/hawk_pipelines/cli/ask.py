@@ -13,7 +13,10 @@ from hawk_pipelines.cli.options import generation_options, model_option, one_sen
 @click.option("--beams", type=click.IntRange(min=1), default=1, show_default=True, help="Answers that are searched side by side.")
 @generation_options
 def ask(
-    video: str, question: str, model: str, span: tuple[float, float] | None,
+    video: str,
+    question: str,
+    model: str,
+    span: tuple[float, float] | None,
     beams: int,
     max_new_tokens: int,
     temperature: float,

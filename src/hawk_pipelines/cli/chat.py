@@ -10,9 +10,7 @@ from hawk_pipelines.cli.options import generation_options, model_option, one_sen
 @model_option
 @span_option
 @generation_options
-def chat(
-    video: str, model: str, span: tuple[float, float] | None, max_new_tokens: int, temperature: float, seed: int
-) -> None:
+def chat(video: str, model: str, span: tuple[float, float] | None, max_new_tokens: int, temperature: float, seed: int) -> None:
     """Ask about VIDEO as often as you like: it is watched once, and every answer knows the earlier ones.
 
     Words are shown as they are found. An empty question, or the end of the input, ends the conversation.

@@ -12,7 +12,9 @@ from hawk_pipelines.cli.options import generation_options, model_option, one_sen
 @click.option("--beams", type=click.IntRange(min=1), default=1, show_default=True, help="Answers that are searched side by side.")
 @generation_options
 def describe(
-    video: str, model: str, span: tuple[float, float] | None,
+    video: str,
+    model: str,
+    span: tuple[float, float] | None,
     beams: int,
     max_new_tokens: int,
     temperature: float,

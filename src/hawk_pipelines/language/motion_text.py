@@ -1,12 +1,12 @@
 """The motion text: who does what to whom, and nothing else (HAWK, equation 7). It is what the motion branch learns to say.
 
 The paper names its slots, not the labels of a parser. The rule `full` is our reading: subject = nsubj, nsubjpass; indirect
-subject = the object of a passive's agent ("by a truck"); object = dobj, attr, the object of a preposition, which is kept; indirect
-object = dative or its object; with the conjuncts of each. A verb joined to another by "and" and without a subject of its own
-inherits the other's.
+subject = the object of a passive's agent ("by a truck"); object = dobj, attr, the object of a preposition, which is kept;
+indirect object = dative or its object; with the conjuncts of each. A verb joined to another by "and" and without a subject of
+its own inherits the other's.
 
-The rule `published` is the public code's: the direct children of a verb that are nsubj or nsubjpass, and those that are dobj, pobj
-or obj.
+The rule `published` is the public code's: the direct children of a verb that are nsubj or nsubjpass, and those that are dobj,
+pobj or obj.
 """
 
 from __future__ import annotations

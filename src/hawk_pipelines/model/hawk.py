@@ -200,11 +200,7 @@ class HawkForConditionalGeneration(PreTrainedModel):
         """Names of the weights that a saved model holds: all but those of a pretrained language model that are not trained."""
         pretrained = bool((self.config.language_model or {}).get("source"))
         trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
-        return {
-            name
-            for name in self.state_dict()
-            if not (pretrained and name.startswith("language_model.")) or name in trained
-        }
+        return {name for name in self.state_dict() if not (pretrained and name.startswith("language_model.")) or name in trained}
 
     def save_pretrained(  # type: ignore[override]
         self, save_directory: str | Path, state_dict: Mapping[str, Tensor] | None = None, whole: bool = False, **options: Any

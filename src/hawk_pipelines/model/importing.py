@@ -1,11 +1,10 @@
 """From a published file to a folder of ours: HAWK, Video-LLaMA, and the two files of BLIP-2's frame encoder."""
 
 import json
-import logging
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import Blip2QFormerConfig, Blip2VisionConfig, LlamaConfig, PreTrainedConfig
@@ -19,8 +18,6 @@ from hawk_pipelines.model.prompting import add_placeholders
 from hawk_pipelines.model.published import import_hawk, import_video_llama, is_hawk, is_video_llama
 from hawk_pipelines.model.settings import Blip2FrameEncoderSettings, LanguageModelSettings, PromptSettings
 from hawk_pipelines.model.torch_files import read_weights
-
-logger = logging.getLogger(__name__)
 
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
 
@@ -42,12 +39,12 @@ def import_checkpoint(
 
     Args:
         file: a `.pth` of HAWK, Video-LLaMA, BLIP-2 (`blip2_pretrained_*`) or EVA (`eva_vit_g`).
-        folder: to write; nothing in it is overwritten but what an earlier import of the same kind wrote.
+        folder: to write. Of a model it must be new.
         language_model: that HAWK or Video-LLaMA stands on; Llama-2-7B-chat by default.
         frame_encoder: a folder or hub id of BLIP-2's frame encoder.
 
     Raises:
-        CheckpointError: the file is unsafe, damaged, incomplete, or none of the four.
+        CheckpointError: the file is unsafe, damaged, incomplete, or none of the four; or the folder holds something else.
     """
     found = read_weights(file)
     if is_hawk(found) or is_video_llama(found):
@@ -60,10 +57,8 @@ def import_checkpoint(
         qformer, account = qformer_from_original(found, Blip2QFormerConfig(), str(file))
         _write_part(folder, "model-qformer.safetensors", qformer)
         return Report("BLIP-2 image Q-Former", account, [_other_half(folder, "model-vision.safetensors", "eva_vit_g.pth")])
-    example = next(iter(found), "none")
-    msg = (
-        f"{file} is no checkpoint of HAWK, Video-LLaMA, BLIP-2 or EVA ViT-g: it holds {len(found)} tensors, for example {example}."
-    )
+    holds = f"{len(found)} tensors, for example {next(iter(found))}" if found else "no tensor"
+    msg = f"{file} is no checkpoint of HAWK, Video-LLaMA, BLIP-2 or EVA ViT-g: it holds {holds}."
     raise CheckpointError(msg)
 
 
@@ -74,25 +69,32 @@ def _import_model(
     language_model: LanguageModelSettings | None,
     frame_encoder: str | None,
 ) -> Report:
+    if folder.exists():
+        msg = f"{folder} is there already; name a new folder, so that no model is overwritten."
+        raise CheckpointError(msg)
     hawk = is_hawk(found)
     speaks = language_model or LanguageModelSettings(source=LLAMA, dtype="bfloat16")
-    here = language_model is not None
-    text_config = load_configuration(speaks) if here else _llama()
+    text_config = load_configuration(speaks) if language_model else _llama()
     config = published_configuration(text_config, speaks, hawk, frame_encoder)
     config.motion_query_tokens = "query_tokens_motion" in found
+    config.architectures = ["HawkForConditionalGeneration"]
     imported = (import_hawk if hawk else import_video_llama)(found, config, str(file))
     notes = _notes(hawk)
-    if here:
+    unfinished = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    if language_model:
         config.language_model_sha256 = language_model_sha256(speaks)
         tokenizer = load_tokenizer(speaks)
         add_placeholders(tokenizer)
-        tokenizer.save_pretrained(folder)
+        tokenizer.save_pretrained(unfinished)
     else:
-        notes.append(f"{LLAMA} was not looked at: it is fetched, unverified, when the model is loaded; --language-model names another.")
-    folder.mkdir(parents=True, exist_ok=True)
-    config.architectures = ["HawkForConditionalGeneration"]
-    config.save_pretrained(folder)
-    save_file({name: tensor.contiguous() for name, tensor in imported.weights.items()}, folder / "model.safetensors", {"format": "pt"})
+        notes.append(
+            f"{LLAMA} was not looked at; it is fetched when the model is loaded. --language-model names a folder or another."
+        )
+    config.save_pretrained(unfinished)
+    _write(imported.weights, unfinished / "model.safetensors")
+    unfinished.replace(folder)
     return Report("HAWK" if hawk else "Video-LLaMA", imported.account, notes)
 
 
@@ -115,8 +117,8 @@ def _notes(hawk: bool) -> list[str]:
     if not hawk:
         return ["It has no motion branch: it becomes HAWK without one, its single projection followed by two identities."]
     return [
-        "Its motion branch was trained behind an image Q-Former whose random weights were never saved. Ours is the pretrained one, "
-        "shared by both branches: answers will differ from the published ones, and the motion branch should be trained again.",
+        "Its motion branch was trained behind an image Q-Former whose random weights were never saved. Ours is the pretrained "
+        "one, shared by both branches: answers will differ from the published ones; the motion branch should be trained again.",
         "The motion stream's own queries (query_tokens_motion), which were trained by mistake, are kept and used, not trained.",
     ]
 
@@ -127,14 +129,21 @@ def _llama() -> LlamaConfig:
 
 
 def _write_part(folder: Path, name: str, tensors: dict[str, Tensor]) -> None:
+    """One half of the frame encoder, into a folder that is new or holds the other half."""
+    configuration = folder / "config.json"
+    if configuration.exists() and json.loads(configuration.read_text(encoding="utf-8")).get("model_type") != "blip-2":
+        msg = f"{folder} holds another model; name a new folder, or the one with the other half of the frame encoder."
+        raise CheckpointError(msg)
     folder.mkdir(parents=True, exist_ok=True)
-    configuration = {
-        "model_type": "blip-2",
-        "vision_config": Blip2VisionConfig().to_dict(),
-        "qformer_config": Blip2QFormerConfig().to_dict(),
-    }
-    (folder / "config.json").write_text(json.dumps(configuration, indent=2), encoding="utf-8")
-    save_file({own: tensor.contiguous() for own, tensor in tensors.items()}, folder / name, {"format": "pt"})
+    sizes = {"vision_config": Blip2VisionConfig().to_dict(), "qformer_config": Blip2QFormerConfig().to_dict()}
+    configuration.write_text(json.dumps({"model_type": "blip-2"} | sizes, indent=2), encoding="utf-8")
+    _write(tensors, folder / name)
+
+
+def _write(tensors: dict[str, Tensor], file: Path) -> None:
+    unfinished = file.with_suffix(".part")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, {"format": "pt"})
+    unfinished.replace(file)
 
 
 def _other_half(folder: Path, name: str, file: str) -> str:

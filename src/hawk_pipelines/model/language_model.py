@@ -3,7 +3,8 @@
 import importlib.util
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def load_language_model(settings: LanguageModelSettings) -> PreTrainedModel:
     options: dict[str, Any] = {"dtype": getattr(torch, settings.dtype)} | _gguf(settings)
     if settings.four_bit:
         options["quantization_config"] = _four_bit(settings)
-    with _loading(settings):
+    quiet = redirect_stderr(StringIO()) if settings.gguf_file else nullcontext()  # unpacking GGUF draws a bar of its own
+    with _loading(settings), quiet:
         model = AutoModelForCausalLM.from_pretrained(_folder(settings), use_safetensors=not settings.gguf_file, **options)
     return prepare(model, settings)
 
@@ -123,9 +125,7 @@ def _four_bit(settings: LanguageModelSettings) -> BitsAndBytesConfig:
     if importlib.util.find_spec("bitsandbytes") is None:
         msg = "`model.language_model.four_bit` needs the package bitsandbytes; install it, or set four_bit to false."
         raise CheckpointError(msg)
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, settings.dtype)
-    )
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, settings.dtype))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the model is asked, and how a conversation is laid out in tokens: the paper's sentence in the model's own chat template."""
+"""How a conversation is laid out in tokens: the paper's sentence in the language model's own chat template."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,7 +46,9 @@ class Example(NamedTuple):
 
 def add_placeholders(tokenizer: PreTrainedTokenizerBase) -> None:
     """Teach a tokenizer the two placeholders. The language model's embeddings are not touched: they never see the new ids."""
-    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in (APPEARANCE, MOTION)], special_tokens=True)
+    tokenizer.add_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in (APPEARANCE, MOTION)], special_tokens=True
+    )
 
 
 def placeholder_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:

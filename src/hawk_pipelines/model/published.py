@@ -111,7 +111,9 @@ def import_video_llama(found: Mapping[str, Tensor], config: HawkConfig, file: st
     weights = {own: found[name] for name, own in ours.items()}
     dtype = weights["appearance.trunk.0.weight"].dtype
     for name in identities:
-        weights[name] = torch.eye(*shapes[name], dtype=dtype) if len(shapes[name]) == 2 else torch.zeros(shapes[name], dtype=dtype)
+        weights[name] = (
+            torch.eye(*shapes[name], dtype=dtype) if len(shapes[name]) == 2 else torch.zeros(shapes[name], dtype=dtype)
+        )
     return Imported(weights, account)
 
 
@@ -125,9 +127,7 @@ def own_shapes(config: HawkConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all weights but the language model's; nothing is allocated."""
     with torch.device("meta"):
         model = HawkForConditionalGeneration(config)
-    return {
-        name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if not name.startswith("language_model.")
-    }
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if not name.startswith("language_model.")}
 
 
 def _shapes(found: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -55,7 +55,7 @@ def caption(tokenizer: PreTrainedTokenizerBase, text: str, placeholders: Sequenc
 def motion_text(
     tokenizer: PreTrainedTokenizerBase, text: str, queries: int, placeholder: int, longest: int = 32
 ) -> tuple[list[int], list[int]]:
-    """The motion-language sequence: the tokens before the motion text, and the text with a newline. An empty text is a newline."""
+    """The motion-language sequence: the tokens before the motion text, and the text with a newline, alone if it is empty."""
     return caption(tokenizer, text, [placeholder], queries, longest)
 
 

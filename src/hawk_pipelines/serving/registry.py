@@ -18,7 +18,7 @@ from hawk_pipelines.serving.hawk import Hawk
 
 logger = logging.getLogger(__name__)
 
-_REQUIREMENTS = ("av", "mlflow", "numpy", "opencv-python-headless", "safetensors", "torch", "transformers")
+_REQUIREMENTS = ("av", "mlflow", "numpy", "opencv-python-headless", "peft", "safetensors", "torch", "transformers")
 _SIGNATURE = ModelSignature(
     Schema([ColSpec("string", "video"), ColSpec("string", "question", required=False)]),
     Schema([ColSpec("string", "answer")]),

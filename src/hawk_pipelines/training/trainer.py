@@ -126,7 +126,9 @@ def train(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
-    return float(trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None).training_loss)
+    return float(
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None).training_loss
+    )
 
 
 def lay_out(parts: Parts, sample: Sample, samplings: Sequence[FrameTokens]) -> LaidOut:

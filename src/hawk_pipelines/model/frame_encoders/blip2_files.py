@@ -118,5 +118,3 @@ def _renamed(name: str, names: tuple[tuple[str, str], ...]) -> str:
         if changed:
             return new
     return name
-
-

@@ -28,7 +28,7 @@ def encode_streams(encoder: FrameEncoder, frames: np.ndarray, magnitude: np.ndar
         ModelError: the frames have another size than the encoder takes.
     """
     P, T, H, W, _ = frames.shape
-    if (H, W) != (encoder.size, encoder.size):
+    if (encoder.size, encoder.size) != (H, W):
         msg = f"The frame encoder takes frames of {encoder.size}×{encoder.size} pixels, not of {W}×{H}; sample the items again."
         raise ModelError(msg)
     appearance = torch.from_numpy(frames).flatten(0, 1)

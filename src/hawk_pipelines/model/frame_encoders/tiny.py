@@ -38,7 +38,7 @@ class TinyFrameEncoder(nn.Module):
         """Frames to tokens: uint8 [N, size, size, 3], RGB, to float32 [N, tokens, width]."""
         N, G = frames_NHWC.shape[0], self.settings.grid
         side = self.settings.size // G
-        red, green, blue = (frames_NHWC >> (8 - BITS)).to(torch.int32).unbind(-1)
+        red, green, blue = (frames_NHWC.to(self.assignment.device) >> (8 - BITS)).to(torch.int32).unbind(-1)
         colour_NHW = (red << 2 * BITS) | (green << BITS) | blue
         patches = colour_NHW.view(N, G, side, G, side).transpose(2, 3).reshape(-1)
         assignment = self.assignment.index_select(0, patches).view(N, G * G, side * side, -1)

