@@ -34,7 +34,8 @@ def watch(model: HawkForConditionalGeneration, videos: Sequence[FrameTokens]) ->
     """
     appearance, frame_mask = pad_frames([video.appearance for video in videos])
     motion = pad_frames([video.motion for video in videos])[0] if model.motion is not None else None
-    seen = model.watch(*(None if one is None else one.to(model.device) for one in (appearance, motion, frame_mask)))
+    device = model.device
+    seen = model.watch(appearance.to(device), None if motion is None else motion.to(device), frame_mask.to(device))
     return Watched(seen[0].projected_BQD, None if seen[1] is None else seen[1].projected_BQD)
 
 

@@ -15,8 +15,8 @@ class BranchOutput(NamedTuple):
 
     projected_BQD: Tensor
     """Head P: embeddings in the language model's width."""
-    compressed_BQC: Tensor | None
-    """Head C: embeddings compared by the consistency loss; None in a model without a motion branch."""
+    compressed_BQC: Tensor
+    """Head C: embeddings compared by the consistency loss; without a motion branch C is 0."""
 
 
 class Branch(nn.Module):
@@ -45,7 +45,8 @@ class Branch(nn.Module):
         """
         hidden_BQH = self.watch(tokens_BTND, frame_mask_BT)
         trunk_BQD = self.trunk(hidden_BQH)
-        return BranchOutput(self.projection(trunk_BQD), self.compression(trunk_BQD) if self.compression else None)
+        compressed_BQC = self.compression(trunk_BQD) if self.compression else trunk_BQD[..., :0]
+        return BranchOutput(self.projection(trunk_BQD), compressed_BQC)
 
     def watch(self, tokens_BTND: Tensor, frame_mask_BT: Tensor | None = None) -> Tensor:
         """The video Q-Former's view of the frames: [B, Q, H]. Arguments as for `forward`."""

@@ -21,6 +21,7 @@ from hawk_pipelines.model.language_model import language_model_sha256, load_lang
 from hawk_pipelines.model.prompting import add_placeholders, placeholder_ids
 from hawk_pipelines.model.settings import FrameEncoderSettings, LanguageModelSettings, PromptSettings
 from hawk_pipelines.model.sources import verify, weight_files
+from hawk_pipelines.video.flow import FlowMethod, Mask
 
 logger = logging.getLogger(__name__)
 
@@ -140,9 +141,9 @@ class FeatureFacts(NamedTuple):
 
     frame_encoder: FrameEncoderSettings
     frame_encoder_sha256: str | None
-    mask: str
+    mask: Mask
     frames: int
-    flow: str
+    flow: FlowMethod
 
 
 def check_features(config: HawkConfig, features: FeatureFacts) -> None:

@@ -95,7 +95,7 @@ class HawkForConditionalGeneration(PreTrainedModel):
             (torch.eq(input_ids, self.config.motion_token_id), motion_BQD, "motion"),
         ]
         words = input_ids.masked_fill(places[0][0] | places[1][0], 0)  # placeholders are not in a pretrained vocabulary
-        embeddings_BND = self.language_model.get_input_embeddings()(words)
+        embeddings_BND: Tensor = self.language_model.get_input_embeddings()(words)
         for place_BN, branch_BQD, name in places:
             wanted = 0 if branch_BQD is None else branch_BQD.shape[1]
             if not bool((place_BN.sum(1) == wanted).all()):
@@ -130,32 +130,34 @@ class HawkForConditionalGeneration(PreTrainedModel):
         """
         weights = self.config
         appearance, motion = self.watch(appearance_tokens, motion_tokens, frame_mask)
-        output = HawkOutput(sample_losses={})
+        output = HawkOutput()
+        each: dict[str, Tensor] = {}
         total = appearance.projected_BQD.sum() * 0  # a path for gradients, whatever is switched off
         if weights.video_language_weight:
             motion_BQD = None if motion is None else motion.projected_BQD
-            losses = self._next_token_losses(input_ids, attention_mask, labels, appearance.projected_BQD, motion_BQD)
-            output.sample_losses["video_language_loss"] = losses
-            output.video_language_loss = mean_over_labelled(losses, labels)
+            losses_B = self._next_token_losses(input_ids, attention_mask, labels, appearance.projected_BQD, motion_BQD)
+            each["video_language_loss"] = losses_B
+            output.video_language_loss = mean_over_labelled(losses_B, labels)
             total = total + weights.video_language_weight * output.video_language_loss
         if motion is not None:
-            compressed = appearance.compressed_BQC, motion.compressed_BQC
-            output.cosine = cosine(*compressed).mean().detach()
-            output.appearance_spread, output.motion_spread = (spread(one).detach() for one in compressed)
+            pair = appearance.compressed_BQC, motion.compressed_BQC
+            output.cosine = cosine(*pair).mean().detach()
+            output.appearance_spread, output.motion_spread = (spread(one).detach() for one in pair)
             if weights.video_motion_weight:
-                losses = video_motion_losses(*compressed)
-                output.sample_losses["video_motion_loss"] = losses
-                output.video_motion_loss = losses.mean()
+                each["video_motion_loss"] = video_motion_losses(*pair)
+                output.video_motion_loss = each["video_motion_loss"].mean()
                 total = total + weights.video_motion_weight * output.video_motion_loss
-            if weights.motion_language_weight and motion_text_ids is not None:
+            if weights.motion_language_weight and not (
+                motion_text_ids is None or motion_text_mask is None or motion_text_labels is None
+            ):
                 # L_ML: the motion text, read from the motion tokens alone (equation 8).
-                losses = self._next_token_losses(
+                losses_B = self._next_token_losses(
                     motion_text_ids, motion_text_mask, motion_text_labels, None, motion.projected_BQD
                 )
-                output.sample_losses["motion_language_loss"] = losses
-                output.motion_language_loss = mean_over_labelled(losses, motion_text_labels)
+                each["motion_language_loss"] = losses_B
+                output.motion_language_loss = mean_over_labelled(losses_B, motion_text_labels)
                 total = total + weights.motion_language_weight * output.motion_language_loss
-        output.loss = total
+        output.loss, output.sample_losses = total, each
         return output
 
     def _next_token_losses(
@@ -192,7 +194,9 @@ class HawkForConditionalGeneration(PreTrainedModel):
             int64 [B, new tokens], the answers without the prompts.
         """
         embeddings = self.embed(input_ids, watched.appearance_BQD, watched.motion_BQD)
-        return self.language_model.generate(inputs_embeds=embeddings, attention_mask=attention_mask, **options)
+        return self.language_model.generate(  # type: ignore[operator]
+            inputs_embeds=embeddings, attention_mask=attention_mask, **options
+        )
 
     # --- on disk -------------------------------------------------------------------------------------------------------
 
@@ -222,6 +226,7 @@ class HawkForConditionalGeneration(PreTrainedModel):
         state = self.state_dict() if state_dict is None else state_dict
         kept = state if whole else {name: state[name] for name in self.own_names() if name in state}
         self.config.language_model_saved = whole or source.get("source") is None
+        self._keys_to_ignore_on_save = set()  # what is left out was decided here
         super().save_pretrained(save_directory, state_dict=dict(sorted(kept.items())), **options)
 
 

@@ -97,7 +97,7 @@ def prepare(model: PreTrainedModel, settings: LanguageModelSettings) -> PreTrain
             if "lora_" in name:
                 parameter.data = parameter.data.float()  # what is trained is trained in float32
     for module in model.modules():
-        module._is_hf_initialized = True  # so that the model around it leaves these weights alone
+        module._is_hf_initialized = True  # type: ignore[assignment] # so that the model around it leaves these weights alone
     return model
 
 

@@ -184,7 +184,7 @@ def _applied(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]])
         )
         raise PromptError(msg)
     try:
-        return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except TemplateError as error:
         msg = f"The tokenizer's chat template refuses the conversation ({error}); change `model.prompt.system_prompt`."
         raise PromptError(msg) from error

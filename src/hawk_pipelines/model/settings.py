@@ -154,7 +154,7 @@ class LoraSettings(_Settings):
     """Low-rank adapters in a frozen language model."""
 
     rank: int = Field(default=8, ge=1)
-    alpha: float = Field(default=16, gt=0)
+    alpha: int = Field(default=16, ge=1)
     dropout: float = Field(default=0.05, ge=0, lt=1)
     modules: list[str] = ["q_proj", "v_proj"]
     """Names of the linear layers that get an adapter."""

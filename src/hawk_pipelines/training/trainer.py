@@ -124,6 +124,8 @@ def train(
         data_collator=Collator(padding_id(parts.tokenizer)),
         callbacks=[_Report()],
     )
+    # What is frozen is not in a saved state: the trainer shall not miss it when it goes on from there.
+    parts.model._keys_to_ignore_on_save = set(parts.model.state_dict()) - parts.model.own_names()
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     return float(

@@ -18,8 +18,6 @@ from hawk_pipelines.model.frame_encoders.grid import normalised
 from hawk_pipelines.model.sources import INDEX, locate, sha256, weight_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hawk_pipelines.model.settings import Blip2FrameEncoderSettings
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -49,7 +47,8 @@ class Blip2FrameEncoder(nn.Module):
         super().__init__()
         vision_config, qformer_config = vision_config or Blip2VisionConfig(), qformer_config or Blip2QFormerConfig()
         qformer_config.use_qformer_text_input = False
-        self.size, self.tokens, self.width = vision_config.image_size, QUERIES, qformer_config.hidden_size
+        self.size: int = vision_config.image_size  # type: ignore[assignment] # these models take squares
+        self.tokens, self.width = QUERIES, qformer_config.hidden_size
         self.sha256: str | None = None
         self.vision_model = Blip2VisionModel(vision_config)
         self.vision_model.post_layernorm = _LayerNorm32(vision_config.hidden_size, eps=LAYER_NORM_EPS)
@@ -167,8 +166,8 @@ def _shards(settings: Blip2FrameEncoderSettings) -> list[Path]:
 _OURS = ("vision_model.", "qformer.", "query_tokens", "motion_query_tokens")
 
 
-def _read(files: list[Path]) -> Mapping[str, Tensor]:
-    tensors = {}
+def _read(files: list[Path]) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
     for file in files:
         try:
             with safe_open(file, framework="pt") as opened:

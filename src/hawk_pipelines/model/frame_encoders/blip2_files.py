@@ -74,7 +74,7 @@ def vit_from_original(found: Mapping[str, Tensor], config: Blip2VisionConfig, fi
         parts = {f"vision_model.{name}": part for name, part in Blip2VisionModel(config).state_dict().items()}
     ours = {name: part for name, part in parts.items() if ".post_layernorm." not in name}
     original = {_renamed(name, _VIT_NAMES): name for name in ours}
-    wanted = {}
+    wanted: dict[str, tuple[int, ...]] = {}
     for name, own in original.items():
         if name.endswith("attn.qkv.bias"):
             wanted |= {name.replace("qkv.bias", bias): (config.hidden_size,) for bias in ("q_bias", "v_bias")}

@@ -30,7 +30,7 @@ class EfficientNetLite0(nn.Module):
 
         self.settings, self.size, self.tokens = settings, settings.size, settings.tokens
         file = locate(settings.source)
-        self.sha256 = sha256([file])
+        self.sha256: str | None = sha256([file])
         network = EfficientNet.from_name("efficientnet-lite0")
         try:
             network.load_state_dict(read_weights(file))

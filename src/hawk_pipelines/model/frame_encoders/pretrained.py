@@ -26,7 +26,7 @@ class TransformersFrameEncoder(nn.Module):
         folder = locate(settings.source, settings.revision)
         dtype = getattr(torch, settings.dtype)
         try:
-            self.sha256 = sha256(weight_files(folder))
+            self.sha256: str | None = sha256(weight_files(folder))
             network = AutoModel.from_pretrained(folder, dtype=dtype, use_safetensors=True)
         except (OSError, ValueError, KeyError) as error:
             msg = f"{settings.source} holds no vision model that `transformers` can load ({error})."

@@ -19,7 +19,7 @@ class TinyFrameEncoder(nn.Module):
     assignment: Tensor
     positions: Tensor
 
-    sha256 = None
+    sha256: str | None = None
     """The settings decide everything; there are no weights to compare."""
 
     def __init__(self, settings: TinyFrameEncoderSettings) -> None:
