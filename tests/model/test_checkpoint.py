@@ -9,7 +9,13 @@ from safetensors.torch import load_file, save_file
 from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.checkpoint import FeatureFacts, check_features, load, load_frame_encoder, save
 from hawk_pipelines.model.errors import CheckpointError
-from hawk_pipelines.model.settings import GenerationSettings, LanguageModelSettings, LoraSettings
+from hawk_pipelines.model.settings import (
+    Blip2FrameEncoderSettings,
+    EfficientNetLite0Settings,
+    GenerationSettings,
+    LanguageModelSettings,
+    LoraSettings,
+)
 from tests.model.conftest import ENCODER, SIZES, make_parts
 
 EIGHT = GenerationSettings(max_new_tokens=8)
@@ -133,6 +139,23 @@ def test_features_of_another_kind_are_refused(parts):
     for change in ({"mask": "hard"}, {"frames": 8}, {"frame_encoder_sha256": "0" * 64}, {"flow": "dis"}):
         with pytest.raises(CheckpointError, match=next(iter(change))):
             check_features(config, same._replace(**change))
+
+
+def test_an_imported_models_motion_queries_must_have_made_the_features(parts):
+    config = parts.model.config
+    config.motion_query_tokens = True
+    config.frame_encoder = Blip2FrameEncoderSettings().model_dump()
+    made = FeatureFacts(Blip2FrameEncoderSettings(motion_queries="data/06_models/hawk"), None, "soft", 4, "farneback")
+    check_features(config, made)
+    with pytest.raises(CheckpointError, match="motion queries of its own"):
+        check_features(config, made._replace(frame_encoder=Blip2FrameEncoderSettings()))
+
+
+def test_a_frame_encoder_that_differs_from_the_one_trained_with(parts):
+    parts.model.config.frame_encoder = EfficientNetLite0Settings().model_dump()
+    parts.model.config.frame_encoder_sha256 = "0" * 64
+    with pytest.raises(CheckpointError, match=r"frame encoder package:\S+ is not the one that the model was trained with"):
+        load_frame_encoder(parts.model.config, "cpu")
 
 
 def test_the_frame_encoder_comes_back_as_it_was(parts):

@@ -154,6 +154,12 @@ def check_features(config: HawkConfig, features: FeatureFacts) -> None:
     """
     given = features._asdict() | {"frame_encoder": features.frame_encoder.model_dump()}
     trained = {name: getattr(config, name) for name in given}
+    if config.motion_query_tokens:  # an imported model's own, whose folder cannot be known to itself
+        own = given["frame_encoder"].pop("motion_queries", None)
+        trained["frame_encoder"] = {name: value for name, value in trained["frame_encoder"].items() if name != "motion_queries"}
+        if own is None:
+            msg = "The imported model has motion queries of its own; set `encode.frame_encoder.motion_queries` to its folder."
+            raise CheckpointError(msg)
     different = [f"{name} was {trained[name]}, now {given[name]}" for name in trained if trained[name] != given[name]]
     if different:
         msg = f"The features are not those the model was trained on: {'; '.join(different)}. Train again, or set them back."

@@ -90,7 +90,7 @@ def _import_model(
         tokenizer.save_pretrained(unfinished)
     else:
         notes.append(
-            f"{LLAMA} was not looked at; it is fetched when the model is loaded. --language-model names a folder or another."
+            f"{LLAMA} was not looked at: it is fetched, unverified, when the model is loaded. --language-model names another."
         )
     config.save_pretrained(unfinished)
     _write(imported.weights, unfinished / "model.safetensors")

@@ -91,7 +91,9 @@ def test_the_motion_stream_may_have_queries_of_its_own(blip2, tmp_path):
     blip2.save_pretrained(tmp_path / "blip2")
     (tmp_path / "imported").mkdir()
     queries = torch.randn(1, 32, 24)
-    save_file({"motion_query_tokens": queries, "appearance.query_tokens": queries}, tmp_path / "imported" / "model.safetensors")
+    save_file(
+        {"motion_query_tokens": queries, "appearance.query_tokens": queries.clone()}, tmp_path / "imported" / "model.safetensors"
+    )
     settings = Blip2FrameEncoderSettings(source=str(tmp_path / "blip2"), size=28, motion_queries=str(tmp_path / "imported"))
     encoder = build(settings)
     assert not torch.allclose(encoder(_frames()), encoder.encode_motion(_frames()))
