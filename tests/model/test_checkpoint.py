@@ -40,6 +40,7 @@ def test_a_saved_model_answers_the_same(samples, videos, tmp_path):
     again = load(tmp_path, "cpu")
     assert _answers(again, videos) == _answers(parts, videos)
     assert _same_weights(parts.model, again.model)
+    assert _same_weights(parts.model, type(parts.model).from_pretrained(tmp_path))
     assert not list(tmp_path.glob("*.bin"))
 
 

