@@ -85,6 +85,7 @@ def test_what_a_user_gets_wrong(llama, tmp_path):
         language_model_sha256(LanguageModelSettings(source=str(tmp_path)))
 
 
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed (extra `four-bit`)")
 def test_four_bits_are_trained_around_saved_and_loaded(samples, videos, llama, tmp_path):
     speaks = LanguageModelSettings(source=str(llama), four_bit=True, lora=LoraSettings(rank=2))
     parts = make_parts(samples, SIZES.model_copy(update={"language_model": speaks}))

@@ -1,8 +1,13 @@
 """`hawk ask VIDEO QUESTION`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, span_option
+
+if TYPE_CHECKING:
+    from hawk_pipelines.model.settings import GenerationSettings
 
 
 @click.command()
@@ -10,22 +15,10 @@ from hawk_pipelines.cli.options import generation_options, model_option, one_sen
 @click.argument("question")
 @model_option
 @span_option
-@click.option("--beams", type=click.IntRange(min=1), default=1, show_default=True, help="Answers that are searched side by side.")
 @generation_options
-def ask(
-    video: str,
-    question: str,
-    model: str,
-    span: tuple[float, float] | None,
-    beams: int,
-    max_new_tokens: int,
-    temperature: float,
-    seed: int,
-) -> None:
+def ask(video: str, question: str, model: str, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
     """Answer QUESTION about VIDEO."""
     import hawk_pipelines
-    from hawk_pipelines.model.settings import GenerationSettings
 
-    generation = GenerationSettings(max_new_tokens=max_new_tokens, beams=beams, temperature=temperature, seed=seed)
     with one_sentence():
         click.echo(hawk_pipelines.load(model).ask(video, question, span, generation))

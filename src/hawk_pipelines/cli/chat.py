@@ -1,8 +1,14 @@
 """`hawk chat VIDEO`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, span_option
+from hawk_pipelines.errors import HawkError
+
+if TYPE_CHECKING:
+    from hawk_pipelines.model.settings import GenerationSettings
 
 
 @click.command()
@@ -10,21 +16,20 @@ from hawk_pipelines.cli.options import generation_options, model_option, one_sen
 @model_option
 @span_option
 @generation_options
-def chat(video: str, model: str, span: tuple[float, float] | None, max_new_tokens: int, temperature: float, seed: int) -> None:
-    """Ask about VIDEO as often as you like: it is watched once, and every answer knows the earlier ones.
+def chat(video: str, model: str, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
+    """Ask about VIDEO as often as you like.
 
-    Words are shown as they are found. An empty question, or the end of the input, ends the conversation.
+    It is watched once, and every answer knows the earlier ones. Words are shown as they are found. An empty question or the end of
+    the input, ends the conversation.
     """
     import hawk_pipelines
-    from hawk_pipelines.errors import HawkError
-    from hawk_pipelines.model.settings import GenerationSettings
 
-    generation = GenerationSettings(max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
     with one_sentence():
         talk = hawk_pipelines.load(model).watch(video, span)
     while question := _next_question():
         try:
-            for piece in talk.stream(question, generation):
+            pieces = [talk.ask(question, generation)] if generation.beams > 1 else talk.stream(question, generation)
+            for piece in pieces:
                 click.echo(piece, nl=False)
             click.echo()
         except HawkError as error:  # one question that cannot be asked does not end the conversation
@@ -33,6 +38,6 @@ def chat(video: str, model: str, span: tuple[float, float] | None, max_new_token
 
 def _next_question() -> str:
     try:
-        return click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True).strip()
+        return str(click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)).strip()
     except click.Abort:
         return ""

@@ -1,5 +1,6 @@
 """What several commands share."""
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,26 +25,22 @@ span_option = click.option(
 
 
 def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How an answer is drawn."""
-    for option in (
-        click.option("--seed", type=int, default=0, show_default=True, help="Of the draws."),
-        click.option(
-            "--temperature",
-            type=click.FloatRange(min=0),
-            default=0.0,
-            show_default=True,
-            help="0 follows the likeliest word; above, words are drawn.",
-        ),
-        click.option(
-            "--max-new-tokens",
-            type=click.IntRange(1, 4096),
-            default=64,
-            show_default=True,
-            help="An answer is cut off after so many tokens.",
-        ),
-    ):
-        command = option(command)
-    return command
+    """How an answer is drawn: the command gets it as `generation`."""
+
+    @click.option("--beams", type=click.IntRange(min=1), default=1, show_default=True, help="Answers searched side by side.")
+    @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest words.")
+    @click.option("--seed", type=int, default=0, show_default=True, help="Of the words that are drawn above temperature 0.")
+    @click.option(
+        "--max-new-tokens", type=click.IntRange(1, 4096), default=64, show_default=True, help="An answer is cut off there."
+    )
+    @functools.wraps(command)
+    def with_generation(beams: int, temperature: float, seed: int, max_new_tokens: int, **others: Any) -> Any:
+        from hawk_pipelines.model.settings import GenerationSettings
+
+        drawn = GenerationSettings(beams=beams, temperature=temperature, seed=seed, max_new_tokens=max_new_tokens)
+        return command(**others, generation=drawn)
+
+    return with_generation
 
 
 @contextmanager

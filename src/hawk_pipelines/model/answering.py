@@ -132,7 +132,8 @@ def context_of(model: HawkForConditionalGeneration) -> int | None:
 def _insist_on_room(model: HawkForConditionalGeneration, longest: int, new: int) -> None:
     context = context_of(model)
     if context is not None and longest > context - new:
-        msg = f"A question takes {longest} tokens with its prompt, but the model has room for {context - new}; ask a shorter one."
+        takes = f"A question takes {longest} tokens with its prompt and earlier turns"
+        msg = f"{takes}, but the model has room for {context - new}; ask a shorter one, or begin a new conversation."
         raise PromptError(msg)
 
 

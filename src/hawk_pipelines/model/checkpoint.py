@@ -65,7 +65,7 @@ def load(folder: Path, device: str | torch.device | None = None) -> Parts:
     try:
         weights = _weights(folder)
         settings = LanguageModelSettings.model_validate(config.language_model or {})
-        if config.language_model_saved:
+        if config.language_model_saved or settings.source is None:
             language_model = prepare(AutoModelForCausalLM.from_config(config.text_config), settings)
             language_model.to(getattr(torch, settings.dtype))
         else:

@@ -49,7 +49,8 @@ def _inside_package(path: str) -> Path:
     name, _, inner = path.partition("/")
     spec = importlib.util.find_spec(name)
     places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
-    found = next((place / inner for place in places if (place / inner).exists()), None)
+    inside = [place / inner for place in places if (place / inner).resolve().is_relative_to(place.resolve())]
+    found = next((path for path in inside if path.exists()), None)
     if found is None:
         what = f"has no {inner}" if places else "is not installed"
         msg = f"The package {name} {what}; install what conf/smol needs with `make setup`, or name another source."
