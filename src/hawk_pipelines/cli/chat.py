@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def chat(video: str, model: str, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
     """Ask about VIDEO as often as you like.
 
-    It is watched once, and every answer knows the earlier ones. Words are shown as they are found. An empty question or the end of
-    the input, ends the conversation.
+    It is watched once, and every answer knows the earlier ones. Words are shown as they are found. An empty question or the end
+    of the input ends the conversation.
     """
     import hawk_pipelines
 
