@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.checkpoint import FeatureFacts, check_features, load, load_frame_encoder, save
-from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.settings import (
     Blip2FrameEncoderSettings,
     EfficientNetLite0Settings,
@@ -64,14 +64,25 @@ def test_what_is_frozen_elsewhere_is_not_saved_but_named_and_hashed(samples, vid
     assert _same_weights(parts.model, again.model)
 
 
-def test_a_model_saved_whole_needs_no_source(samples, videos, llama, tmp_path):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("lora", [None, LoraSettings(rank=2, dropout=0)])
+def test_a_model_saved_whole_needs_no_source_and_is_the_same(samples, videos, llama, tmp_path, dtype, lora):
     elsewhere = shutil.copytree(llama, tmp_path / "llama")
-    parts = make_parts(samples, _on(elsewhere))
+    parts = make_parts(samples, _on(elsewhere, dtype=dtype, lora=lora))
+    for name, parameter in parts.model.language_model.named_parameters():
+        if "lora_" in name:
+            assert parameter.dtype == torch.float32
+            torch.nn.init.normal_(parameter, std=0.3)
     save(tmp_path / "model", *parts, whole=True)
     shutil.rmtree(elsewhere)
     again = load(tmp_path / "model", "cpu")
+    assert _same_weights(parts.model, again.model)
+    assert [b.dtype for b in again.model.buffers()] == [b.dtype for b in parts.model.buffers()]
+    ids = torch.arange(10)[None]
+    with torch.no_grad():
+        assert torch.equal(again.model.language_model(ids).logits, parts.model.language_model(ids).logits)
     assert _answers(again, videos) == _answers(parts, videos)
-    assert not any(parameter.requires_grad for parameter in again.model.language_model.parameters())
+    assert all("lora_" in name for name, p in again.model.language_model.named_parameters() if p.requires_grad)
 
 
 def test_a_frozen_part_that_differs_from_the_one_trained_with(samples, llama, tmp_path):
@@ -133,23 +144,62 @@ def test_weights_that_do_not_fit(parts, tmp_path, damage):
         load(tmp_path, "cpu")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"queries": -1},
+        {"frames": 0},
+        {"queries": "many"},
+        {"prompt": {"layout": "other"}},
+        {"language_model": {"source": 3}},
+        {"text_config": {"model_type": "llama"}},
+        {"qformer_config": None},
+        {"mask": "none"},
+    ],
+    ids=str,
+)
+def test_a_damaged_configuration(parts, tmp_path, change):
+    save(tmp_path, *parts)
+    config = json.loads((tmp_path / "config.json").read_text()) | change
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError):
+        load(tmp_path, "cpu")
+
+
+def test_options_of_transformers_that_have_no_meaning_here(parts, tmp_path):
+    save(tmp_path, *parts)
+    with pytest.raises(ModelError, match="dtype cannot be given"):
+        type(parts.model).from_pretrained(tmp_path, dtype=torch.float16)
+
+
 def test_features_of_another_kind_are_refused(parts):
-    config = parts.model.config
     same = FeatureFacts(ENCODER, None, "soft", 4, "farneback")
-    check_features(config, same)
+    check_features(parts.model, same)
+    parts.model.config.frame_encoder_sha256 = "1" * 64
+    same = same._replace(frame_encoder_sha256="1" * 64)
     for change in ({"mask": "hard"}, {"frames": 8}, {"frame_encoder_sha256": "0" * 64}, {"flow": "dis"}):
         with pytest.raises(CheckpointError, match=next(iter(change))):
-            check_features(config, same._replace(**change))
+            check_features(parts.model, same._replace(**change))
 
 
-def test_an_imported_models_motion_queries_must_have_made_the_features(parts):
-    config = parts.model.config
-    config.motion_query_tokens = True
-    config.frame_encoder = Blip2FrameEncoderSettings().model_dump()
-    made = FeatureFacts(Blip2FrameEncoderSettings(motion_queries="data/06_models/hawk"), None, "soft", 4, "farneback")
-    check_features(config, made)
-    with pytest.raises(CheckpointError, match="motion queries of its own"):
-        check_features(config, made._replace(frame_encoder=Blip2FrameEncoderSettings()))
+def test_an_imported_models_motion_queries_must_have_made_the_features(samples, tmp_path, caplog):
+    """An import does not know the hash of the frame encoder: that is said, and its own queries are compared."""
+    parts = make_parts(samples)
+    parts.model.config.motion_query_tokens = True
+    parts.model.config.frame_encoder = Blip2FrameEncoderSettings().model_dump()
+    parts.model.motion_query_tokens = torch.nn.Parameter(torch.randn(1, 32, 16), requires_grad=False)
+    for name, queries in (("own", parts.model.motion_query_tokens.data), ("other", torch.randn(1, 32, 16))):
+        (tmp_path / name).mkdir()
+        save_file({"motion_query_tokens": queries.clone()}, tmp_path / name / "model.safetensors")
+
+    def made_with(queries):
+        return FeatureFacts(Blip2FrameEncoderSettings(motion_queries=queries), "0" * 64, "soft", 4, "farneback")
+
+    check_features(parts.model, made_with(str(tmp_path / "own")))
+    assert "taken unverified" in caplog.text
+    for wrong in (None, str(tmp_path / "other")):
+        with pytest.raises(CheckpointError, match="motion queries of its own"):
+            check_features(parts.model, made_with(wrong))
 
 
 def test_a_frame_encoder_that_differs_from_the_one_trained_with(parts):

@@ -95,8 +95,13 @@ def test_nothing_is_overwritten(tmp_path):
     with pytest.raises(CheckpointError, match="is there already"):
         import_checkpoint(file, tmp_path / "out")
     _file(tmp_path / "qformer.pth", KEYS["blip2_pretrained_file"])
-    with pytest.raises(CheckpointError, match="holds another model"):
+    with pytest.raises(CheckpointError, match="holds something else"):
         import_checkpoint(tmp_path / "qformer.pth", tmp_path / "out")
+    import_checkpoint(tmp_path / "qformer.pth", tmp_path / "half")
+    with pytest.raises(CheckpointError, match="holds something else"):
+        import_checkpoint(tmp_path / "qformer.pth", tmp_path / "half")
+    with pytest.raises(CheckpointError, match="cannot be made"):
+        import_checkpoint(file, tmp_path / "qformer.pth" / "below")
 
 
 def test_an_own_motion_query_is_optional(tmp_path):
@@ -141,6 +146,8 @@ def _write(kind, path):
         torch.save([torch.zeros(1)], path)
     elif kind == "no tensors":
         torch.save({"model": {"a": 1}}, path)
+    elif kind == "nameless tensors":
+        torch.save({"model": {1: torch.zeros(1)}}, path)
     elif kind == "another architecture":
         torch.save({"model": {"resnet.conv1.weight": torch.zeros(1)}}, path)
     elif kind == "wrong hidden size":
@@ -159,6 +166,7 @@ def _write(kind, path):
         ("empty", "damaged"),
         ("a list", "holds a list"),
         ("no tensors", "a is no tensor"),
+        ("nameless tensors", "no tensor with a name"),
         ("another architecture", "no checkpoint of HAWK"),
         (
             "wrong hidden size",
@@ -190,9 +198,12 @@ def test_a_language_model_of_another_width(tmp_path, llama):
         import_checkpoint(file, tmp_path / "out", LanguageModelSettings(source=str(llama)))
 
 
-def test_unknown_tensors_are_told(tmp_path):
-    report = import_checkpoint(_file(tmp_path / "hawk.pth", TABLE | {"something.new": [1]}), tmp_path / "out")
-    assert report.account.unexpected == ["something.new"]
+def test_unknown_tensors_are_told_and_trained_ones_never_called_ignorable(tmp_path):
+    adapter = "llama_model.model.layers.0.self_attn.q_proj.lora_A.weight"
+    found = TABLE | {"something.new": [1], adapter: [1], "Qformer.bert.encoder.layer.0.attention.self.query.weight": [1]}
+    report = import_checkpoint(_file(tmp_path / "hawk.pth", found), tmp_path / "out")
+    assert sorted(report.account.unexpected) == [adapter, "something.new"]
+    assert list(report.account.ignorable.values()) == ["left aside: the frozen encoder comes from its own files"]
 
 
 def test_names_are_ours_and_theirs_one_to_one():

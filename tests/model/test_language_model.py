@@ -1,12 +1,15 @@
 import importlib.util
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import OPTConfig, OPTForCausalLM
 
 from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.batch import FrameTokens, collate
 from hawk_pipelines.model.checkpoint import FeatureFacts, Parts, load, save
-from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
 from hawk_pipelines.model.prompting import Turn, Video, example
 from hawk_pipelines.model.settings import (
@@ -77,12 +80,40 @@ def test_what_a_user_gets_wrong(llama, tmp_path):
         fetch(source=str(llama), gguf_file="other.gguf")
     with pytest.raises(CheckpointError, match="cannot get adapters in nothing_proj"):
         fetch(source=str(llama), lora=LoraSettings(modules=["nothing_proj"]))
+    with pytest.raises(CheckpointError, match="package foo is not installed"):
+        fetch(source="package:foo/bar")
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(CheckpointError, match="no causal language model that can be loaded"):
         fetch(source=str(tmp_path))
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(CheckpointError, match="pickled weights are not read"):
         language_model_sha256(LanguageModelSettings(source=str(tmp_path)))
+
+
+@pytest.mark.parametrize("damage", ["a weight less", "cut short", "a broken index"])
+def test_a_damaged_folder_is_refused_and_not_filled_up_with_random_weights(llama, tmp_path, damage):
+    folder = shutil.copytree(llama, tmp_path / "llama")
+    file = folder / "model.safetensors"
+    if damage == "a weight less":
+        weights = load_file(file)
+        del weights["model.layers.0.mlp.up_proj.weight"]
+        save_file(weights, file, {"format": "pt"})
+    elif damage == "cut short":
+        file.write_bytes(file.read_bytes()[:-100])
+    else:
+        (folder / "model.safetensors.index.json").write_text("{}")
+    refuses = language_model_sha256 if damage == "a broken index" else load_language_model
+    with pytest.raises(CheckpointError):
+        refuses(LanguageModelSettings(source=str(folder)))
+
+
+def test_a_language_model_whose_embeddings_have_a_width_of_their_own(samples, llama, tmp_path):
+    sizes = {"hidden_size": 32, "word_embed_proj_dim": 16, "ffn_dim": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    OPTForCausalLM(OPTConfig(vocab_size=300, **sizes)).save_pretrained(tmp_path)
+    load_tokenizer(LanguageModelSettings(source=str(llama))).save_pretrained(tmp_path)
+    speaks = SIZES.model_copy(update={"language_model": LanguageModelSettings(source=str(tmp_path))})
+    with pytest.raises(ModelError, match="embeddings 16 wide beside a hidden size of 32"):
+        make_parts(samples, speaks)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed (extra `four-bit`)")

@@ -139,9 +139,18 @@ def test_a_loss_that_is_no_number_stops_with_the_step_the_items_and_the_term(tmp
         TrainingError, match=r"no number at step 1: video_language_loss of blue.*; motion_language_loss of blue"
     ) as told:
         _train(tmp_path, tokens=tokens, steps=20)
-    assert "red" not in str(told.value)
+    assert "of red" not in str(told.value)
     with pytest.raises(TrainingError, match=r"no number at step \d+: .*the training diverged; lower `finetune.learning_rate`"):
         _train(tmp_path, learning_rate=1e30, max_gradient_norm=1e30, steps=20, warmup_steps=0)
+
+
+@pytest.mark.usefixtures("tracking")
+def test_one_bad_item_is_not_called_a_divergence_where_a_batch_is_one_item(tmp_path):
+    tokens = _tokens(["red", "blue"])
+    for sampling in tokens["blue"]:
+        sampling.motion[:] = torch.nan
+    with pytest.raises(TrainingError, match=r"of blue.*Look at what is stored of them"):
+        _train(tmp_path, tokens=tokens, steps=4, batch_size=1)
 
 
 @pytest.mark.usefixtures("tracking")

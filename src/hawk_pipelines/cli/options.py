@@ -1,6 +1,7 @@
 """What several commands share."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,6 +38,9 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_generation(beams: int, temperature: float, seed: int, max_new_tokens: int, **others: Any) -> Any:
         from hawk_pipelines.model.settings import GenerationSettings
 
+        if not math.isfinite(temperature):
+            msg = f"{temperature} is no temperature"
+            raise click.BadParameter(msg, param_hint="--temperature")
         drawn = GenerationSettings(beams=beams, temperature=temperature, seed=seed, max_new_tokens=max_new_tokens)
         return command(**others, generation=drawn)
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Lock, Thread
 from typing import Any, NamedTuple
 
 import torch
-from transformers import PreTrainedTokenizerBase, TextIteratorStreamer
+from transformers import TextIteratorStreamer
 
 from hawk_pipelines.model.batch import FrameTokens, pad_frames, pad_ids
 from hawk_pipelines.model.checkpoint import Parts
 from hawk_pipelines.model.errors import ModelError, PromptError
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration, Watched
 from hawk_pipelines.model.language_model import padding_id
-from hawk_pipelines.model.prompting import Turn, Video, prompt_ids
+from hawk_pipelines.model.prompting import Turn, Video, end_token_id, prompt_ids
 from hawk_pipelines.model.settings import GenerationSettings, PromptSettings
 
 
@@ -30,8 +30,12 @@ def watch(model: HawkForConditionalGeneration, videos: Sequence[FrameTokens]) ->
     """Run the branches over a batch of videos, once.
 
     Raises:
-        ModelError: more frames than frame positions, or tokens of another encoder.
+        ModelError: no video, more frames than frame positions, or tokens of another encoder.
     """
+    shapes = {tuple(tokens.shape[1:]) for video in videos for tokens in (video.appearance, video.motion)}
+    if len(shapes) != 1 or any(len(video.appearance) != len(video.motion) for video in videos):
+        msg = f"Videos of a batch need tokens of one shape and as many frames of motion as of appearance; here: {sorted(shapes)}."
+        raise ModelError(msg)
     appearance, frame_mask = pad_frames([video.appearance for video in videos])
     motion = pad_frames([video.motion for video in videos])[0] if model.motion is not None else None
     device = model.device
@@ -61,7 +65,7 @@ def answer(
     generation = generation or GenerationSettings()
     inputs = _inputs(parts, watched, queries, times_s, generation)
     with _seeded(generation):
-        generated = parts.model.generate(**inputs, **_options(parts.tokenizer, generation))
+        generated = parts.model.generate(**inputs, **_options(parts, generation))
     return [text.strip() for text in parts.tokenizer.batch_decode(generated, skip_special_tokens=True)]
 
 
@@ -72,7 +76,10 @@ def stream(
     times_s: Sequence[float],
     generation: GenerationSettings | None = None,
 ) -> Iterator[str]:
-    """Answer one question about one video, word by word as they are found. Arguments as for `answer`.
+    """Answer one question about one video, word by word as they are found; who stops listening stops it.
+
+    Arguments as for `answer`. While words are drawn (temperature above 0), torch's own generator is taken, and draws of other
+    threads are not reproducible.
 
     Raises:
         PromptError: the question is empty or too long for the model.
@@ -85,19 +92,26 @@ def stream(
     inputs = _inputs(parts, watched, [query], [times_s], generation)
     words = TextIteratorStreamer(parts.tokenizer, skip_prompt=False, skip_special_tokens=True)
     faults: list[BaseException] = []
+    unheard = Event()
+
+    def stop(*_: object, **__: object) -> bool:
+        return unheard.is_set()
 
     def speak() -> None:
         try:
             with _seeded(generation):
-                parts.model.generate(**inputs, **_options(parts.tokenizer, generation), streamer=words)
+                parts.model.generate(**inputs, **_options(parts, generation), streamer=words, stopping_criteria=[stop])
         except BaseException as fault:  # told to whoever listens, in their own thread
             faults.append(fault)
             words.end()
 
     speaker = Thread(target=speak, daemon=True)
     speaker.start()
-    yield from (word for word in words if word)
-    speaker.join()
+    try:
+        yield from (word for word in words if word)
+    finally:
+        unheard.set()
+        speaker.join()
     if faults:
         raise faults[0]
 
@@ -110,6 +124,10 @@ def _inputs(
     generation: GenerationSettings,
 ) -> dict[str, Any]:
     model, tokenizer = parts
+    if not len(queries) == len(times_s) == len(watched.appearance_BQD):
+        counts = f"{len(watched.appearance_BQD)} videos, {len(queries)} questions and {len(times_s)} lists of times"
+        msg = f"Every video of a batch is asked one question, but there are {counts}."
+        raise ModelError(msg)
     prompts = [
         prompt_ids(tokenizer, query.question, video_of(model, times, parts.prompt), parts.prompt, query.earlier)
         for query, times in zip(queries, times_s, strict=True)
@@ -131,14 +149,18 @@ def context_of(model: HawkForConditionalGeneration) -> int | None:
 
 def _insist_on_room(model: HawkForConditionalGeneration, longest: int, new: int) -> None:
     context = context_of(model)
+    if context is not None and new >= context:
+        msg = f"The model has room for {context} tokens in all, so an answer of {new} leaves none for a question; ask for fewer."
+        raise PromptError(msg)
     if context is not None and longest > context - new:
         takes = f"A question takes {longest} tokens with its prompt and earlier turns"
         msg = f"{takes}, but the model has room for {context - new}; ask a shorter one, or begin a new conversation."
         raise PromptError(msg)
 
 
-def _options(tokenizer: PreTrainedTokenizerBase, generation: GenerationSettings) -> dict[str, Any]:
-    drawn = generation.temperature > 0
+def _options(parts: Parts, generation: GenerationSettings) -> dict[str, Any]:
+    tokenizer, drawn = parts.tokenizer, generation.temperature > 0
+    ends = {end_token_id(tokenizer, parts.prompt), tokenizer.eos_token_id} - {None}
     return {
         "max_new_tokens": generation.max_new_tokens,
         "num_beams": generation.beams,
@@ -147,14 +169,19 @@ def _options(tokenizer: PreTrainedTokenizerBase, generation: GenerationSettings)
         "top_p": generation.top_p if drawn else None,
         "top_k": None,
         "pad_token_id": padding_id(tokenizer),
-        "eos_token_id": tokenizer.eos_token_id,
+        "eos_token_id": sorted(ends),
     }
 
 
 @contextmanager
 def _seeded(generation: GenerationSettings) -> Iterator[None]:
-    """The same seed draws the same answer; draws elsewhere are not disturbed."""
-    with torch.random.fork_rng(enabled=generation.temperature > 0):
-        if generation.temperature > 0:
-            torch.manual_seed(generation.seed)
+    """The same seed draws the same answer, one answer at a time; afterwards torch's generator is as it was before."""
+    if generation.temperature == 0:
         yield
+        return
+    with _drawing, torch.random.fork_rng():
+        torch.manual_seed(generation.seed)
+        yield
+
+
+_drawing = Lock()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -16,9 +17,11 @@ from hawk_pipelines.model.account import account_for, insist
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders import FrameEncoder, build
+from hawk_pipelines.model.frame_encoders.blip2 import read_motion_queries
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer, prepare
 from hawk_pipelines.model.prompting import add_placeholders, placeholder_ids
+from hawk_pipelines.model.published import own_shapes
 from hawk_pipelines.model.settings import FrameEncoderSettings, LanguageModelSettings, PromptSettings
 from hawk_pipelines.model.sources import verify, weight_files
 from hawk_pipelines.video.flow import FlowMethod, Mask
@@ -65,9 +68,10 @@ def load(folder: Path, device: str | torch.device | None = None) -> Parts:
     try:
         weights = _weights(folder)
         settings = LanguageModelSettings.model_validate(config.language_model or {})
+        _insist_on_branches(config, weights, folder)
         if config.language_model_saved or settings.source is None:
-            language_model = prepare(AutoModelForCausalLM.from_config(config.text_config), settings)
-            language_model.to(getattr(torch, settings.dtype))
+            dtype = getattr(torch, settings.dtype)
+            language_model = prepare(AutoModelForCausalLM.from_config(config.text_config, dtype=dtype), settings)
         else:
             verify("language model", str(settings.source), config.language_model_sha256, language_model_sha256(settings))
             language_model = load_language_model(settings)
@@ -82,7 +86,7 @@ def load(folder: Path, device: str | torch.device | None = None) -> Parts:
             raise CheckpointError(msg)
         model.load_state_dict(weights, strict=False)
         model.tie_weights()
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
         msg = f"{folder} holds no HAWK model that can be loaded ({error}); {_TRAIN}."
         raise CheckpointError(msg) from error
     return Parts(model.eval().to(device or best_device()), tokenizer)
@@ -104,8 +108,15 @@ def read_configuration(folder: Path) -> HawkConfig:
             kind = found.get("model_type", "no kind") if isinstance(found, dict) else "no kind"
             msg = f"{folder} holds a model of another architecture ({kind}), not HAWK; {_TRAIN}."
             raise CheckpointError(msg)
-        return HawkConfig.from_pretrained(folder)
-    except (OSError, ValueError) as error:
+        config = HawkConfig.from_pretrained(folder)
+        LanguageModelSettings.model_validate(config.language_model or {})
+        PromptSettings.model_validate(config.prompt or {})
+        sizes = {name: getattr(config, name) for name in ("frames", "frame_size", "queries", "compression_width")}
+        if min(sizes.values()) < 1:
+            msg = f"{folder}/config.json has impossible sizes ({sizes}); {_TRAIN}."
+            raise CheckpointError(msg)
+        return config
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
         msg = f"{folder} holds no HAWK model that can be loaded ({error}); {_TRAIN}."
         raise CheckpointError(msg) from error
 
@@ -146,24 +157,35 @@ class FeatureFacts(NamedTuple):
     flow: FlowMethod
 
 
-def check_features(config: HawkConfig, features: FeatureFacts) -> None:
+def check_features(model: HawkForConditionalGeneration, features: FeatureFacts) -> None:
     """Refuse features that were made in another way than those a model was trained on.
 
     Raises:
         CheckpointError: with what differs.
     """
+    config = model.config
     given = features._asdict() | {"frame_encoder": features.frame_encoder.model_dump()}
     trained = {name: getattr(config, name) for name in given}
     if config.motion_query_tokens:  # an imported model's own, whose folder cannot be known to itself
         own = given["frame_encoder"].pop("motion_queries", None)
         trained["frame_encoder"] = {name: value for name, value in trained["frame_encoder"].items() if name != "motion_queries"}
-        if own is None:
+        if own is None or not torch.equal(read_motion_queries(Path(own)).float(), model.motion_query_tokens.float().cpu()):
             msg = "The imported model has motion queries of its own; set `encode.frame_encoder.motion_queries` to its folder."
             raise CheckpointError(msg)
+    if config.frame_encoder_sha256 is None and features.frame_encoder_sha256 is not None:
+        logger.warning("It is not recorded which frame encoder the model was trained with; the features are taken unverified.")
+        del trained["frame_encoder_sha256"]
     different = [f"{name} was {trained[name]}, now {given[name]}" for name in trained if trained[name] != given[name]]
     if different:
         msg = f"The features are not those the model was trained on: {'; '.join(different)}. Train again, or set them back."
         raise CheckpointError(msg)
+
+
+def _insist_on_branches(config: HawkConfig, weights: dict[str, Tensor], folder: Path) -> None:
+    """Compare what is stored with what the configuration promises, before anything of that size is made."""
+    wanted = own_shapes(config)
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items() if name in wanted}
+    insist(account_for(found, wanted), f"{folder}/model.safetensors")
 
 
 def _stored_names(model: HawkForConditionalGeneration) -> set[str]:

@@ -64,6 +64,11 @@ class HawkForConditionalGeneration(PreTrainedModel):
             shape = (1, 32, config.qformer_config.encoder_hidden_size)
             self.motion_query_tokens = torch.nn.Parameter(torch.zeros(shape), requires_grad=False)
         self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
+        width = self.language_model.get_input_embeddings().embedding_dim
+        if width != config.text_config.hidden_size:
+            kind = type(self.language_model).__name__
+            msg = f"{kind} has embeddings {width} wide beside a hidden size of {config.text_config.hidden_size}; take another."
+            raise ModelError(msg)
         self.post_init()
 
     # --- watching ------------------------------------------------------------------------------------------------------
@@ -118,7 +123,6 @@ class HawkForConditionalGeneration(PreTrainedModel):
         motion_text_ids: Tensor | None = None,
         motion_text_mask: Tensor | None = None,
         motion_text_labels: Tensor | None = None,
-        **_: object,
     ) -> HawkOutput:
         """The losses of a batch.
 
@@ -175,8 +179,12 @@ class HawkForConditionalGeneration(PreTrainedModel):
     def train(self, mode: bool = True) -> "HawkForConditionalGeneration":
         """As in PyTorch, but what is frozen stays in evaluation mode: without dropout, the same answer to the same input."""
         super().train(mode)
-        if not any(parameter.requires_grad for parameter in self.language_model.parameters()):
+        weights = self.language_model.named_parameters()
+        if not any(weight.requires_grad for name, weight in weights if "lora_" not in name):
             self.language_model.eval()
+            for name, module in self.language_model.named_modules():
+                if "lora_" in name:
+                    module.train(mode)
         return self
 
     # --- speaking ------------------------------------------------------------------------------------------------------
@@ -202,13 +210,17 @@ class HawkForConditionalGeneration(PreTrainedModel):
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
-        cls, folder: str | Path, device: str | torch.device = "cpu"
+        cls, folder: str | Path, device: str | torch.device = "cpu", **options: Any
     ) -> "HawkForConditionalGeneration":
         """Read a saved model with the frozen language model it stands on; see `checkpoint.load`, which gives the tokenizer, too.
 
         Raises:
             CheckpointError: the folder holds something else, or a frozen part is not the one it was trained with.
+            ModelError: options of `transformers` that have no meaning here.
         """
+        if options:
+            msg = f"A HAWK model is loaded as its config.json says; {', '.join(options)} cannot be given."
+            raise ModelError(msg)
         from hawk_pipelines.model.checkpoint import load  # it knows this class
 
         return load(Path(folder), device).model

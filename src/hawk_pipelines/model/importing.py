@@ -20,6 +20,8 @@ from hawk_pipelines.model.settings import Blip2FrameEncoderSettings, LanguageMod
 from hawk_pipelines.model.torch_files import read_weights
 
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
+HALVES = {"model-vision.safetensors", "model-qformer.safetensors"}
+"""The files of the frame encoder's two parts."""
 
 
 class Report(NamedTuple):
@@ -82,7 +84,7 @@ def _import_model(
     notes = _notes(hawk)
     unfinished = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
+    _make(unfinished)
     if language_model:
         config.language_model_sha256 = language_model_sha256(speaks)
         tokenizer = load_tokenizer(speaks)
@@ -129,15 +131,24 @@ def _llama() -> LlamaConfig:
 
 
 def _write_part(folder: Path, name: str, tensors: dict[str, Tensor]) -> None:
-    """One half of the frame encoder, into a folder that is new or holds the other half."""
-    configuration = folder / "config.json"
-    if configuration.exists() and json.loads(configuration.read_text(encoding="utf-8")).get("model_type") != "blip-2":
-        msg = f"{folder} holds another model; name a new folder, or the one with the other half of the frame encoder."
+    """One half of the frame encoder, into a folder that is new or holds nothing but the other half."""
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if there - {"config.json", *(HALVES - {name})}:
+        msg = f"{folder} holds something else; name a new folder, or the one with only the other half of the frame encoder."
         raise CheckpointError(msg)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
+    configuration = folder / "config.json"
     sizes = {"vision_config": Blip2VisionConfig().to_dict(), "qformer_config": Blip2QFormerConfig().to_dict()}
     configuration.write_text(json.dumps({"model_type": "blip-2"} | sizes, indent=2), encoding="utf-8")
     _write(tensors, folder / name)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder} cannot be made ({error.strerror}); name another folder."
+        raise CheckpointError(msg) from error
 
 
 def _write(tensors: dict[str, Tensor], file: Path) -> None:

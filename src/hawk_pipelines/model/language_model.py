@@ -2,7 +2,7 @@
 
 import importlib.util
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -23,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.settings import LanguageModelSettings
-from hawk_pipelines.model.sources import locate, sha256, weight_files
+from hawk_pipelines.model.sources import DESCRIPTIONS, EVERYTHING, locate, sha256, weight_files
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +73,28 @@ def load_language_model(settings: LanguageModelSettings) -> PreTrainedModel:
         options["quantization_config"] = _four_bit(settings)
     quiet = redirect_stderr(StringIO()) if settings.gguf_file else nullcontext()  # unpacking GGUF draws a bar of its own
     with _loading(settings), quiet:
-        model = AutoModelForCausalLM.from_pretrained(_folder(settings), use_safetensors=not settings.gguf_file, **options)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            _folder(settings), use_safetensors=not settings.gguf_file, output_loading_info=True, **options
+        )
+    model, found = loaded
+    insist_on_all(found, str(settings.source))
     return prepare(model, settings)
+
+
+def insist_on_all(loaded: Mapping[str, Any], source: str) -> None:
+    """Refuse pretrained weights that `transformers` filled up with random ones.
+
+    Args:
+        loaded: its `output_loading_info`.
+        source: where they are from.
+
+    Raises:
+        CheckpointError: a weight is missing or has another shape.
+    """
+    lacking = sorted(loaded["missing_keys"]) + [str(fault) for fault in loaded["mismatched_keys"]]
+    if lacking:
+        msg = f"{source} lacks {len(lacking)} weights or has them in another shape, for example {lacking[0]}; download it again."
+        raise CheckpointError(msg)
 
 
 def prepare(model: PreTrainedModel, settings: LanguageModelSettings) -> PreTrainedModel:
@@ -81,6 +103,7 @@ def prepare(model: PreTrainedModel, settings: LanguageModelSettings) -> PreTrain
     Raises:
         CheckpointError: it has no layers of the names that should get adapters.
     """
+    model.generation_config = GenerationConfig()  # how an answer is drawn is not the language model's to say
     if settings.is_frozen:
         model.requires_grad_(False).eval()
     if settings.lora is not None:
@@ -103,14 +126,16 @@ def prepare(model: PreTrainedModel, settings: LanguageModelSettings) -> PreTrain
 
 def padding_id(tokenizer: PreTrainedTokenizerBase) -> int:
     """The token that fills up batches; it is masked everywhere, so its meaning does not matter."""
-    return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    known = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+    return int(next(token for token in known if token is not None))
 
 
 def _folder(settings: LanguageModelSettings) -> Path:
     if settings.source is None:
         msg = "The tiny decoder is made from its settings, not loaded; `model.language_model.source` is null."
         raise CheckpointError(msg)
-    folder = locate(settings.source, settings.revision)
+    wanted = [settings.gguf_file, *DESCRIPTIONS] if settings.gguf_file else EVERYTHING
+    folder = locate(settings.source, settings.revision, wanted)
     if settings.gguf_file and not (folder / settings.gguf_file).is_file():
         msg = f"{settings.source} holds no file {settings.gguf_file}; mend `model.language_model.gguf_file`."
         raise CheckpointError(msg)
@@ -133,7 +158,9 @@ def _loading(settings: LanguageModelSettings) -> Iterator[None]:
     """One sentence where it fails."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         msg = f"{settings.source} holds no causal language model that can be loaded ({reason}); mend `model.language_model`."
         raise CheckpointError(msg) from error

@@ -67,7 +67,9 @@ def placeholder_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
 def request_of(question: str) -> str:
     """What the user wants as the prompt's last words: a question is to be answered, an instruction to be followed."""
     wanted = question.strip()
-    return f"answer: {wanted}" if wanted.endswith("?") else f"{wanted[:1].lower()}{wanted[1:]}"
+    if wanted.endswith("?"):
+        return f"answer: {wanted}"
+    return f"{wanted[:1].lower()}{wanted[1:]}" if wanted[1:2].islower() else wanted  # not "I" or "CCTV"
 
 
 def prompt_text(question: str, video: Video) -> str:
@@ -126,6 +128,7 @@ def example(
         labels += [IGNORED] * len(piece) + said
     if not video.motion:
         return Example(ids, labels, [], [])
+    motion_text = _harmless(tokenizer, motion_text)
     if prompt.layout == "published":
         before, said = published_prompt.motion_text(tokenizer, motion_text, video.queries, placeholder_ids(tokenizer)[1])
     else:
@@ -135,9 +138,41 @@ def example(
 
 
 def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, prompt: PromptSettings) -> list[int]:
-    """An answer and the end token."""
-    words = published_prompt.answer(answer) if prompt.layout == "published" else _harmless(tokenizer, answer)
-    return [*tokenizer(words, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    """An answer and the token that ends it.
+
+    Raises:
+        PromptError: the tokenizer has none.
+    """
+    words = _harmless(tokenizer, answer)
+    if prompt.layout == "published":
+        words = published_prompt.answer(words)
+    return [*tokenizer(words, add_special_tokens=False)["input_ids"], end_token_id(tokenizer, prompt)]
+
+
+def end_token_id(tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings) -> int:
+    """The token that ends an answer: what the chat template writes behind one, otherwise the tokenizer's end token.
+
+    Raises:
+        PromptError: there is neither.
+    """
+    return tokenizer.get_vocab()[_end_token(tokenizer, prompt)]
+
+
+def _end_token(tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings) -> str:
+    end = _end_of_turn(tokenizer) if prompt.layout == "paper" else tokenizer.eos_token
+    if end is None:
+        msg = "The tokenizer has no token that ends an answer, so no answer could end; take another language model."
+        raise PromptError(msg)
+    return end
+
+
+def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _ANSWER}]
+    try:
+        behind = _applied(tokenizer, messages, prompted=False).rpartition(_ANSWER)[2].lstrip()
+    except PromptError:  # a template that takes no finished conversation
+        behind = ""
+    return next((token for token in _steering(tokenizer) if behind.startswith(token)), tokenizer.eos_token)
 
 
 def _prompts(
@@ -170,13 +205,14 @@ def _prompts(
     if len(pieces) != len(questions):
         msg = "The tokenizer's chat template cannot hold a conversation of several turns; ask one question at a time."
         raise PromptError(msg)
-    pieces = [pieces[0], *(_after_the_end(tokenizer, piece) for piece in pieces[1:])]
+    end = _end_token(tokenizer, prompt)
+    pieces = [pieces[0], *(_after_the_end(end, piece) for piece in pieces[1:])]
     if not pieces[-1].endswith(" "):  # some templates have a space before an answer that is there, and none before a new one
         pieces = [piece.rstrip(" ") for piece in pieces]
     return [tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in pieces]
 
 
-def _applied(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]]) -> str:
+def _applied(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], prompted: bool = True) -> str:
     if not tokenizer.chat_template:
         msg = (
             "The tokenizer has no chat template, so the language model was not made to be asked; take an instruction-tuned one, "
@@ -184,20 +220,26 @@ def _applied(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]])
         )
         raise PromptError(msg)
     try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompted))
     except TemplateError as error:
         msg = f"The tokenizer's chat template refuses the conversation ({error}); change `model.prompt.system_prompt`."
         raise PromptError(msg) from error
 
 
-def _after_the_end(tokenizer: PreTrainedTokenizerBase, piece: str) -> str:
+def _after_the_end(end: str, piece: str) -> str:
     """What follows an answer, without the end token, which belongs to the answer."""
     rest = piece.lstrip(" ")
-    return rest.removeprefix(tokenizer.eos_token) if rest.startswith(tokenizer.eos_token) else piece
+    return rest.removeprefix(end) if rest.startswith(end) else piece
 
 
 def _harmless(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
-    """A text without tokens that mean something to the language model: it is text, whatever stands in it."""
-    for token in (*tokenizer.all_special_tokens, APPEARANCE, MOTION, _ANSWER):
+    """A text without anything that steers the language model: it is text, whatever stands in it."""
+    for token in (*_steering(tokenizer), APPEARANCE, MOTION, _ANSWER, *published_prompt.MARKS):
         text = text.replace(token, " ")
     return text
+
+
+def _steering(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Every token that was added to the words of a tokenizer, longest first."""
+    added = {str(token) for token in (*tokenizer.added_tokens_decoder.values(), *tokenizer.all_special_tokens)}
+    return sorted((token for token in added if token.strip()), key=lambda token: (-len(token), token))

@@ -32,8 +32,8 @@ _NAMES = (
 _IGNORABLE = (
     (r".*position_ids$", "a constant"),
     (r"llama_model\..*rotary_emb\.inv_freq$", "a constant"),
-    (r"(visual_encoder|ln_vision|Qformer|query_tokens$)(_motion)?", "a frozen part, which comes from its own files"),
-    (r"(llama_model|language_model)\.", "the frozen language model, which comes from its own files"),
+    (r"(visual_encoder|ln_vision|Qformer)(_motion)?\.|query_tokens$", "left aside: the frozen encoder comes from its own files"),
+    (r"(llama_model|language_model)\.(?!.*lora_)", "left aside: the frozen language model comes from its own files"),
 )
 _VIDEO_LLAMA_IGNORABLE = (
     *_IGNORABLE,

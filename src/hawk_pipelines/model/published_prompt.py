@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-PLACEHOLDER_END = "</Video> "
+from hawk_pipelines.model.errors import PromptError
+
+MARKS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<Video>", "</Video>")
+"""What gives the layout its shape; a text must not hold it."""
 _NO_SYSTEM_TEXT = " "
 
 
@@ -29,9 +32,10 @@ def prompts(
     """
     opening = f"[INST] <<SYS>>\n{system_prompt or _NO_SYSTEM_TEXT}\n<</SYS>>\n\n<Video>"
     embeddings = [placeholder for placeholder in placeholders for _ in range(queries)]
-    first = f"{PLACEHOLDER_END}{about_times}{questions[0]} [/INST]"
-    ids = [[tokenizer.bos_token_id, *_ids(tokenizer, opening), *embeddings, *_ids(tokenizer, first)]]
-    return ids + [[tokenizer.bos_token_id, *_ids(tokenizer, f"[INST] {question} [/INST]")] for question in questions[1:]]
+    first = f"</Video> {about_times}{questions[0]} [/INST]"
+    begin = _begin(tokenizer)
+    ids = [[begin, *_ids(tokenizer, opening), *embeddings, *_ids(tokenizer, first)]]
+    return ids + [[begin, *_ids(tokenizer, f"[INST] {question} [/INST]")] for question in questions[1:]]
 
 
 def answer(text: str) -> str:
@@ -49,7 +53,7 @@ def times_text(times_s: Sequence[float]) -> str:
 def caption(tokenizer: PreTrainedTokenizerBase, text: str, placeholders: Sequence[int], queries: int, longest: int = 32) -> tuple:
     """Stage 1: the tokens before the caption, and the caption with a newline, cut to `longest` tokens; there is no end token."""
     embeddings = [placeholder for placeholder in placeholders for _ in range(queries)]
-    return [tokenizer.bos_token_id, *embeddings], _ids(tokenizer, f"{text}\n")[:longest]
+    return [_begin(tokenizer), *embeddings], _ids(tokenizer, f"{text}\n")[:longest]
 
 
 def motion_text(
@@ -64,6 +68,13 @@ def cleaned_caption(text: str, longest: int = 50) -> str:
     text = re.sub(r"[.!\"()*#:;~]", " ", text.lower())
     text = re.sub(r"\s{2,}", " ", text).rstrip("\n").strip(" ")
     return " ".join(text.split(" ")[:longest])
+
+
+def _begin(tokenizer: PreTrainedTokenizerBase) -> int:
+    if tokenizer.bos_token_id is None:
+        msg = "The published layout begins with a token that this tokenizer lacks; set `model.prompt.layout` to paper."
+        raise PromptError(msg)
+    return int(tokenizer.bos_token_id)
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

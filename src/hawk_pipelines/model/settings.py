@@ -72,7 +72,7 @@ class TransformersFrameEncoderSettings(_Pooled):
     """Settings of any vision model of `transformers`: CLIP, SigLIP, DINOv2, ConvNeXt and so on."""
 
     kind: Literal["transformers"] = "transformers"
-    source: str
+    source: str = Field(min_length=1)
     """A hub id, a folder, or `package:` and a folder inside an installed package."""
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
@@ -183,7 +183,7 @@ class TinyDecoderSettings(_Settings):
 class LanguageModelSettings(_Settings):
     """Which causal language model speaks."""
 
-    source: str | None = None
+    source: str | None = Field(default=None, min_length=1)
     """A hub id, a folder, or `package:` and an installed package; null: the tiny decoder, trained from nothing."""
     gguf_file: str | None = None
     """A GGUF file in `source`."""
@@ -201,8 +201,9 @@ class LanguageModelSettings(_Settings):
 
     @model_validator(mode="after")
     def _possible(self) -> "LanguageModelSettings":
-        if self.source is None and (self.frozen or self.lora or self.four_bit or self.gguf_file):
-            msg = "without a source it is the tiny decoder, which is trained: frozen, lora, four_bit and gguf_file need a source"
+        if self.source is None and (self.frozen or self.lora or self.four_bit or self.gguf_file or self.dtype != "float32"):
+            others = "frozen, lora, four_bit, gguf_file and dtype need a source"
+            msg = f"without a source it is the tiny decoder, which is trained in float32: {others}"
             raise ValueError(msg)
         if not self.is_frozen and self.source and (self.lora or self.four_bit):
             msg = "lora and four_bit are for a frozen language model, but frozen is false"
@@ -262,7 +263,7 @@ class GenerationSettings(_Settings):
     """An answer is cut off after so many tokens."""
     beams: int = Field(default=1, ge=1)
     """Beams that are searched; 1 follows the likeliest token."""
-    temperature: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """0 is greedy; above, tokens are drawn."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Of what is drawn from: the likeliest tokens that hold so much of the probability."""

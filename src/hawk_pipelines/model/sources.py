@@ -17,10 +17,11 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = "package:"
 INDEX = "model.safetensors.index.json"
-_EVERYTHING = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+DESCRIPTIONS = ("*.json", "*.model", "*.txt", "*.jinja")
+EVERYTHING = ("*.safetensors", *DESCRIPTIONS)
 
 
-def locate(source: str, revision: str | None = None, patterns: Sequence[str] = _EVERYTHING) -> Path:
+def locate(source: str, revision: str | None = None, patterns: Sequence[str] = EVERYTHING) -> Path:
     """The file or folder on this machine that a source names; a hub id is downloaded first, if it is not in the cache.
 
     Args:
@@ -47,7 +48,10 @@ def locate(source: str, revision: str | None = None, patterns: Sequence[str] = _
 
 def _inside_package(path: str) -> Path:
     name, _, inner = path.partition("/")
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # of something that is no package
+        spec = None
     places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
     inside = [place / inner for place in places if (place / inner).resolve().is_relative_to(place.resolve())]
     found = next((path for path in inside if path.exists()), None)
@@ -69,8 +73,7 @@ def weight_files(folder: Path) -> list[Path]:
         CheckpointError: there is none.
     """
     if (folder / INDEX).is_file():
-        names = sorted(set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()))
-        files = [folder / Path(name).name for name in names]
+        files = [folder / name for name in sorted(set(shards_of(folder / INDEX).values()))]
     elif (folder / "model.safetensors").is_file():
         files = [folder / "model.safetensors"]
     else:
@@ -81,6 +84,20 @@ def weight_files(folder: Path) -> list[Path]:
         msg = f"{folder} {what}; pickled weights are not read: save the model with `save_pretrained`, or take another revision."
         raise CheckpointError(msg)
     return files
+
+
+def shards_of(index: Path) -> dict[str, str]:
+    """Which file beside an index holds which weight.
+
+    Raises:
+        CheckpointError: the index is damaged.
+    """
+    try:
+        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        return {str(name): Path(shard).name for name, shard in places.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{index} is damaged ({error}); download it again."
+        raise CheckpointError(msg) from error
 
 
 def sha256(files: Sequence[Path]) -> str:

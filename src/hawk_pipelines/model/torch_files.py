@@ -44,9 +44,10 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
     """
     content = read_torch_file(file)
     found = content.get("model", content)
-    others = [name for name, value in found.items() if not isinstance(value, torch.Tensor)] if isinstance(found, dict) else ["it"]
+    named = isinstance(found, dict) and all(isinstance(name, str) for name in found)
+    others = [name for name, value in found.items() if not isinstance(value, torch.Tensor)] if named else ["what it holds"]
     if others:
-        msg = f"{file} is no checkpoint of weights: {others[0]} is no tensor."
+        msg = f"{file} is no checkpoint of weights: {others[0]} is no tensor with a name."
         raise CheckpointError(msg)
     return found
 

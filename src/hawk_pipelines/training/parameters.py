@@ -12,7 +12,7 @@ class FinetuneParameters(BaseModel):
 
     steps: int = Field(default=1200, ge=1)
     batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=1.5e-3, gt=0)
     min_learning_rate: float = Field(default=6e-5, ge=0)
     warmup_steps: int = Field(default=100, ge=0)
     weight_decay: float = Field(default=0.05, ge=0)

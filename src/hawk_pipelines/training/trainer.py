@@ -63,9 +63,9 @@ def _culprits(outputs: HawkOutput, item_ids: Sequence[str]) -> str:
         for term, losses in (outputs.sample_losses or {}).items()
     }
     named = [f"{term} of {_some(items)}" for term, items in wrong.items() if items]
-    if any(len(items) == len(item_ids) for items in wrong.values()):
+    if len(item_ids) > 1 and any(len(items) == len(item_ids) for items in wrong.values()):
         return f"{'; '.join(named)}. All items of the batch: the training diverged; lower `finetune.learning_rate`"
-    return f"{'; '.join(named) or 'the sum of all terms'}. Look at these items, or lower `finetune.learning_rate`"
+    return f"{'; '.join(named) or 'the sum of all terms'}. Look at what is stored of them, or lower `finetune.learning_rate`"
 
 
 def _some(items: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     CLIPConfig,
     CLIPModel,
@@ -100,6 +101,30 @@ def test_what_a_user_gets_wrong(folder, tmp_path):
         build(TransformersFrameEncoderSettings(source="nobody/nothing"))
     with pytest.raises(CheckpointError, match="package no_such_package is not installed"):
         build(TransformersFrameEncoderSettings(source="package:no_such_package"))
+
+
+def test_a_damaged_folder_is_refused_and_not_filled_up_with_random_weights(folder):
+    place = folder("clip")
+    file = place / "model.safetensors"
+    weights = load_file(file)
+    del weights["vision_model.encoder.layers.0.mlp.fc1.weight"]
+    save_file(weights, file, {"format": "pt"})
+    settings = TransformersFrameEncoderSettings(source=str(place), size=56)
+    with pytest.raises(CheckpointError, match="lacks 1 weights"):
+        build(settings)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="no vision model that"):
+        build(settings)
+    (place / "preprocessor_config.json").write_text("[]")
+    folder("clip", image_mean=0.5)
+    with pytest.raises(CheckpointError, match="how its pixels are normalised"):
+        build(settings)
+
+
+def test_more_tokens_than_there_are_features(folder):
+    encoder = build(TransformersFrameEncoderSettings(source=str(folder("siglip")), size=56, tokens=25))
+    with pytest.raises(ModelError, match="a grid of 4×4 features, which is less than 25 tokens"):
+        encoder(_frames(56))
 
 
 def test_a_language_model_sees_nothing(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
@@ -15,7 +16,7 @@ from hawk_pipelines.model.account import account_for, insist
 from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.frame_encoders.blip2_files import from_qformer_file, from_vit_file
 from hawk_pipelines.model.frame_encoders.grid import normalised
-from hawk_pipelines.model.sources import INDEX, locate, sha256, weight_files
+from hawk_pipelines.model.sources import INDEX, locate, sha256, shards_of, weight_files
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.settings import Blip2FrameEncoderSettings
@@ -85,9 +86,10 @@ class Blip2FrameEncoder(nn.Module):
         wanted = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
         insist(account_for({name: tuple(tensor.shape) for name, tensor in state.items()}, wanted), _named(settings))
         encoder.load_state_dict({name: state[name] for name in wanted}, assign=True)
-        encoder.sha256 = sha256(files)
         if settings.motion_queries is not None:
             encoder.motion_query_tokens = read_motion_queries(Path(settings.motion_queries))
+            files = [*files, *weight_files(Path(settings.motion_queries))]  # other queries make other tokens
+        encoder.sha256 = sha256(files)
         return encoder.in_dtype(getattr(torch, settings.dtype))
 
     def in_dtype(self, dtype: torch.dtype) -> Blip2FrameEncoder:
@@ -146,7 +148,7 @@ def _configurations(settings: Blip2FrameEncoderSettings) -> tuple[Blip2VisionCon
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         return Blip2VisionConfig(**said["vision_config"]), Blip2QFormerConfig(**said["qformer_config"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, StrictDataclassError) as error:
         msg = f"{settings.source} holds no BLIP-2 model (config.json with vision_config and qformer_config: {error})."
         raise CheckpointError(msg) from error
 
@@ -157,8 +159,7 @@ def _shards(settings: Blip2FrameEncoderSettings) -> list[Path]:
     index = locate(source, revision, ["config.json", INDEX]) / INDEX
     if not index.is_file():
         return weight_files(locate(source, revision, ["config.json", "model.safetensors"]))
-    places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    names = sorted({Path(shard).name for name, shard in places.items() if name.startswith(_OURS)})
+    names = sorted({shard for name, shard in shards_of(index).items() if name.startswith(_OURS)})
     folder = locate(source, revision, names)
     return [folder / name for name in names]
 

@@ -96,8 +96,7 @@ def qformer_from_original(found: Mapping[str, Tensor], config: Blip2QFormerConfi
     config.use_qformer_text_input = False
     with torch.device("meta"):
         parts = {f"qformer.{name}": tuple(part.shape) for name, part in Blip2QFormerModel(config).state_dict().items()}
-    queries = found["query_tokens"].shape[1] if "query_tokens" in found else 32
-    parts["query_tokens"] = (1, queries, config.hidden_size)
+    parts["query_tokens"] = (1, 32, config.hidden_size)
     parts |= {f"vision_model.post_layernorm.{name}": (config.encoder_hidden_size,) for name in ("weight", "bias")}
     original = {_renamed(name, _QFORMER_NAMES): name for name in parts}
     account = _checked(found, {name: parts[own] for name, own in original.items()}, _QFORMER_IGNORABLE, file)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hawk_pipelines.model.errors import ModelError
+
 
 def normalised(frames_NHWC: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Pixels as a network wants them.
@@ -23,6 +25,13 @@ def normalised(frames_NHWC: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def pooled(features_NDHW: Tensor, tokens: int) -> Tensor:
-    """Average a grid of features down to `tokens` cells, a square number: float32 [N, tokens, D]."""
-    side = math.isqrt(tokens)
+    """Average a grid of features down to `tokens` cells, a square number: float32 [N, tokens, D].
+
+    Raises:
+        ModelError: the grid has fewer cells.
+    """
+    side, (h, w) = math.isqrt(tokens), features_NDHW.shape[2:]
+    if side > min(h, w):
+        msg = f"The frame encoder has a grid of {w}×{h} features, which is less than {tokens} tokens; lower `tokens`."
+        raise ModelError(msg)
     return F.adaptive_avg_pool2d(features_NDHW.float(), side).flatten(2).transpose(1, 2)

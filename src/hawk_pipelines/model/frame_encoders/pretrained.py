@@ -5,11 +5,13 @@ import math
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModel
 
 from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.frame_encoders.grid import normalised, pooled
+from hawk_pipelines.model.language_model import insist_on_all
 from hawk_pipelines.model.settings import TransformersFrameEncoderSettings
 from hawk_pipelines.model.sources import locate, sha256, weight_files
 
@@ -27,10 +29,11 @@ class TransformersFrameEncoder(nn.Module):
         dtype = getattr(torch, settings.dtype)
         try:
             self.sha256: str | None = sha256(weight_files(folder))
-            network = AutoModel.from_pretrained(folder, dtype=dtype, use_safetensors=True)
-        except (OSError, ValueError, KeyError) as error:
+            network, loaded = AutoModel.from_pretrained(folder, dtype=dtype, use_safetensors=True, output_loading_info=True)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             msg = f"{settings.source} holds no vision model that `transformers` can load ({error})."
             raise CheckpointError(msg) from error
+        insist_on_all(loaded, settings.source)
         network = getattr(network, "vision_model", network)  # of a pair of encoders, the one that sees
         self.network = network.requires_grad_(False).eval()
         for name, values in zip(("mean", "std"), _mean_and_std(folder, settings.source), strict=True):
@@ -75,7 +78,7 @@ def _mean_and_std(folder: Path, source: str) -> tuple[list[float], list[float]]:
     file = folder / "preprocessor_config.json"
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
-        return said["image_mean"], said["image_std"]
-    except (OSError, ValueError, KeyError) as error:
+        return [*map(float, said["image_mean"])], [*map(float, said["image_std"])]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"{source} does not say how its pixels are normalised (image_mean and image_std in preprocessor_config.json)."
         raise CheckpointError(msg) from error

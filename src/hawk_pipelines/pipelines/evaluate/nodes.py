@@ -49,7 +49,7 @@ def evaluate_model(
     samples = usable_samples(test_samples, tokens)
     parts = load(model_folder)
     sha256 = encoder_sha256(of_tested, feature_store)
-    check_features(parts.model.config, FeatureFacts(encode.frame_encoder, sha256, encode.mask, motion.frames, motion.flow))
+    check_features(parts.model, FeatureFacts(encode.frame_encoder, sha256, encode.mask, motion.frames, motion.flow))
     generation = GenerationSettings(max_new_tokens=parameters.max_new_tokens)
     predictions = []
     starts = range(0, len(samples), parameters.batch_size)
