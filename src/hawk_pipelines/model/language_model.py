@@ -2,7 +2,7 @@
 
 import importlib.util
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -25,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.settings import LanguageModelSettings
-from hawk_pipelines.model.sources import DESCRIPTIONS, EVERYTHING, locate, sha256, weight_files
+from hawk_pipelines.model.sources import DESCRIPTIONS, EVERYTHING, insist_on_all, locate, sha256, weight_files
 
 logger = logging.getLogger(__name__)
 
@@ -79,22 +79,6 @@ def load_language_model(settings: LanguageModelSettings) -> PreTrainedModel:
     model, found = loaded
     insist_on_all(found, str(settings.source))
     return prepare(model, settings)
-
-
-def insist_on_all(loaded: Mapping[str, Any], source: str) -> None:
-    """Refuse pretrained weights that `transformers` filled up with random ones.
-
-    Args:
-        loaded: its `output_loading_info`.
-        source: where they are from.
-
-    Raises:
-        CheckpointError: a weight is missing or has another shape.
-    """
-    lacking = sorted(loaded["missing_keys"]) + [str(fault) for fault in loaded["mismatched_keys"]]
-    if lacking:
-        msg = f"{source} lacks {len(lacking)} weights or has them in another shape, for example {lacking[0]}; download it again."
-        raise CheckpointError(msg)
 
 
 def prepare(model: PreTrainedModel, settings: LanguageModelSettings) -> PreTrainedModel:

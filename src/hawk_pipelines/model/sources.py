@@ -4,9 +4,10 @@ import hashlib
 import importlib.util
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -114,6 +115,22 @@ def _file_sha256(file: Path, size: int, changed_ns: int) -> str:
         logger.info("Hashing %s (%.1f GB) …", file.name, size / 1e9)
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def insist_on_all(loaded: Mapping[str, Any], source: str) -> None:
+    """Refuse pretrained weights that `transformers` filled up with random ones.
+
+    Args:
+        loaded: its `output_loading_info`.
+        source: where they are from.
+
+    Raises:
+        CheckpointError: a weight is missing or has another shape.
+    """
+    lacking = sorted(loaded["missing_keys"]) + [str(fault) for fault in loaded["mismatched_keys"]]
+    if lacking:
+        msg = f"{source} lacks {len(lacking)} weights or has them in another shape, for example {lacking[0]}; download it again."
+        raise CheckpointError(msg)
 
 
 def verify(part: str, source: str, expected: str | None, found: str | None) -> None:

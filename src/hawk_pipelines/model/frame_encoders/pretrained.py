@@ -11,9 +11,8 @@ from transformers import AutoModel
 
 from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.frame_encoders.grid import normalised, pooled
-from hawk_pipelines.model.language_model import insist_on_all
 from hawk_pipelines.model.settings import TransformersFrameEncoderSettings
-from hawk_pipelines.model.sources import locate, sha256, weight_files
+from hawk_pipelines.model.sources import insist_on_all, locate, sha256, weight_files
 
 
 class TransformersFrameEncoder(nn.Module):
