@@ -57,11 +57,11 @@ def placeholder_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
     Raises:
         PromptError: the tokenizer does not know them.
     """
-    vocabulary = tokenizer.get_vocab()
-    if APPEARANCE not in vocabulary or MOTION not in vocabulary:
+    appearance, motion = (_id_of(tokenizer, token) for token in (APPEARANCE, MOTION))
+    if appearance is None or motion is None:
         msg = f"The tokenizer knows no {APPEARANCE} and {MOTION}; it is not a HAWK model's."
         raise PromptError(msg)
-    return vocabulary[APPEARANCE], vocabulary[MOTION]
+    return appearance, motion
 
 
 def request_of(question: str) -> str:
@@ -155,15 +155,22 @@ def end_token_id(tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings) -> 
     Raises:
         PromptError: there is neither.
     """
-    return tokenizer.get_vocab()[_end_token(tokenizer, prompt)]
-
-
-def _end_token(tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings) -> str:
-    end = _end_of_turn(tokenizer) if prompt.layout == "paper" else tokenizer.eos_token
-    if end is None:
+    end = _end_token(tokenizer, prompt)
+    found = None if end is None else _id_of(tokenizer, end)
+    if found is None:
         msg = "The tokenizer has no token that ends an answer, so no answer could end; take another language model."
         raise PromptError(msg)
-    return end
+    return found
+
+
+def _id_of(tokenizer: PreTrainedTokenizerBase, token: str) -> int | None:
+    """The id of a token of the vocabulary, which is large: it is asked, not listed."""
+    found = tokenizer.convert_tokens_to_ids(token)
+    return found if isinstance(found, int) and tokenizer.convert_ids_to_tokens(found) == token else None
+
+
+def _end_token(tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings) -> str | None:
+    return _end_of_turn(tokenizer) if prompt.layout == "paper" else tokenizer.eos_token
 
 
 def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> str | None:
@@ -226,10 +233,10 @@ def _applied(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]],
         raise PromptError(msg) from error
 
 
-def _after_the_end(end: str, piece: str) -> str:
+def _after_the_end(end: str | None, piece: str) -> str:
     """What follows an answer, without the end token, which belongs to the answer."""
     rest = piece.lstrip(" ")
-    return rest.removeprefix(end) if rest.startswith(end) else piece
+    return rest.removeprefix(end) if end and rest.startswith(end) else piece
 
 
 def _harmless(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
