@@ -149,7 +149,7 @@ def _machine(device: torch.device) -> str:
     return (
         torch.cuda.get_device_name(device)
         if device.type == "cuda"
-        else f"{platform.processor()}, {torch.get_num_threads()} threads"
+        else f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
     )
 
 
