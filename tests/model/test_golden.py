@@ -200,20 +200,33 @@ def _rows(case):
 
 @pytest.mark.parametrize("case", [name for name, facts in LAYOUT["cases"].items() if facts["stage"] == 2])
 def test_g_stage_2_layout_and_labels(tokenizer, monkeypatch, case):
-    facts = LAYOUT["cases"][case]
+    _same_stage_2(tokenizer, monkeypatch, case, LAYOUT["cases"][case])
+
+
+def test_g_texts_that_are_too_long(tokenizer, monkeypatch, golden):
+    """The reference cuts them; ours begin like them and are never cut in silence."""
+    cases = json.loads((golden / "g_layout.json").read_text())["cases"]
+    _same_stage_2(tokenizer, monkeypatch, "s2_truncated_at_512", cases["s2_truncated_at_512"], cut=512)
+    for loss in ("L_VL", "L_ML"):
+        _same_stage_1(tokenizer, f"s1_B1_truncated_at_32__{loss}", cases[f"s1_B1_truncated_at_32__{loss}"])
+
+
+def _same_stage_2(tokenizer, monkeypatch, case, facts, cut=None):
     monkeypatch.setattr(published_prompt, "times_text", lambda _: facts["msg"])  # it tells eight times and says thirty-two
     prompt = PromptSettings(layout="published", tell_times=True)
     for (ids, labels), pairs in zip(_rows(case), facts["qa"], strict=True):
         turns = [Turn(pair["q"], pair["a"]) for pair in pairs]
         ours = example(tokenizer, turns, "", Video(32, times_s=(0.0,)), prompt)
-        cut = 512 if "truncated" in case else None  # ours is never cut in silence
         assert _as_stored(tokenizer, ours.input_ids)[:cut] == ids
         assert ours.labels[:cut] == labels
 
 
 @pytest.mark.parametrize("case", [name for name, facts in LAYOUT["cases"].items() if facts["stage"] == 1])
 def test_g_stage_1_layout_and_labels(tokenizer, case):
-    facts = LAYOUT["cases"][case]
+    _same_stage_1(tokenizer, case, LAYOUT["cases"][case])
+
+
+def _same_stage_1(tokenizer, case, facts):
     appearance, motion = placeholder_ids(tokenizer)
     for (ids, labels), text in zip(_rows(case), facts["text"], strict=True):
         placeholders = [appearance, motion] if facts["loss"] == "L_VL" else [motion]
