@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from torch import Tensor
+
 from hawk_pipelines.model.errors import CheckpointError
 
 Shape = tuple[int, ...]
@@ -19,6 +21,11 @@ class Account(NamedTuple):
     unexpected: list[str]
     wrong_shape: dict[str, tuple[Shape, Shape]]
     """Found and wanted."""
+
+
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+    """The shape of every tensor, by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def account_for(found: Mapping[str, Shape], wanted: Mapping[str, Shape], ignorable: Sequence[tuple[str, str]] = ()) -> Account:

@@ -13,14 +13,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from hawk_pipelines.model.account import account_for, insist
+from hawk_pipelines.model.account import account_for, insist, shapes_of
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders import FrameEncoder, build
 from hawk_pipelines.model.frame_encoders.blip2 import read_motion_queries
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer, prepare
-from hawk_pipelines.model.prompting import add_placeholders, placeholder_ids
+from hawk_pipelines.model.prompting import placeholder_ids
 from hawk_pipelines.model.published import own_shapes
 from hawk_pipelines.model.settings import FrameEncoderSettings, LanguageModelSettings, PromptSettings
 from hawk_pipelines.model.sources import verify, weight_files
@@ -78,8 +78,9 @@ def load(folder: Path, device: str | torch.device | None = None) -> Parts:
         tokenizer = _tokenizer(folder, settings)
         config.appearance_token_id, config.motion_token_id = placeholder_ids(tokenizer)
         model = HawkForConditionalGeneration(config, language_model)
-        wanted = {name: tuple(model.state_dict()[name].shape) for name in _stored_names(model)}
-        account = account_for({name: tuple(tensor.shape) for name, tensor in weights.items()}, wanted)
+        stored = _stored_names(model)
+        wanted = {name: shape for name, shape in shapes_of(model.state_dict()).items() if name in stored}
+        account = account_for(shapes_of(weights), wanted)
         insist(account, f"{folder}/model.safetensors")
         if account.unexpected:
             msg = f"{folder} holds weights that the model has no place for: {', '.join(sorted(account.unexpected)[:3])}."
@@ -184,7 +185,7 @@ def check_features(model: HawkForConditionalGeneration, features: FeatureFacts) 
 def _insist_on_branches(config: HawkConfig, weights: dict[str, Tensor], folder: Path) -> None:
     """Compare what is stored with what the configuration promises, before anything of that size is made."""
     wanted = own_shapes(config)
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items() if name in wanted}
+    found = {name: shape for name, shape in shapes_of(weights).items() if name in wanted}
     insist(account_for(found, wanted), f"{folder}/model.safetensors")
 
 
@@ -205,6 +206,4 @@ def _tokenizer(folder: Path, settings: LanguageModelSettings) -> PreTrainedToken
     """The model's own; an imported model that was made without its language model takes it from there."""
     if (folder / "tokenizer_config.json").is_file() or settings.source is None:
         return AutoTokenizer.from_pretrained(folder)
-    tokenizer = load_tokenizer(settings)
-    add_placeholders(tokenizer)
-    return tokenizer
+    return load_tokenizer(settings)

@@ -14,7 +14,6 @@ from hawk_pipelines.model.configuration import HawkConfig, paper_sizes
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders.blip2_files import qformer_from_original, vit_from_original
 from hawk_pipelines.model.language_model import language_model_sha256, load_configuration, load_tokenizer
-from hawk_pipelines.model.prompting import add_placeholders
 from hawk_pipelines.model.published import import_hawk, import_video_llama, is_hawk, is_video_llama
 from hawk_pipelines.model.settings import Blip2FrameEncoderSettings, LanguageModelSettings, PromptSettings
 from hawk_pipelines.model.torch_files import read_weights
@@ -87,9 +86,7 @@ def _import_model(
     _make(unfinished)
     if language_model:
         config.language_model_sha256 = language_model_sha256(speaks)
-        tokenizer = load_tokenizer(speaks)
-        add_placeholders(tokenizer)
-        tokenizer.save_pretrained(unfinished)
+        load_tokenizer(speaks).save_pretrained(unfinished)
     else:
         notes.append(
             f"{LLAMA} was not looked at: it is fetched, unverified, when the model is loaded. --language-model names another."

@@ -24,6 +24,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.prompting import add_placeholders
 from hawk_pipelines.model.settings import LanguageModelSettings
 from hawk_pipelines.model.sources import DESCRIPTIONS, EVERYTHING, insist_on_all, locate, sha256, weight_files
 
@@ -53,13 +54,15 @@ def load_configuration(settings: LanguageModelSettings) -> PreTrainedConfig:
 
 
 def load_tokenizer(settings: LanguageModelSettings) -> PreTrainedTokenizerBase:
-    """The tokenizer of a pretrained language model.
+    """The tokenizer of a pretrained language model, which is taught the placeholders of the two embeddings.
 
     Raises:
         CheckpointError: the source has none.
     """
     with _loading(settings):
-        return AutoTokenizer.from_pretrained(_folder(settings), **_gguf(settings))
+        tokenizer = AutoTokenizer.from_pretrained(_folder(settings), **_gguf(settings))
+    add_placeholders(tokenizer)
+    return tokenizer
 
 
 def load_language_model(settings: LanguageModelSettings) -> PreTrainedModel:

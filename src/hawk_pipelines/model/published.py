@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hawk_pipelines.model.account import Account, account_for, insist
+from hawk_pipelines.model.account import Account, account_for, insist, shapes_of
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 
@@ -84,7 +84,7 @@ def import_hawk(found: Mapping[str, Tensor], config: HawkConfig, file: str) -> I
         CheckpointError: something is missing or has another shape.
     """
     ours = {published_name(name): (name, shape) for name, shape in own_shapes(config).items()}
-    account = account_for(_shapes(found), {name: shape for name, (_, shape) in ours.items()}, _IGNORABLE)
+    account = account_for(shapes_of(found), {name: shape for name, (_, shape) in ours.items()}, _IGNORABLE)
     insist(account, file)
     return Imported({own: found[name] for name, (own, _) in ours.items()}, account)
 
@@ -106,7 +106,7 @@ def import_video_llama(found: Mapping[str, Tensor], config: HawkConfig, file: st
     identities = {name for name in shapes if name.startswith(("appearance.trunk.1.", "appearance.projection."))}
     ours = {published_name(name).replace("llama_proj_0.", SINGLE_PROJECTION): name for name in shapes if name not in identities}
     wanted = {name: shapes[own] for name, own in ours.items()}
-    account = account_for(_shapes(found), wanted, _VIDEO_LLAMA_IGNORABLE)
+    account = account_for(shapes_of(found), wanted, _VIDEO_LLAMA_IGNORABLE)
     insist(account, file)
     weights = {own: found[name] for name, own in ours.items()}
     dtype = weights["appearance.trunk.0.weight"].dtype
@@ -127,8 +127,4 @@ def own_shapes(config: HawkConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all weights but the language model's; nothing is allocated."""
     with torch.device("meta"):
         model = HawkForConditionalGeneration(config)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if not name.startswith("language_model.")}
-
-
-def _shapes(found: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in found.items()}
+    return {name: shape for name, shape in shapes_of(model.state_dict()).items() if not name.startswith("language_model.")}

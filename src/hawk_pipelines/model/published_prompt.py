@@ -50,7 +50,9 @@ def times_text(times_s: Sequence[float]) -> str:
     return f"The video contains {len(times_s)} frames sampled at {', '.join(f'{time:.1f}' for time in times_s)} seconds. "
 
 
-def caption(tokenizer: PreTrainedTokenizerBase, text: str, placeholders: Sequence[int], queries: int, longest: int = 32) -> tuple:
+def caption(
+    tokenizer: PreTrainedTokenizerBase, text: str, placeholders: Sequence[int], queries: int, longest: int = 32
+) -> tuple[list[int], list[int]]:
     """Stage 1: the tokens before the caption, and the caption with a newline, cut to `longest` tokens; there is no end token."""
     embeddings = [placeholder for placeholder in placeholders for _ in range(queries)]
     return [_begin(tokenizer), *embeddings], _ids(tokenizer, f"{text}\n")[:longest]

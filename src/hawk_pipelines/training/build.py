@@ -8,7 +8,7 @@ from hawk_pipelines.model.checkpoint import FeatureFacts
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
-from hawk_pipelines.model.prompting import Video, add_placeholders, placeholder_ids, prompt_text
+from hawk_pipelines.model.prompting import Video, placeholder_ids, prompt_text
 from hawk_pipelines.model.settings import BranchSettings, LossSettings, ModelSettings, TinyDecoderSettings
 from hawk_pipelines.model.tokenizer import train_tokenizer
 from hawk_pipelines.schema import Sample
@@ -21,9 +21,7 @@ def build_tokenizer(samples: Sequence[Sample], settings: ModelSettings) -> PreTr
         CheckpointError: the language model has none.
     """
     if settings.language_model.source is not None:
-        tokenizer = load_tokenizer(settings.language_model)
-        add_placeholders(tokenizer)
-        return tokenizer
+        return load_tokenizer(settings.language_model)
     about = Video(1, settings.branches.motion, tuple(range(10)) if settings.prompt.tell_times else ())
     prompts = [prompt_text(sample.question, about) for sample in samples]
     said = [text for sample in samples for text in (sample.answer, sample.motion_text)]

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
 
-from hawk_pipelines.model.account import account_for, insist
+from hawk_pipelines.model.account import account_for, insist, shapes_of
 from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.frame_encoders.blip2_files import from_qformer_file, from_vit_file
 from hawk_pipelines.model.frame_encoders.grid import normalised
@@ -83,8 +83,8 @@ class Blip2FrameEncoder(nn.Module):
             raise ModelError(msg)
         with torch.device("meta"):
             encoder = cls(vision_config, qformer_config, settings.normalisation == "own")
-        wanted = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
-        insist(account_for({name: tuple(tensor.shape) for name, tensor in state.items()}, wanted), _named(settings))
+        wanted = shapes_of(encoder.state_dict())
+        insist(account_for(shapes_of(state), wanted), _named(settings))
         encoder.load_state_dict({name: state[name] for name in wanted}, assign=True)
         if settings.motion_queries is not None:
             encoder.motion_query_tokens = read_motion_queries(Path(settings.motion_queries))

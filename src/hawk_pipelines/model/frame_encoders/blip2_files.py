@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import Blip2QFormerConfig, Blip2QFormerModel, Blip2VisionConfig, Blip2VisionModel
 
-from hawk_pipelines.model.account import Account, account_for, insist
+from hawk_pipelines.model.account import Account, account_for, insist, shapes_of
 from hawk_pipelines.model.torch_files import read_weights
 
 _VIT_NAMES = (
@@ -95,7 +95,7 @@ def qformer_from_original(found: Mapping[str, Tensor], config: Blip2QFormerConfi
     """The image Q-Former's tensors in our names, with its queries and the LayerNorm before it."""
     config.use_qformer_text_input = False
     with torch.device("meta"):
-        parts = {f"qformer.{name}": tuple(part.shape) for name, part in Blip2QFormerModel(config).state_dict().items()}
+        parts = {f"qformer.{name}": shape for name, shape in shapes_of(Blip2QFormerModel(config).state_dict()).items()}
     parts["query_tokens"] = (1, 32, config.hidden_size)
     parts |= {f"vision_model.post_layernorm.{name}": (config.encoder_hidden_size,) for name in ("weight", "bias")}
     original = {_renamed(name, _QFORMER_NAMES): name for name in parts}
@@ -106,7 +106,7 @@ def qformer_from_original(found: Mapping[str, Tensor], config: Blip2QFormerConfi
 def _checked(
     found: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]], ignorable: tuple[tuple[str, str], ...], file: str
 ) -> Account:
-    account = account_for({name: tuple(part.shape) for name, part in found.items()}, wanted, ignorable)
+    account = account_for(shapes_of(found), wanted, ignorable)
     insist(account, file)
     return account
 

@@ -35,16 +35,12 @@ def encode_frames(
     here = engine.model_copy(update={"workers": 0})  # the encoder has threads of its own
     keys, rejections = run_items(step, items, feature_store, here)
     if keys:
-        P, T = (len(part) for part in _shape_of_times(feature_store, next(iter(keys.values()))))
+        times_s = feature_store.facts(next(iter(keys.values())))["times_s"]
+        P, T = len(times_s), len(times_s[0])
         size = bytes_per_item(encoder, T, P) / 1000
         what = f"{P} × {T} frames × {encoder.tokens} tokens × {encoder.width} × 2 bytes × 2 streams"
         logger.info("encode: an item takes %.1f kB (%s).", size, what)
     return [StoredItem(item_id=item_id, key=key) for item_id, key in keys.items()], rejections
-
-
-def _shape_of_times(store: ItemStore, key: str) -> tuple[list, list]:
-    times = store.facts(key)["times_s"]
-    return times, times[0]
 
 
 def _tokens(encoder: "FrameEncoder", mask: Mask, frame_store: ItemStore, key: str) -> Product:
