@@ -157,7 +157,7 @@ def child(folder: Path, name: str, count: int) -> None:
     engine = EngineParameters(workers=2, shards=16)
     paths = [*sorted((folder / "videos").rglob("*.mp4"))[:count], folder / "broken.mp4"]
     found = [FoundVideo(path, path.name, label="normal") for path in paths]
-    listing = list_videos(found, "folder", ListingParameters(), 0, ItemStore(folder / name / "probes"), engine)
+    listing = list_videos(found, ListingParameters(), 0, ItemStore(folder / name / "probes"), engine)
     step = Step("motion", partial(frame_item, parameters=StreamParameters(), size=96), 1, {})
     items = [Item(video.id, video.id, ItemPlace(Path(video.path))) for video, _ in listing.videos]
     run_items(step, items, ItemStore(folder / name / "frames"), engine)

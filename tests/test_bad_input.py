@@ -70,7 +70,7 @@ def test_a_folder_of_which_nothing_is_known_stops_before_the_long_work_and_loses
     for number, video in enumerate(rendered[:2]):
         (folder / f"{number}.mp4").write_bytes(video.path.read_bytes())
     error = _fails(project, "kedro", "run", "--params", "ingest.source=folder,ingest.folder.path=videos")
-    assert "No annotation is left in the train split" in error
+    assert "No annotation is left: of 2 video(s) none has a valid description" in error
     assert "captions.csv" in error
     assert len(project.records("02_intermediate/videos.parquet", "Video")) == 2
     assert len(project.records("03_primary/rejected_drafts.parquet", "Rejection")) == 2

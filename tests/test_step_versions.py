@@ -38,7 +38,7 @@ def outputs(folder):
     from hawk_pipelines.model.frame_encoders.tiny import TinyFrameEncoder
     from hawk_pipelines.model.settings import TinyFrameEncoderSettings
     from hawk_pipelines.schema import Caption, Span
-    from hawk_pipelines.sources.listing import examine
+    from hawk_pipelines.sources.listing import Look, examine
     from hawk_pipelines.video.probe import PROBE_VERSION
     from hawk_pipelines.video.stored import pack, unpack
     from hawk_pipelines.video.streams import STREAMS_VERSION, StreamParameters, read_streams
@@ -51,7 +51,7 @@ def outputs(folder):
     )
     caption = Caption(clip_id="c", video_id="v", start_s=0, end_s=2, text="A man in red is running.", tool="t", score=1.0)
     made = {
-        "probe": (PROBE_VERSION, examine(clip, 10.0)[1]),
+        "probe": (PROBE_VERSION, examine(Look(clip, 10.0))[1]),
         "motion": (STREAMS_VERSION, [streams.frames.tolist(), moved, streams.indices.tolist(), streams.times_s.tolist()]),
         "encode": (ENCODER_VERSION, [stream.mean(dim=2).numpy().round(2).tolist() for stream in tokens]),
         "annotate": (RULES_VERSION, repr(describe("running", [Span(start_s=0, end_s=2)], [caption], 3.0))),

@@ -101,7 +101,8 @@ def _fault(name: str, kind: Any, error: Any) -> str:
         return f"`{place}.kind` is '{context['tag']}', but it is one of {context['expected_tags']}"
     if error["type"] == "missing":
         return f"`{place}` is missing"
-    return f"`{place}` is {error['input']!r}, but {error['msg'][:1].lower()}{error['msg'][1:]}"
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"`{place}` is {error['input']!r}, but {reason[:1].lower()}{reason[1:]}"
 
 
 _NO_KIND = FieldInfo()

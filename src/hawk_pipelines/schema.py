@@ -10,7 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 DESCRIBE = "Describe the unusual event in the video."
 """The request of the description task."""
 
-Split = Literal["train", "test"]
+ANOMALY = "anomaly"
+"""The label of an anomaly whose class the source does not say."""
+
+Split = Literal["train", "validation", "test"]
+"""Validation videos are neither trained on nor tested on: they are for choosing between models."""
 Task = Literal["description", "question"]
 
 
@@ -34,6 +38,14 @@ class Span(Record):
         return self
 
 
+class FrameSpan(Span):
+    """A stretch of a video in seconds and in frames, which agree at the video's own rate: seconds are frames / fps."""
+
+    start_frame: int = Field(ge=0)
+    end_frame: int
+    """Half-open: the first frame after the stretch."""
+
+
 class Video(Record):
     """A usable video, a file or a folder of pictures, known by the hash of its content."""
 
@@ -53,11 +65,13 @@ class Video(Record):
     height: int
     duration_s: float
     label: str | None
-    """The class of the anomaly, "normal", or None where the source does not say."""
-    spans: list[Span]
-    """Where the anomaly is; empty when unknown or normal."""
+    """The class of the anomaly (`ANOMALY` where it is not said), "normal", or None where the source does not say."""
+    spans: list[FrameSpan]
+    """Where the anomaly is, in order and without overlap; empty when unknown or normal."""
     split: Split
     split_by: Literal["published", "official", "seeded"]
+    licence: str | None = None
+    """The terms of its source."""
 
 
 class Clip(Record):
@@ -112,7 +126,8 @@ class Draft(Record):
     description: str
     QA: list[QA]
     provider: str
-    """Who wrote it: `rules`, or `published` where it came with the source."""
+    """Who wrote it: `rules`; `captions` where it is only what the captions of a video without label say; `published` where it
+    came with the source."""
     sources: list[str]
     """What it was written from: captions and labels, or the annotation file."""
 
@@ -132,6 +147,15 @@ class Sample(Record):
     question: str
     answer: str
     motion_text: str
+
+
+class Pair(Record):
+    """A video and its caption to pretrain on, and the caption's motion text."""
+
+    item_id: str
+    caption: str
+    motion_text: str
+    split: Split
 
 
 class Truth(Record):

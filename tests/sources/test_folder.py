@@ -1,7 +1,7 @@
 import pytest
 
 from hawk_pipelines.schema import Span
-from hawk_pipelines.sources.folder import FolderParameters, read
+from hawk_pipelines.sources.folder import Parameters, read
 from hawk_pipelines.sources.reading import SourceError
 from tests.video.odd_inputs import pictures
 
@@ -14,7 +14,7 @@ def folder(tmp_path):
 
     def about(text, encoding="utf-8"):
         (tmp_path / "captions.csv").write_bytes(text.encode(encoding))
-        return read(FolderParameters(path=tmp_path))
+        return read(Parameters(path=tmp_path))
 
     return about
 
@@ -55,7 +55,7 @@ def test_folders_of_pictures_are_found_and_links_in_circles_are_not_followed(tmp
     (tmp_path / "camera 1" / "again").symlink_to(tmp_path)
     (tmp_path / "clip.mp4").mkdir()
     (tmp_path / "._clip.mp4").write_bytes(b"litter")
-    assert [video.name for video in read(FolderParameters(path=tmp_path)).videos] == ["camera 1", "clip.mp4"]
+    assert [video.name for video in read(Parameters(path=tmp_path)).videos] == ["camera 1", "clip.mp4"]
 
 
 def test_the_recording_that_a_clip_was_cut_from_reaches_its_video(folder):

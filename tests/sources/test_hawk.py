@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from hawk_pipelines.sources.hawk import HawkParameters, read
+from hawk_pipelines.sources.hawk import Parameters, read
 from hawk_pipelines.sources.reading import SourceError
 
 
@@ -17,7 +17,7 @@ def tree(tmp_path):
     def annotate(*videos, file="a.json", **changes):
         items = [{"video": v, "description": "Something.", "QA": [{"q": "What?", "a": "Something."}]} | changes for v in videos]
         (tmp_path / file).write_text(json.dumps(items))
-        return HawkParameters(annotations=tmp_path / file, videos=root)
+        return Parameters(annotations=tmp_path / file, videos=root)
 
     return annotate
 

@@ -6,15 +6,13 @@ import pytest
 
 from hawk_pipelines.engine.run import EngineParameters
 from hawk_pipelines.engine.store import ItemStore
-from hawk_pipelines.schema import Span
+from hawk_pipelines.schema import FrameSpan, Span
 from hawk_pipelines.sources.listing import ListingParameters, list_videos
 from hawk_pipelines.sources.reading import FoundVideo, SourceError
 
 
 def _list(found, probes, test_share=0.1, seed=1, **parameters):
-    return list_videos(
-        found, "folder", ListingParameters(test_share=test_share, **parameters), seed, probes, EngineParameters(workers=0)
-    )
+    return list_videos(found, ListingParameters(test_share=test_share, **parameters), seed, probes, EngineParameters(workers=0))
 
 
 def _copies(rendered, folder, count):
@@ -49,8 +47,10 @@ def test_a_span_past_the_end_is_named_and_left_out(rendered, tmp_path):
     (found,) = _copies(rendered, tmp_path, 1)
     late = replace(found, spans=[Span(start_s=1, end_s=99), Span(start_s=50, end_s=60)])
     listing = _list([late], ItemStore(tmp_path / "probes"), 0.3, 0)
-    assert listing.videos[0][0].spans == [Span(start_s=1, end_s=2.75)]
-    assert "starts at 50.0 s" in listing.rejections[0].reason
+    assert listing.videos[0][0].spans == [FrameSpan(start_s=1, end_s=2.75, start_frame=12, end_frame=33)]
+    cut, left_out = (rejection.reason for rejection in listing.rejections)
+    assert "frames 12 to 1188 (1.00 to 99.00 s), but the video ends at 2.75 s; it is cut there" in cut
+    assert "frames 600 to 720" in left_out
 
 
 def test_the_same_content_counts_once(rendered, tmp_path):
@@ -107,7 +107,7 @@ def test_a_split_that_leaks_is_refused_unless_it_is_wanted(rendered, tmp_path, s
     ]
     listing = _list(found, ItemStore(tmp_path / "probes"))
     assert [(video.name, video.split_by) for video, _ in listing.videos] == [("1.mp4", split_by), ("2.mp4", split_by)]
-    assert "cut from the same source video (camera 0) as 1.mp4, which is tested on" in listing.rejections[0].reason
+    assert "comes from the same source video (camera 0) as 1.mp4, which is tested on" in listing.rejections[0].reason
     assert len(_list(found, ItemStore(tmp_path / "probes"), leakage="allow").videos) == 3
 
 

@@ -6,6 +6,7 @@ import click
 
 from hawk_pipelines.cli.ask import ask
 from hawk_pipelines.cli.chat import chat
+from hawk_pipelines.cli.check_data import check_data
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.import_checkpoint import import_checkpoint
 from hawk_pipelines.cli.probe import probe
@@ -18,7 +19,7 @@ def main() -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
 
 
-for command in (ask, chat, describe, import_checkpoint, probe, store):
+for command in (ask, chat, check_data, describe, import_checkpoint, probe, store):
     main.add_command(command)
 
 

@@ -1,16 +1,19 @@
 """Which drafts may be trained on. A draft that fails a check is rejected with its reason; the rest become annotations."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hawk_pipelines.curation.refusals import is_refusal
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.schema import QA, Annotation, Draft, Rejection, Video
+from hawk_pipelines.schema import QA, Annotation, Draft, Rejection, Split, Video
+
+logger = logging.getLogger(__name__)
 
 
 class NothingLeft(HawkError):
-    """A split without a single valid annotation."""
+    """Not a single valid annotation."""
 
 
 class Validated(NamedTuple):
@@ -30,7 +33,7 @@ def validate(drafts: Sequence[Draft], videos: Sequence[Video]) -> Validated:
         videos: the usable videos.
 
     Raises:
-        NothingLeft: no annotation is left for training or for testing.
+        NothingLeft: no annotation is left at all.
     """
     by_id = {video.id: video for video in videos}
     annotations: dict[str, Annotation] = {}
@@ -80,12 +83,14 @@ def _pair_fault(pair: QA) -> str | None:
 
 
 def _insist(validated: Validated, videos: Sequence[Video]) -> None:
-    for split in ("train", "test"):
+    if not validated.annotations:
+        first = f" The first rejection: {validated.rejections[0].reason}" if validated.rejections else ""
+        msg = (
+            f"No annotation is left: of {len(videos)} video(s) none has a valid description. "
+            f"Give the videos captions or labels (`captions.csv` in a folder), or published annotations.{first}"
+        )
+        raise NothingLeft(msg)
+    splits: tuple[tuple[Split, str], ...] = (("train", "trained on"), ("test", "tested on"))
+    for split, done in splits:
         if not any(annotation.split == split for annotation in validated.annotations):
-            of_split = sum(video.split == split for video in videos)
-            first = f" The first rejection: {validated.rejections[0].reason}" if validated.rejections else ""
-            msg = (
-                f"No annotation is left in the {split} split: of its {of_split} video(s) none has a valid description. "
-                f"Give the videos captions or labels (`captions.csv` in a folder), or published annotations.{first}"
-            )
-            raise NothingLeft(msg)
+            logger.warning("The %s split has no annotation: nothing can be %s.", split, done)

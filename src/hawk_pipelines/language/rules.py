@@ -4,13 +4,14 @@ Nothing is said that the sources do not say: a question whose answer they do not
 anomaly's time best tell what happened; all other captions are left alone.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.language.parsing import parse
-from hawk_pipelines.schema import QA, Caption, Span
+from hawk_pipelines.schema import ANOMALY, QA, Caption, Span
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised whenever the same sources give other words."""
 
 PLACES = {"at", "in", "on", "near", "by", "behind", "beside", "under", "over", "along", "across", "outside", "inside"}
@@ -38,11 +39,11 @@ class Told(NamedTuple):
     qa: list[QA]
 
 
-def describe(label: str | None, spans: list[Span], captions: list[Caption], duration_s: float) -> Told:
+def describe(label: str | None, spans: Sequence[Span], captions: list[Caption], duration_s: float) -> Told:
     """Describe a video and answer the questions that its sources can answer.
 
     Args:
-        label: the class of the anomaly, "normal", or None where the source does not say.
+        label: the class of the anomaly (`ANOMALY` where it is not said), "normal", or None where the source does not say.
         spans: where the anomaly is, in seconds; empty when unknown or normal.
         captions: everything that was said about the video.
         duration_s: length of the video in seconds.
@@ -75,11 +76,12 @@ def _normal(captions: list[Caption]) -> Told:
     return Told(description, [QA(q=QUESTIONS[kind], a=answer) for kind, answer in answers.items()])
 
 
-def _anomaly(label: str, spans: list[Span], captions: list[Caption], duration_s: float) -> Told:
+def _anomaly(label: str, spans: Sequence[Span], captions: list[Caption], duration_s: float) -> Told:
     events = _about(spans, captions)
+    kind = None if label == ANOMALY else label
     if not events:
-        event = f"The video is labelled as {label}."
-        answers: dict[str, str | None] = {"anything": f"Yes, the video is labelled as {label}.", "what": event}
+        event = f"The video is labelled as {kind or 'anomalous'}."
+        answers: dict[str, str | None] = {"anything": f"Yes, {_inside(event)}", "what": event}
     else:
         event = _join(events)
         answers = {
@@ -91,7 +93,7 @@ def _anomaly(label: str, spans: list[Span], captions: list[Caption], duration_s:
         }
     answers["when"] = _begin(spans, duration_s)
     answers["how much"] = _share(spans, duration_s)
-    answers["why"] = f"It is an event of the kind {label}."
+    answers["why"] = f"It is an event of the kind {kind}." if kind else None
     return Told(f"Something unusual happens: {_inside(event)}", _ask(answers))
 
 
@@ -100,7 +102,7 @@ def _ask(answers: dict[str, str | None]) -> list[QA]:
     return [QA(q=QUESTIONS[kind], a=answer) for kind, answer in answers.items() if answer]
 
 
-def _about(spans: list[Span], captions: list[Caption]) -> list[Caption]:
+def _about(spans: Sequence[Span], captions: list[Caption]) -> list[Caption]:
     """The captions whose time fits the anomaly best; all of them when its time is unknown."""
     if not spans or not captions:
         return captions
@@ -133,14 +135,14 @@ def _place(sentence: str) -> str | None:
     return None
 
 
-def _begin(spans: list[Span], duration_s: float) -> str | None:
+def _begin(spans: Sequence[Span], duration_s: float) -> str | None:
     if not spans or duration_s <= 0:
         return None
     third = min(2, int(3 * spans[0].start_s / duration_s))
     return ("In the first third of the video.", "In the middle of the video.", "In the last third of the video.")[third]
 
 
-def _share(spans: list[Span], duration_s: float) -> str | None:
+def _share(spans: Sequence[Span], duration_s: float) -> str | None:
     if not spans or duration_s <= 0:
         return None
     share = sum(span.end_s - span.start_s for span in spans) / duration_s

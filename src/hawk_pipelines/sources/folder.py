@@ -7,28 +7,30 @@ and `end_s` of a row with a label other than "normal" also say where the anomaly
 """
 
 import csv
-import os
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hawk_pipelines.schema import Rejection, Span, Split
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, TimedText, existing_folder
+from hawk_pipelines.sources.text_files import open_text
+from hawk_pipelines.sources.tree import VIDEO_EXTENSIONS, is_video_file, walk
 from hawk_pipelines.video.pictures import is_numbered_picture
 
-EXTENSIONS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts", ".flv", ".gif", ".dav"}
 COLUMNS = {"video", "start_s", "end_s", "caption", "label", "split", "group"}
 
 
-class FolderParameters(BaseModel):
+class Parameters(BaseModel):
     """Where the videos are."""
 
     model_config = ConfigDict(extra="forbid")
 
     path: Path = Path("data/01_raw/videos")
+    licence: str | None = None
+    """Under which terms you may use them; shown at each ingest and kept with every video."""
 
 
-def read(parameters: FolderParameters) -> Reading:
+def read(parameters: Parameters) -> Reading:
     """Find every video below the directory. Links to folders are not followed.
 
     Raises:
@@ -37,10 +39,9 @@ def read(parameters: FolderParameters) -> Reading:
     root = existing_folder(parameters.path, "ingest.folder.path")
     paths = _videos_below(root)
     if not paths:
-        msg = (
-            f"{root} holds no video file ({', '.join(sorted(EXTENSIONS))}) and no folder of numbered pictures; put videos there "
-        )
-        msg += "or set `ingest.folder.path`."
+        kinds = ", ".join(sorted(VIDEO_EXTENSIONS))
+        msg = f"{root} holds no video file ({kinds}) and no folder of numbered pictures; "
+        msg += "put videos there or set `ingest.folder.path`."
         raise SourceError(msg)
     rows, rejections = _captions(root / "captions.csv")
     videos = []
@@ -50,19 +51,16 @@ def read(parameters: FolderParameters) -> Reading:
     for name, unused in rows.items():
         reason = f"captions.csv has {len(unused)} row(s) about {name}, which is not in {root}; add the video or remove the rows."
         rejections.append(Rejection(step="ingest", item=name, reason=reason))
-    return Reading(videos, rejections)
+    return Reading(videos, rejections, parameters.licence)
 
 
 def _videos_below(root: Path) -> list[Path]:
     """Files whose name ends like a video's, and folders that hold numbered pictures or are named like a video."""
     paths = []
-    for folder, folders, files in os.walk(root):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        named = here.suffix.lower() in EXTENSIONS
-        if here != root and (named or any(is_numbered_picture(name) for name in files)):
-            paths.append(here)
-        paths += [here / name for name in files if Path(name).suffix.lower() in EXTENSIONS and not name.startswith("._")]
+    for folder, files in walk(root):
+        if folder != root and (is_video_file(folder) or any(map(is_numbered_picture, files))):
+            paths.append(folder)
+        paths += [folder / name for name in files if is_video_file(folder / name)]
     return sorted(paths)
 
 
@@ -87,12 +85,12 @@ def _captions(path: Path) -> tuple[dict[str, list[_Row]], list[Rejection]]:
     if not path.is_file():
         return {}, []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_text(path) as file:
             reader = csv.DictReader(file)
             lines = list(reader)
             columns = reader.fieldnames or []
-    except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path} is no table in UTF-8 ({error}); save it as CSV with the encoding UTF-8."
+    except csv.Error as error:
+        msg = f"{path} is no table ({error}); save it as CSV with the encoding UTF-8."
         raise SourceError(msg) from error
     if "video" not in columns or set(columns) - COLUMNS:
         needed = f"`video` is needed and only {sorted(COLUMNS)} are known"

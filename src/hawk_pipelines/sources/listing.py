@@ -3,8 +3,8 @@
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,10 +14,12 @@ from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.schema import Rejection, Span, Split, Video
-from hawk_pipelines.sources.reading import FoundVideo, SourceError
+from hawk_pipelines.schema import ANOMALY, Rejection, Split, Video
+from hawk_pipelines.sources.fitting import fit_labels
+from hawk_pipelines.sources.frame_labels import FRAME_LABELS_VERSION, read_frame_labels
+from hawk_pipelines.sources.reading import FoundVideo, SourceError, note
 from hawk_pipelines.video.content import content_id
-from hawk_pipelines.video.pictures import PICTURES_FPS
+from hawk_pipelines.video.pictures import PICTURES_FPS, picture_numbers
 from hawk_pipelines.video.probe import PROBE_VERSION, probe
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,6 @@ class _Usable(NamedTuple):
 
 def list_videos(
     found: Sequence[FoundVideo],
-    source: str,
     parameters: ListingParameters,
     seed: int,
     probes: ItemStore,
@@ -63,8 +64,7 @@ def list_videos(
     """Probe every video and give it its id and split.
 
     Args:
-        found: what the source found; names are unique.
-        source: its name.
+        found: what the sources found; names are unique.
         parameters: how they are split.
         seed: decides which are held out.
         probes: what is known of files that were probed before, by path, size and time of change.
@@ -75,22 +75,23 @@ def list_videos(
     """
     named = [video for video in found if _is_text(str(video.path))]
     rejections = [_unnamable(video) for video in found if not _is_text(str(video.path))]
-    items = [Item(video.name, _state(video.path), video.path) for video in named]
-    function = partial(examine, pictures_fps=parameters.pictures_fps)
-    step = Step("probe", function, PROBE_VERSION, {"pictures_fps": parameters.pictures_fps})
-    outcome = run_items(step, items, probes, engine)
+    looks = [_look(video, parameters.pictures_fps) for video in named]
+    items = [Item(video.name, _state(look), look) for video, look in zip(named, looks, strict=True)]
+    outcome = run_items(Step("probe", examine, PROBE_VERSION, {"labels": FRAME_LABELS_VERSION}), items, probes, engine)
     rejections += outcome.rejections
-    usable, copies = _without_copies((probes.facts(outcome.keys[v.name]), v) for v in named if v.name in outcome.keys)
+    examined = [(probes.facts(outcome.keys[video.name]), video) for video in named if video.name in outcome.keys]
+    usable, copies = _without_copies([(facts, _labelled(video, facts)) for facts, video in examined])
     rejections += copies
     if not usable:
-        first = rejections[0].reason if rejections else "The source found nothing."
-        msg = f"Not one video of the source `{source}` is usable. The first reason: {first}"
+        first = rejections[0].reason if rejections else "Nothing was found."
+        sources = " and ".join(sorted({f"`{video.source}`" for video in found}))
+        msg = f"Not one video of {sources} is usable. The first reason: {first}"
         raise SourceError(msg)
     splits = _splits([one.found for one in usable], parameters.test_share, seed)
     leaking = _leaking([one.found for one in usable], splits)
     if leaking and parameters.leakage == "allow":
         logger.warning(
-            "%d training video(s) were cut from source videos that are tested on, as `ingest.leakage` allows.", len(leaking)
+            "%d training video(s) come from source videos that are tested on, as `ingest.leakage` allows.", len(leaking)
         )
         leaking = {}
     rejections += [Rejection(step="ingest", item=name, reason=reason) for name, reason in leaking.items()]
@@ -98,39 +99,70 @@ def list_videos(
     for facts, video, names in usable:
         if video.name in leaking:
             continue
-        spans, late = _inside(video, facts["duration_s"])
-        rejections += late
+        labels = fit_labels(video, facts)
+        rejections += [note(video.name, reason) for reason in labels.notes]
         record = Video(
-            source=source,
+            **{name: facts[name] for name in ("id", "frames", "fps", "width", "height", "duration_s")},
+            source=video.source,
             path=str(video.path),
             name=video.name,
             copies=names,
             group=video.group,
             label=video.label,
-            spans=spans,
+            spans=labels.spans,
             split=splits[video.name],
             split_by=video.split_by if video.split else "seeded",
-            **facts,
+            licence=video.licence,
         )
-        videos.append((record, video))
+        videos.append((record, replace(video, captions=labels.captions)))
     return Listing(videos, rejections)
 
 
-def examine(path: Path, pictures_fps: float) -> Product:
-    """What a file or a folder of pictures is, and its id.
+class Look(NamedTuple):
+    """What is opened of a video."""
+
+    path: Path
+    pictures_fps: float
+    masks: Path | None = None
+    numbered: bool = False
+    """Whether labels count the pictures of a folder, so that its first number matters."""
+
+
+def _look(video: FoundVideo, pictures_fps: float) -> Look:
+    numbered = bool(video.frame_spans or video.masks) and video.path.is_dir()
+    return Look(video.path, video.pictures_fps or pictures_fps, video.masks, numbered)
+
+
+def examine(look: Look) -> Product:
+    """What a file or a folder of pictures is, its id, and what its masks say.
 
     Raises:
         HawkError: it is no video, or cannot be read.
     """
-    known = probe(path, pictures_fps)
+    known = probe(look.path, look.pictures_fps)
+    facts: dict[str, object] = dict(known._asdict())
+    if look.numbered:
+        facts["first_number"] = min(picture_numbers(look.path))
+    if look.masks:
+        try:
+            facts["masks"] = read_frame_labels(look.masks, look.path)._asdict()
+        except SourceError as error:
+            facts["masks_fault"] = str(error)
     try:
-        return {}, {"id": content_id(path), **known._asdict()}
+        return {}, {"id": content_id(look.path), **facts}
     except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}); check its permissions."
+        msg = f"{look.path} cannot be read ({error.strerror}); check its permissions."
         raise HawkError(msg) from error
 
 
-def _without_copies(probed: Iterable[tuple[dict, FoundVideo]]) -> tuple[list[_Usable], list[Rejection]]:
+def _labelled(video: FoundVideo, facts: dict) -> FoundVideo:
+    """The video with the label that its masks give, where the source has no other."""
+    if video.label is not None or "masks" not in facts:
+        return video
+    return replace(video, label=ANOMALY if facts["masks"]["spans"] else "normal")
+
+
+def _without_copies(probed: Sequence[tuple[dict, FoundVideo]]) -> tuple[list[_Usable], list[Rejection]]:
     """Videos of the same content count once. One that is tested on goes before one to train on, one with words before one
     without; then the first.
     """
@@ -154,19 +186,15 @@ def _known(video: FoundVideo) -> bool:
     return bool(video.label or video.captions or video.description)
 
 
-def _inside(video: FoundVideo, duration_s: float) -> tuple[list[Span], list[Rejection]]:
-    """The spans as far as they lie inside the video, and a word about those that do not."""
-    spans = [Span(start_s=s.start_s, end_s=min(s.end_s, duration_s)) for s in video.spans if s.start_s < duration_s]
-    reasons = [
-        f"A span of {video.name} starts at {s.start_s} s, but the video ends at {duration_s:.2f} s; mend the label."
-        for s in video.spans
-        if s.start_s >= duration_s
-    ]
-    return spans, [Rejection(step="ingest", item=video.name, reason=reason) for reason in reasons]
+def _state(look: Look) -> list[object]:
+    """What tells that a file, or a folder of pictures, and its masks are still those that were examined."""
+    state = _state_of(look.path)
+    if look.path.is_dir():
+        state += [look.pictures_fps, look.numbered]
+    return [state, _state_of(look.masks)] if look.masks else state
 
 
-def _state(path: Path) -> list[object]:
-    """What tells that a file, or a folder of pictures, is still the one that was probed."""
+def _state_of(path: Path) -> list[object]:
     try:
         state = path.stat()
         if not path.is_dir():
@@ -216,7 +244,7 @@ def _leaking(found: Sequence[FoundVideo], splits: dict[str, Split]) -> dict[str,
     for video in found:
         twin = tested.get(_source_video(video))
         if twin and splits[video.name] == "train":
-            what = f"{video.name} was cut from the same source video ({_source_video(video)}) as {twin.name}, which is tested on"
+            what = f"{video.name} comes from the same source video ({_source_video(video)}) as {twin.name}, which is tested on"
             reasons[video.name] = f"{what}; it is left out of training (`ingest.leakage: allow` trains on it all the same)."
     return reasons
 

@@ -23,12 +23,28 @@ class TimedText(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundVideo:
-    """A file or folder of pictures and what the source says of it. It has not been opened yet."""
+    """A file or folder of pictures and what the source says of it. It has not been opened yet.
+
+    Where the anomaly is may be said in seconds (`spans`), in frames (`frame_spans`) or by a mask for every frame (`masks`). What
+    a source says may be wrong: spans are held against the video when it is listed, not here.
+    """
 
     path: Path
     name: str
+    """What the source calls it: unique within the source, and usually its path below the source's folder."""
     label: str | None = None
+    """The class of the anomaly, `ANOMALY`, "normal", or None: not said, or to be seen from `masks`."""
     spans: list[Span] = field(default_factory=list)
+    frame_spans: list[tuple[int, int]] = field(default_factory=list)
+    """Half-open, zero-based."""
+    masks: Path | None = None
+    """A mask for every frame: see `frame_labels.read_frame_labels`."""
+    label_frames: int | None = None
+    """How many frames the labels speak of, where they say so."""
+    label_size: tuple[int, int] | None = None
+    """Width and height of the masks, where there are any."""
+    pictures_fps: float | None = None
+    """Frames a second of a folder of pictures; None takes the setting of all sources."""
     split: Split | None = None
     """None where the source has none."""
     split_by: Literal["published", "official"] = "published"
@@ -40,6 +56,26 @@ class FoundVideo:
     """A finished description, only where the source publishes annotations."""
     qa: list[QA] = field(default_factory=list)
     truth: dict[str, str] | None = None
+    published_as: str | None = None
+    """What HAWK's published annotations call it: see `published.py`."""
+    source: str = ""
+    """Set by `read_source`, with the licence."""
+    licence: str | None = None
+
+
+class Part(NamedTuple):
+    """A part of a data set: how many of its files or rows are there."""
+
+    what: str
+    found: int
+    of: int | None = None
+    """How many the published data set has; None where that is not known."""
+    optional: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, as far as is known."""
+        return self.found >= (1 if self.of is None else self.of)
 
 
 class Reading(NamedTuple):
@@ -47,6 +83,15 @@ class Reading(NamedTuple):
 
     videos: list[FoundVideo]
     rejections: list[Rejection]
+    licence: str | None = None
+    """Its terms, in a sentence or two."""
+    parts: list[Part] = []  # noqa: RUF012 - never changed
+    """What is there and what is missing of a published data set."""
+
+
+def note(item: str, reason: str) -> Rejection:
+    """A word about something that was left out."""
+    return Rejection(step="ingest", item=item, reason=reason)
 
 
 def existing_folder(path: Path, setting: str) -> Path:

@@ -51,12 +51,15 @@ def usable_samples(samples: Sequence[Sample], tokens: Mapping[str, object]) -> l
     """The samples of items that have features; what is left out is said.
 
     Raises:
-        TrainingError: none is left.
+        TrainingError: there is none, or none is left.
     """
     usable = [sample for sample in samples if sample.item_id in tokens]
     missing = {sample.item_id for sample in samples} - set(tokens)
     if missing:
         logger.warning("%d item(s) without features are left out, for example %s.", len(missing), min(missing))
+    if not samples:
+        msg = "There is no sample: this split has no annotation. Add the rest of the data set, or annotations of its videos."
+        raise TrainingError(msg)
     if not usable:
         msg = f"None of the {len(samples)} samples has features; run `kedro run --pipelines=motion,encode` first."
         raise TrainingError(msg)

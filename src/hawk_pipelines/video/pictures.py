@@ -11,7 +11,7 @@ from hawk_pipelines.video.errors import UnreadableVideo
 
 EXTENSIONS = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp"}
 PICTURES_FPS = 10.0
-"""Frames a second of a folder, where nobody says otherwise: what UCSD Ped1 and Ped2 and DoTA have."""
+"""Frames a second of a folder, where nobody says otherwise."""
 _NUMBERED = re.compile(r"(?P<series>.*?)(?P<number>[0-9]{1,18})", re.DOTALL)
 
 
@@ -29,12 +29,11 @@ def is_numbered_picture(name: str) -> bool:
     return path.suffix.lower() in EXTENSIONS and not name.startswith(".") and _NUMBERED.fullmatch(path.stem) is not None
 
 
-def numbered_pictures(folder: Path) -> list[Path]:
-    """The pictures of a folder in the order of their numbers. Hidden files and what is no numbered picture are passed over.
+def picture_numbers(folder: Path) -> dict[int, Path]:
+    """The pictures of a folder by their numbers. Hidden files and what is no numbered picture are passed over.
 
     Raises:
-        UnreadableVideo: there is none, there are several series, or a number is missing or doubled (then the neighbour of a
-            frame would not be its true neighbour).
+        UnreadableVideo: there is none, there are several series, or a number is doubled.
     """
     series: dict[str, dict[int, Path]] = {}
     for path in folder.iterdir():
@@ -53,6 +52,17 @@ def numbered_pictures(folder: Path) -> list[Path]:
         msg = f"{folder} holds several series of pictures ({names}); put each into a folder of its own."
         raise UnreadableVideo(msg)
     (numbers,) = series.values()
+    return numbers
+
+
+def numbered_pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder in the order of their numbers.
+
+    Raises:
+        UnreadableVideo: see `picture_numbers`; or a number is missing (then the neighbour of a frame would not be its true
+            neighbour).
+    """
+    numbers = picture_numbers(folder)
     first, last = min(numbers), max(numbers)
     hole = next((number for number in range(first, last) if number not in numbers), None)
     if hole is not None:

@@ -53,6 +53,11 @@ def _draft(known: tuple[Video, list[Caption]]) -> Product:
     told = describe(video.label, video.spans, captions, video.duration_s)
     sources = [f"label: {video.label}"] * bool(video.label) + [f"caption of {c.clip_id} by {c.tool}: {c.text}" for c in captions]
     draft = Draft(
-        item_id=video.id, video_id=video.id, description=told.description, QA=told.qa, provider="rules", sources=sources
+        item_id=video.id,
+        video_id=video.id,
+        description=told.description,
+        QA=told.qa,
+        provider="rules" if video.label else "captions",
+        sources=sources,
     )
     return {}, draft.model_dump(mode="json")

@@ -8,13 +8,11 @@ from hawk_pipelines.sources.parameters import IngestParameters, read_source
 def ingest_videos(
     parameters: IngestParameters, seed: int, engine: EngineParameters, probe_store: ItemStore
 ) -> tuple[list[Video], list[Rejection], list[SourceCaption], list[Draft], list[Truth]]:
-    """Read the source, probe its videos, and set down what it says of them by video id."""
+    """Read the sources, probe their videos, and set down what is said of them by video id."""
     reading = read_source(parameters, seed, engine.workers)
-    listing = list_videos(reading.videos, parameters.source, parameters, seed, probe_store, engine)
+    listing = list_videos(reading.videos, parameters, seed, probe_store, engine)
     captions = [
-        SourceCaption(
-            video_id=video.id, start_s=text.start_s, end_s=video.duration_s if text.end_s is None else text.end_s, text=text.text
-        )
+        SourceCaption(video_id=video.id, start_s=text.start_s, end_s=text.end_s or video.duration_s, text=text.text)
         for video, found in listing.videos
         for text in found.captions
     ]

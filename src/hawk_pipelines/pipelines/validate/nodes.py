@@ -2,13 +2,13 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
-from hawk_pipelines.curation.samples import SAMPLES_VERSION, make_samples
+from hawk_pipelines.curation.samples import SAMPLES_VERSION, make_pairs, make_samples
 from hawk_pipelines.curation.validation import validate
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.language.motion_text import MOTION_TEXT_VERSION, MotionTextRule, motion_text
-from hawk_pipelines.schema import Annotation, Draft, Rejection, Sample, Video
+from hawk_pipelines.schema import Annotation, Draft, Pair, Rejection, Sample, Video
 
 
 class ValidateParameters(BaseModel):
@@ -28,19 +28,21 @@ def validate_drafts(drafts: list[Draft], published: list[Draft], videos: list[Vi
 
 def write_samples(
     annotations: list[Annotation], parameters: ValidateParameters, engine: EngineParameters, sample_store: ItemStore
-) -> tuple[list[Sample], list[Sample]]:
-    """Make the samples of both splits; each annotation's sentences are parsed once."""
+) -> tuple[list[Sample], list[Sample], list[Pair]]:
+    """Make the samples of both splits, and the pairs to pretrain on; each annotation's sentences are parsed once."""
     items = [Item(one.item_id, [one.item_id, one.description, [[qa.q, qa.a] for qa in one.QA]], one) for one in annotations]
     settings = {"motion_text": MOTION_TEXT_VERSION, "rule": parameters.motion_text}
     step = Step("samples", partial(_samples, parameters.motion_text), SAMPLES_VERSION, settings)
     here = engine.model_copy(update={"workers": 0})  # quicker than loading a parser in every process
     keys = run_items(step, items, sample_store, here).keys
-    splits: dict[str, list[Sample]] = {"train": [], "test": []}
+    splits: dict[str, list[Sample]] = {"train": [], "validation": [], "test": []}
+    pairs = []
     for annotation in annotations:
         if annotation.item_id in keys:
-            made = sample_store.facts(keys[annotation.item_id])["samples"]
-            splits[annotation.split] += [Sample.model_validate(sample) for sample in made]
-    return splits["train"], splits["test"]
+            made = [Sample.model_validate(sample) for sample in sample_store.facts(keys[annotation.item_id])["samples"]]
+            splits[annotation.split] += made
+            pairs += make_pairs(annotation, made)
+    return splits["train"], splits["test"], pairs
 
 
 def _samples(rule: MotionTextRule, annotation: Annotation) -> Product:

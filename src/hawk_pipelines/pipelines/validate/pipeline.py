@@ -16,7 +16,7 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 write_samples,
                 inputs=["annotations", "params:validate", "params:engine", "sample_store"],
-                outputs=["train_samples", "test_samples"],
+                outputs=["train_samples", "test_samples", "pretraining_pairs"],
                 name="write_samples",
             ),
         ]

@@ -1,0 +1,86 @@
+"""`hawk check-data PATH`."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hawk_pipelines.cli.options import one_sentence
+
+if TYPE_CHECKING:
+    from hawk_pipelines.sources.checking import Recognised
+
+SHOWN = 10
+"""Remarks that are shown; `--json` has all of them."""
+
+
+@click.command("check-data")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per data set, in one list, with every remark.")
+def check_data(path: Path, as_json: bool) -> None:
+    """Say which published data set PATH is, what of it is there and what is missing. No video is opened.
+
+    PATH is a data set's folder, or one up to two levels above it. The exit status is 0 when a data set is recognised, complete or
+    not, otherwise 1.
+    """
+    from hawk_pipelines.sources.checking import check
+    from hawk_pipelines.sources.parameters import PUBLISHED
+
+    with one_sentence():
+        found = check(path)
+    if as_json:
+        click.echo(json.dumps([_json(one) for one in found], indent=2))
+    elif found:
+        for one in found:
+            _show(one)
+    else:
+        known = ", ".join(module.TITLE for module in PUBLISHED.values())
+        click.echo(f"{path} looks like no published data set, nor do the folders two levels below it. Known are {known}.")
+        click.echo("A folder of other videos is read with `ingest.source=folder`.")
+    sys.exit(0 if found else 1)
+
+
+def _json(found: "Recognised") -> dict:
+    return {
+        "source": found.source,
+        "title": found.title,
+        "path": str(found.path),
+        "complete": found.complete,
+        "licence": found.licence,
+        "videos": len(found.reading.videos),
+        "parts": [part._asdict() | {"complete": part.complete} for part in found.reading.parts],
+        "remarks": [{"item": one.item, "reason": one.reason} for one in found.reading.rejections],
+        "settings": found.settings,
+    }
+
+
+def _show(found: "Recognised") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    state = "complete" if found.complete else "incomplete"
+    console.print(Text.assemble((found.title, "bold"), f" in {found.path}: {state}"), soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for title, justify in (("what", "left"), ("found", "right"), ("of", "right"), ("", "left")):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for part in found.reading.parts:
+        of = "" if part.of is None else f"{part.of:,}"
+        state = "" if part.complete else "in part" if part.found else "missing"
+        table.add_row(part.what, f"{part.found:,}", of, f"{state} (optional)" if state and part.optional else state)
+    console.print(table)
+    remarks = found.reading.rejections
+    for remark in remarks[:SHOWN]:
+        console.print(Text(f"- {remark.reason}"), soft_wrap=True)
+    if len(remarks) > SHOWN:
+        console.print(f"- and {len(remarks) - SHOWN:,} remarks more: --json shows all.")
+    console.print(Text(found.licence), soft_wrap=True)
+    if found.reading.videos:
+        settings = ",".join(f"{name}={value}" for name, value in found.settings.items())
+        command = f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(settings)}"
+        console.print(Text(f"To ingest it: {command}"), soft_wrap=True)
+    console.print()

@@ -1,0 +1,109 @@
+"""Holding what a source says of a video's times against the video itself: what fits is kept, everything else gets a line."""
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from hawk_pipelines.schema import ANOMALY, FrameSpan
+from hawk_pipelines.sources.frame_labels import merged
+from hawk_pipelines.sources.reading import FoundVideo, TimedText
+
+
+class FittedLabels(NamedTuple):
+    """What is left of a video's labels and captions, and what was wrong with them."""
+
+    spans: list[FrameSpan]
+    captions: list[TimedText]
+    notes: list[str]
+
+
+def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
+    """Keep the spans and captions as far as they lie inside the video.
+
+    Args:
+        video: what the source says.
+        facts: what the video is (`frames`, `fps`, `width`, `height`, `duration_s`) and, where it has masks, what they say.
+    """
+    frames, fps, duration_s = facts["frames"], facts["fps"], facts["duration_s"]
+    notes: list[str] = []
+    spans = [(_first_frame(span.start_s, fps), _end_frame(span.end_s, fps)) for span in video.spans]
+    if facts.get("first_number", 0) > 1:
+        what = f"The pictures of {video.path} begin at number {facts['first_number']}: the first are missing"
+        notes.append(f"{what}, so the labels of its frames would not fit and are left out; extract it again.")
+    else:
+        spans += _labelled_frames(video, facts, notes)
+    kept = []
+    for start, end in spans:
+        said = f"The anomaly of {video.name} is said to be at frames {start} to {end} ({start / fps:.2f} to {end / fps:.2f} s)"
+        ends = f"but the video ends at {duration_s:.2f} s"
+        if start < 0 or end <= start:
+            notes.append(f"{said}, which is no stretch of time; mend the label.")
+        elif start >= frames:
+            notes.append(f"{said}, {ends}; mend the label.")
+        else:
+            if end > frames + 1:  # the rounding of seconds to frames is no fault
+                notes.append(f"{said}, {ends}; it is cut there.")
+            kept.append((start, min(end, frames)))
+    if facts.get("masks_fault"):
+        notes.append(f"The masks of {video.name} are left out. {facts['masks_fault']}")
+    captions = [_fit_caption(video.name, caption, duration_s, notes) for caption in video.captions]
+    return FittedLabels([_span(*span, fps) for span in merged(kept)], [caption for caption in captions if caption], notes)
+
+
+def _span(start: int, end: int, fps: float) -> FrameSpan:
+    return FrameSpan(start_s=start / fps, end_s=end / fps, start_frame=start, end_frame=end)
+
+
+def _labelled_frames(video: FoundVideo, facts: dict[str, Any], notes: list[str]) -> Iterable[tuple[int, int]]:
+    """The spans that the source gives in frames, by itself or through masks."""
+    frames, masks = facts["frames"], facts.get("masks")
+    counted, size = video.label_frames, video.label_size
+    spans = video.frame_spans
+    if masks:
+        counted, size = masks["frames"], masks["size"]
+        seen = [(start, end) for start, end in masks["spans"]]
+        if masks["absent"]:
+            what = f"{video.name} has masks for {frames - len(masks['absent'])} of its {frames} frames"
+            notes.append(f"{what}; the others count as normal. Extract the masks again.")
+        if not spans and video.label in (None, ANOMALY):
+            spans = seen
+        elif merged(seen) != merged(spans):
+            both = f"The masks of {video.name} are at frames {_told(seen)}, its labels at {_told(spans)}"
+            notes.append(f"{both}; the labels are used.")
+    if counted is not None and counted != frames:
+        more = "longer" if counted > frames else "shorter"
+        what = f"The labels of {video.name} are {more} than the video: {counted} frames instead of {frames}"
+        notes.append(f"{what}; both are read from the start.")
+    if size and tuple(size) != (facts["width"], facts["height"]):
+        what = f"The masks of {video.name} are {size[0]}×{size[1]}, but the video is {facts['width']}×{facts['height']}"
+        notes.append(f"{what}; only their times are used.")
+    return spans
+
+
+def _told(spans: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(f"{start} to {end}" for start, end in spans) or "none"
+
+
+def _first_frame(seconds: float, fps: float) -> int:
+    """The frame that is shown at a time; a thousandth of a frame is a matter of rounding."""
+    return math.floor(seconds * fps + 1e-3)
+
+
+def _end_frame(seconds: float, fps: float) -> int:
+    """The first frame that is not shown before a time."""
+    return math.ceil(seconds * fps - 1e-3)
+
+
+def _fit_caption(name: str, caption: TimedText, duration_s: float, notes: list[str]) -> TimedText | None:
+    start_s, end_s, text = caption
+    end_s = duration_s if end_s is None else end_s
+    what = f"A caption of {name} ({text[:40]!r}) is said to hold from {start_s:g} to {end_s:g} s"
+    if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s < end_s):
+        notes.append(f"{what}, which is no stretch of time; mend it.")
+        return None
+    if start_s >= duration_s:
+        notes.append(f"{what}, but the video ends at {duration_s:.2f} s; mend it.")
+        return None
+    if end_s > duration_s + 1:  # written by people, to the second at best
+        notes.append(f"{what}, but the video ends at {duration_s:.2f} s; it is cut there.")
+    return TimedText(start_s, min(end_s, duration_s), text)
