@@ -26,7 +26,7 @@ PRESENT = 2_000
 
 
 def ucf_crime(folder: Path) -> None:
-    """A tree of 950 anomalous and 950 normal videos of two seconds, no two alike, through `kedro run --pipelines=ingest`, twice."""
+    """950 anomalous and 950 normal videos of two seconds, no two alike, through `kedro run --pipelines=ingest`, twice."""
     root = folder / "UCF-Crime"
     names = {"Train": _names(0, 810, 800), "Test": _names(810, 950, 150)}
     number = 0

@@ -1,9 +1,9 @@
 import pytest
 
 from hawk_pipelines.curation.refusals import is_refusal
-from hawk_pipelines.curation.samples import make_samples
+from hawk_pipelines.curation.samples import make_pairs, make_samples
 from hawk_pipelines.curation.validation import NothingLeft, validate
-from hawk_pipelines.schema import QA, Draft, Video
+from hawk_pipelines.schema import QA, Draft, Pair, Video
 
 
 @pytest.fixture
@@ -80,9 +80,18 @@ def test_a_refused_answer_is_left_out_and_its_item_stays(videos):
     assert [rejection.item for rejection in validated.rejections] == ["0.mp4 QA[0]", "0.mp4 QA[1]"]
 
 
-def test_an_empty_split_stops_the_run(videos):
-    with pytest.raises(NothingLeft, match="test split"):
-        validate([_draft(0), _draft(1)], videos)
+def test_an_empty_split_is_said_and_nothing_at_all_stops_the_run(videos, caplog):
+    assert len(validate([_draft(0), _draft(1)], videos).annotations) == 2
+    assert "The test split has no annotation: nothing can be tested on." in caplog.text
+    with pytest.raises(NothingLeft, match=r"No annotation is left: of 3 video\(s\)"):
+        validate([_draft(0, description="")], videos)
+
+
+def test_only_what_is_known_from_captions_alone_is_a_pair_to_pretrain_on(videos):
+    rules, captions = validate([_draft(0), _draft(2).model_copy(update={"provider": "captions"})], videos).annotations
+    assert make_pairs(rules, make_samples(rules, str.upper)) == []
+    (pair,) = make_pairs(captions, make_samples(captions, str.upper))
+    assert pair == Pair(item_id="v2", caption="A man falls.", motion_text="A MAN FALLS.", split="test")
 
 
 def test_samples_come_from_their_annotation_only(videos):

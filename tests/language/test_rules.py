@@ -46,3 +46,9 @@ def test_without_a_label_only_the_captions_speak():
 def test_a_video_of_which_nothing_is_known():
     with pytest.raises(NothingKnown):
         describe(None, [], [_caption(0, 1, "  ")], 10)
+
+
+def test_an_anomaly_whose_class_is_not_said_is_not_given_one():
+    told = describe("anomaly", [Span(start_s=4, end_s=8)], [], 10)
+    assert told.description == "Something unusual happens: the video is labelled as anomalous."
+    assert [qa.q for qa in told.qa if "Why" in qa.q] == []

@@ -35,6 +35,21 @@ def open_text(path: Path) -> Iterator[TextIO]:
         raise SourceError(msg) from error
 
 
+def first_line(path: Path) -> str:
+    """The beginning of a file, up to the first line end, whatever it is.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}); check that it is there and its permissions."
+        raise SourceError(msg) from error
+    return (head.decode(_encoding(head), errors="replace").splitlines() or [""])[0]
+
+
 def _encoding(head: bytes) -> str:
     """UTF-16 without a mark is told by the zero bytes of its Latin letters."""
     marked = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)

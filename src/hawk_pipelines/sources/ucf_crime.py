@@ -184,7 +184,7 @@ def _uca_files(uca: Path | None, root: Path) -> list[Path]:
 
 
 def read_captions(files: Sequence[Path], notes: list[Rejection]) -> dict[str, list[TimedText]]:
-    """UCA's sentences by video, each once; times are seconds of the whole video.
+    """UCA's sentences by video; times are seconds of the whole video.
 
     The files hold `{video: {"duration": s, "timestamps": [[s, s], …], "sentences": [text, …]}}`.
     """
@@ -199,10 +199,10 @@ def read_captions(files: Sequence[Path], notes: list[Rejection]) -> dict[str, li
             notes.append(note(file.name, f"{file} holds a {type(told).__name__} instead of videos by name; replace the file."))
             continue
         for name, said in told.items():
-            of_video = captions.setdefault(name, [])
-            for text in _sentences(file, name, said, notes):
-                if text not in of_video:
-                    of_video.append(text)
+            if name in captions:
+                notes.append(note(name, f"{file} describes {name} once more and the first description is used; remove one."))
+            else:
+                captions[name] = _sentences(file, name, said, notes)
     return captions
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hawk_pipelines.schema import Rejection, Split
 from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, note
-from hawk_pipelines.sources.text_files import open_text, unsafe
+from hawk_pipelines.sources.text_files import first_line, open_text, unsafe
 from hawk_pipelines.sources.tree import dataset_folder, files_in, is_video_file
 
 TITLE = "WebVid"
@@ -156,8 +156,8 @@ def _tables(folder: Path) -> list[Path]:
 
 def is_table(file: Path) -> bool:
     """Whether a file is a table with the columns."""
-    with suppress(SourceError, csv.Error), open_text(file) as text:  # what cannot be read is no table of ours
-        return {cell.strip() for cell in next(csv.reader(text), [])} >= _COLUMNS
+    with suppress(SourceError, csv.Error):  # what cannot be read is no table of ours
+        return {cell.strip() for cell in next(csv.reader([first_line(file)]), [])} >= _COLUMNS
     return False
 
 

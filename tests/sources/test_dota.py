@@ -1,0 +1,109 @@
+import json
+import re
+
+import pytest
+
+from hawk_pipelines.sources.dota import Parameters, read, read_metadata
+from hawk_pipelines.sources.reading import SourceError
+from tests.sources import trees
+
+CLIP = "0RJPQ_97dcs_000199"
+
+
+@pytest.mark.parametrize("images", ["images", "."])
+def test_clips_classes_times_and_split_are_read(tmp_path, ingest, images):
+    videos, said, _ = ingest("dota", trees.dota(tmp_path / "dota", images))
+    assert said == []
+    told = {name.split("/")[1]: (video.label, video.split, video.fps, video.group) for name, video in videos.items()}
+    assert told == {
+        CLIP: ("ego: turning", "train", 10.0, None),
+        "0RJPQ_97dcs_000307": ("other: pedestrian", "train", 10.0, None),
+        "0qfbmt4G8Rw_001060": ("ego: lateral", "test", 10.0, None),
+    }
+    spans = next(video.spans for name, video in videos.items() if CLIP in name)
+    assert [(s.start_frame, s.end_frame, s.start_s, s.end_s) for s in spans] == [(3, 9, 0.3, 0.9)]
+
+
+def test_clips_lie_beside_each_other_where_the_authors_script_puts_them(tmp_path):
+    root = trees.dota(tmp_path / "dota", ".")
+    for clip in (root / "frames").iterdir():
+        if clip.is_dir():
+            clip.rename(root / clip.name)
+    (root / "frames").rename(tmp_path / "rest")
+    assert len(read(Parameters(path=root)).videos) == 3
+
+
+def test_annotations_of_clips_stand_in_for_the_metadata(tmp_path):
+    root = trees.dota(tmp_path / "dota")
+    for half in ("train", "val"):
+        (root / f"dataset/metadata_{half}.json").unlink()
+    videos = {video.path.parent.name: video for video in read(Parameters(path=root)).videos}
+    assert (videos[CLIP].label, videos[CLIP].frame_spans, videos[CLIP].split) == ("ego: turning", [(3, 9)], "train")
+    (root / f"annotations/{CLIP}.json").unlink()
+    reading = read(Parameters(path=root))
+    assert f"No metadata say what happens in {root / 'frames' / CLIP}" in reading.rejections[0].reason
+    assert len(reading.videos) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "says", "spans"),
+    [
+        ({"anomaly_end": 40}, "it is cut there", [(3, 12)]),
+        ({"anomaly_start": 9, "anomaly_end": 3}, "no stretch of time", []),
+        ({"anomaly_start": -4}, "no stretch of time", []),
+        ({"num_frames": 40}, "longer than the video: 40 frames instead of 12", [(3, 9)]),
+        ({"num_frames": 5}, "shorter than the video", [(3, 9)]),
+    ],
+)
+def test_times_that_do_not_fit_are_named(tmp_path, ingest, changes, says, spans):
+    root = trees.dota(tmp_path / "dota")
+    file = root / "dataset/metadata_train.json"
+    told = json.loads(file.read_text())
+    told[CLIP] |= changes
+    file.write_text(json.dumps(told))
+    videos, said, _ = ingest("dota", root)
+    assert says in said[0]
+    assert [(s.start_frame, s.end_frame) for s in videos[f"frames/{CLIP}/images"].spans] == spans
+    assert len(videos) == 3
+
+
+def test_metadata_that_cannot_be_read_cost_what_they_say_only(tmp_path):
+    file = tmp_path / "metadata_train.json"
+    notes = []
+    file.write_text('{"a": {"anomaly_start": NaN, "anomaly_end": 2, "anomaly_class": "x", "num_frames": 3}, "b": [1], "a": {}}')
+    assert read_metadata(file, notes) == {}
+    assert ["a twice" in notes[0].reason, "anomaly_start" in notes[1].reason, "b in" in notes[2].reason] == [True] * 3
+    for content, says in (("[]", "holds a list"), ("{", "is not JSON")):
+        file.write_text(content)
+        notes.clear()
+        assert read_metadata(file, notes) == {}
+        assert says in notes[0].reason
+
+
+def test_a_partly_extracted_archive_is_used_as_far_as_it_goes(tmp_path):
+    root = trees.dota(tmp_path / "dota")
+    for picture in (root / "frames" / CLIP / "images").iterdir():
+        picture.unlink()
+    reading = read(Parameters(path=root))
+    assert len(reading.videos) == 2
+    said = "\n".join(rejection.reason for rejection in reading.rejections)
+    assert f"{CLIP} holds no pictures" in said
+    assert "1 of the 2 videos that metadata_train.json names are not below" in said
+
+
+def test_another_folder_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="does not look like DoTA"):
+        read(Parameters(path=trees.ubnormal(tmp_path / "ub")))
+
+
+def test_the_real_metadata_are_read_to_the_last_clip(real_data):
+    notes = []
+    told = {half: read_metadata(real_data / f"annotations/dota/metadata_{half}.json", notes) for half in ("train", "val")}
+    assert {half: len(clips) for half, clips in told.items()} == {"train": 3275, "val": 1402}
+    assert notes == []
+    both = told["train"] | told["val"]
+    assert len(both) == 4677
+    assert all(re.fullmatch("(ego|other): [a-z_]+", clip.anomaly_class) for clip in both.values())
+    assert sum(clip.anomaly_end > clip.num_frames for clip in both.values()) == 1
+    for half, clips in told.items():
+        assert set((real_data / f"annotations/dota/{half}_split.txt").read_text().split()) == set(clips)
