@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from hawk_pipelines.schema import Span
+from hawk_pipelines.sources.fitting import fit_labels
+from hawk_pipelines.sources.reading import FoundVideo, TimedText
+
+FACTS = {"frames": 100, "fps": 25.0, "width": 64, "height": 48, "duration_s": 4.0}
+
+
+def _fit(facts=(), **says):
+    return fit_labels(FoundVideo(Path("a.mp4"), "a.mp4", **says), FACTS | dict(facts))
+
+
+@pytest.mark.parametrize(
+    ("fps", "span", "frames"),
+    [
+        (25.0, (1.0, 2.0), (25, 50)),
+        (30000 / 1001, (1.0, 2.0), (29, 60)),  # a frame that is shown in part belongs to it
+        (12.5, (0.1, 0.17), (1, 3)),
+        (25.0, (1 / 3, 2 / 3), (8, 17)),
+        (25.0, (0.1 + 0.2, 0.6), (7, 15)),
+        (25.0, (0.12000000001, 0.2), (3, 5)),
+    ],
+)
+def test_seconds_become_the_frames_that_are_shown_then(fps, span, frames):
+    fitted = _fit({"fps": fps, "duration_s": 100 / fps}, spans=[Span(start_s=span[0], end_s=span[1])])
+    (one,) = fitted.spans
+    assert (one.start_frame, one.end_frame) == frames
+    assert (one.start_s, one.end_s) == (one.start_frame / fps, one.end_frame / fps)
+    assert fitted.notes == []
+
+
+def test_frames_become_seconds_at_the_videos_own_rate():
+    fitted = _fit({"fps": 12.5, "duration_s": 8.0}, frame_spans=[(25, 50), (0, 1)])
+    assert [(s.start_s, s.end_s) for s in fitted.spans] == [(0.0, 0.08), (2.0, 4.0)]
+
+
+def test_spans_are_cut_merged_or_left_out_with_a_line():
+    fitted = _fit(frame_spans=[(50, 400), (40, 60), (100, 120), (5, 5), (9, 3), (-1, 4), (99, 101)])
+    assert [(s.start_frame, s.end_frame) for s in fitted.spans] == [(40, 100)]
+    assert len(fitted.notes) == 5
+    assert fitted.notes[0] == (
+        "The anomaly of a.mp4 is said to be at frames 50 to 400 (2.00 to 16.00 s), but the video ends at 4.00 s; it is cut there."
+    )
+
+
+def test_captions_are_cut_or_left_out_with_a_line():
+    captions = [
+        TimedText(0.0, None, "whole"),
+        TimedText(3.0, 4.4, "rounded"),
+        TimedText(1.0, 9.0, "long"),
+        TimedText(4.0, 5.0, "late"),
+    ]
+    fitted = _fit(captions=captions)
+    assert fitted.captions == [(0.0, 4.0, "whole"), (3.0, 4.0, "rounded"), (1.0, 4.0, "long")]
+    assert ["it is cut there" in note for note in fitted.notes] == [True, False]
+
+
+def test_pictures_whose_first_are_missing_lose_their_times():
+    assert len(_fit({"first_number": 1}, frame_spans=[(3, 9)]).spans) == 1
+    fitted = _fit({"first_number": 2}, frame_spans=[(3, 9)])
+    assert fitted.spans == []
+    assert "begin at number 2: the first are missing" in fitted.notes[0]
+
+
+def test_masks_are_held_against_what_else_is_said():
+    masks = {"frames": 100, "spans": [[3, 9]], "size": [64, 48], "absent": []}
+    assert [(s.start_frame, s.end_frame) for s in _fit({"masks": masks}, label="anomaly").spans] == [(3, 9)]
+    agreed = _fit({"masks": masks}, label="anomaly", frame_spans=[(3, 9)])
+    assert (len(agreed.spans), agreed.notes) == (1, [])
+    normal = _fit({"masks": masks}, label="normal")
+    assert normal.spans == []
+    assert "The masks of a.mp4 are at frames 3 to 9, its labels at none; the labels are used." in normal.notes
