@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden" / "step_outputs.json"
-STEPS = ("probe", "motion", "encode", "annotate")
+STEPS = ("probe", "labels", "motion", "encode", "annotate")
 
 
 def _clip(folder):
@@ -38,6 +38,7 @@ def outputs(folder):
     from hawk_pipelines.model.frame_encoders.tiny import TinyFrameEncoder
     from hawk_pipelines.model.settings import TinyFrameEncoderSettings
     from hawk_pipelines.schema import Caption, Span
+    from hawk_pipelines.sources.frame_labels import FRAME_LABELS_VERSION, read_frame_labels
     from hawk_pipelines.sources.listing import Look, examine
     from hawk_pipelines.video.probe import PROBE_VERSION
     from hawk_pipelines.video.stored import pack, unpack
@@ -49,9 +50,12 @@ def outputs(folder):
     tokens = encode_streams(
         TinyFrameEncoder(TinyFrameEncoderSettings(size=32, grid=4)), streams.frames, streams.magnitude, "soft"
     )
+    masks = folder / "masks.npy"
+    np.save(masks, np.array([0, 1, 1, 0, 1]))
     caption = Caption(clip_id="c", video_id="v", start_s=0, end_s=2, text="A man in red is running.", tool="t", score=1.0)
     made = {
         "probe": (PROBE_VERSION, examine(Look(clip, 10.0))[1]),
+        "labels": (FRAME_LABELS_VERSION, read_frame_labels(masks)),
         "motion": (STREAMS_VERSION, [streams.frames.tolist(), moved, streams.indices.tolist(), streams.times_s.tolist()]),
         "encode": (ENCODER_VERSION, [stream.mean(dim=2).numpy().round(2).tolist() for stream in tokens]),
         "annotate": (RULES_VERSION, repr(describe("running", [Span(start_s=0, end_s=2)], [caption], 3.0))),

@@ -75,3 +75,8 @@ def test_what_is_no_data_set_is_said_and_the_exit_status_is_1(tmp_path, name):
     assert told.exit_code == 1
     assert ("looks like no published data set" in told.stdout) == (not name)
     assert ("gone does not exist" in told.stderr) == bool(name)
+
+
+def test_a_folder_with_a_comma_is_set_in_a_file(tmp_path):
+    root = trees.dota(tmp_path / "sets, new")
+    assert f"`ingest.dota.path: {root}` in conf/local/parameters_ingest.yml." in _check(root).stdout

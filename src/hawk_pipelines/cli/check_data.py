@@ -80,7 +80,14 @@ def _show(found: "Recognised") -> None:
         console.print(f"- and {len(remarks) - SHOWN:,} remarks more: --json shows all.")
     console.print(Text(found.licence), soft_wrap=True)
     if found.reading.videos:
-        settings = ",".join(f"{name}={value}" for name, value in found.settings.items())
-        command = f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(settings)}"
-        console.print(Text(f"To ingest it: {command}"), soft_wrap=True)
+        console.print(Text(f"To ingest it: {_how(found.settings)}"), soft_wrap=True)
     console.print()
+
+
+def _how(settings: dict[str, str]) -> str:
+    if any("," in value for value in settings.values()):  # a comma parts settings on the command line
+        return (
+            "set " + ", ".join(f"`{name}: {value}`" for name, value in settings.items()) + " in conf/local/parameters_ingest.yml."
+        )
+    joined = ",".join(f"{name}={value}" for name, value in settings.items())
+    return f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(joined)}"

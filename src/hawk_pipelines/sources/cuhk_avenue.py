@@ -20,6 +20,7 @@ from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, f
 TITLE = "CUHK Avenue"
 LICENCE = "CUHK Avenue: offered for research; we know of no stated licence, so ask its authors about other uses."
 SIGNS = "Avenue Dataset/testing_videos/01.avi and ground_truth_demo/testing_label_mask"
+_MASKS = r"[0-9]{1,6}_label\.mat"
 _HALVES = {"training_videos": "train", "testing_videos": "test"}
 
 
@@ -34,8 +35,12 @@ class Parameters(BaseModel):
 
 def looks_like(folder: Path) -> bool:
     """Whether one of the halves or the masks is in it, at once or in `Avenue Dataset` or `ground_truth_demo`."""
-    inside = [folder, folder / "Avenue Dataset", folder / "ground_truth_demo"]
-    return any((place / name).is_dir() for place in inside for name in (*_HALVES, "testing_label_mask"))
+    for place in (folder, folder / "Avenue Dataset", folder / "ground_truth_demo"):
+        if any(is_video_file(file) and file.stem.isdecimal() for half in _HALVES for file in files_in(place / half)):
+            return True
+        if any(re.fullmatch(_MASKS, file.name, re.IGNORECASE) for file in files_in(place / "testing_label_mask")):
+            return True
+    return False
 
 
 def read(parameters: Parameters) -> Reading:
@@ -46,7 +51,7 @@ def read(parameters: Parameters) -> Reading:
     """
     root = dataset_folder(parameters.path, "ingest.cuhk_avenue.path", TITLE, looks_like, SIGNS)
     notes: list[Rejection] = []
-    masks = {int(re.sub("[^0-9]", "", file.stem)): file for file in files_named(root, r"[0-9]{1,6}_label\.mat")}
+    masks = {int(re.sub("[^0-9]", "", file.stem)): file for file in files_named(root, _MASKS)}
     videos: list[FoundVideo] = []
     base = root / "Avenue Dataset" if (root / "Avenue Dataset").is_dir() else root
     for half, split in _HALVES.items():

@@ -31,7 +31,7 @@ class Parameters(BaseModel):
 
 
 def read(parameters: Parameters) -> Reading:
-    """Find every video below the directory. Links to folders are not followed.
+    """Find every video below the directory.
 
     Raises:
         SourceError: the directory is missing or holds no video, or `captions.csv` is not the table it should be.

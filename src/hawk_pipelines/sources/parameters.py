@@ -108,7 +108,7 @@ def read_source(parameters: IngestParameters, seed: int, workers: int) -> Readin
         reading = _read(name, parameters, seed, workers)
         prefix = f"{name}/" if len(parameters.sources) > 1 else ""
         videos += [replace(one, name=prefix + one.name, source=name, licence=reading.licence) for one in reading.videos]
-        rejections += reading.rejections
+        rejections += [one.model_copy(update={"item": prefix + one.item}) for one in reading.rejections]
         if reading.licence:
             logger.info("Terms of `%s`: %s", name, reading.licence)
         lacking = [part for part in reading.parts if not (part.complete or part.optional)]

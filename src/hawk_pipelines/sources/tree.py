@@ -1,5 +1,6 @@
 """Walking through a data set's folders, whose copies are littered with what file managers leave."""
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,8 +9,11 @@ from pathlib import Path, PurePath
 from hawk_pipelines.sources.reading import SourceError, existing_folder
 from hawk_pipelines.video.pictures import is_numbered_picture
 
+logger = logging.getLogger(__name__)
+
 VIDEO_EXTENSIONS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts", ".flv", ".gif", ".dav"}
-LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
+LITTER = {"thumbs.db", "desktop.ini", "__macosx", "lost+found"}
+ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}
 DEPTH = 2
 """How many folders deep a data set is looked for below the folder that was named."""
 
@@ -20,24 +24,44 @@ def is_litter(name: str) -> bool:
 
 
 def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below a root and the names of its files, both in order, without litter. Links to folders are not followed."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not is_litter(name))
+    """Every folder below a root and the names of its files, both in order, without litter.
+
+    Links are followed, each folder once: who has little room links parts of a data set to other disks.
+    """
+    seen = {os.path.realpath(root)}
+    for folder, folders, files in os.walk(root, onerror=_passed_over, followlinks=True):
+        kept = []
+        for name in sorted(name for name in folders if not is_litter(name)):
+            real = os.path.realpath(os.path.join(folder, name))  # noqa: PTH118 - many folders, and a Path costs more
+            if real not in seen:
+                seen.add(real)
+                kept.append(name)
+        folders[:] = kept
         yield Path(folder), sorted(name for name in files if not is_litter(name))
 
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders in a folder, in order, without litter; none where there is no such folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and not is_litter(entry.name))
+    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
 
 
 def files_in(folder: Path) -> list[Path]:
     """The files in a folder, in order, without litter; none where there is no such folder."""
-    if not folder.is_dir():
+    return [Path(entry.path) for entry in _entries(folder) if entry.is_file()]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return sorted((entry for entry in os.scandir(folder) if not is_litter(entry.name)), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_file() and not is_litter(entry.name))
+    except OSError as error:
+        _passed_over(error)
+        return []
+
+
+def _passed_over(error: OSError) -> None:
+    logger.warning("%s cannot be read (%s) and is passed over; check its permissions.", error.filename, error.strerror)
 
 
 def is_video_file(path: PurePath) -> bool:
@@ -47,7 +71,7 @@ def is_video_file(path: PurePath) -> bool:
 
 def holds_pictures(folder: Path) -> bool:
     """Whether a folder holds numbered pictures."""
-    return folder.is_dir() and any(is_numbered_picture(entry.name) for entry in os.scandir(folder))
+    return any(is_numbered_picture(entry.name) for entry in _entries(folder))
 
 
 def files_named(root: Path, pattern: str) -> list[Path]:
@@ -95,7 +119,8 @@ def dataset_folder(path: Path, setting: str, title: str, looks_like: Callable[[P
         msg = f"{path} holds {title} {len(found)} times ({_some(found)}); set `{setting}` to one of these folders."
         raise SourceError(msg)
     msg = f"{path} does not look like {title} ({signs}); set `{setting}` to its folder. `hawk check-data {path}` says what it is."
-    raise AnotherFolder(msg)
+    packed = [file.name for file in files_in(path) if file.suffix.casefold() in ARCHIVES]
+    raise AnotherFolder(f"{msg} Are its archives to be extracted first ({', '.join(packed[:3])})?" if packed else msg)
 
 
 def _some(paths: Sequence[Path]) -> str:
