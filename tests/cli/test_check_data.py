@@ -1,6 +1,8 @@
 import json
+import re
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from hawk_pipelines.cli import main
@@ -31,13 +33,9 @@ def test_every_data_set_below_a_folder_is_told_for_programs(tmp_path):
     assert told.exit_code == 0
     found = {one["source"]: one for one in json.loads(told.stdout)}
     assert set(found) == {"dota", "webvid", "hawk"}
-    assert found["hawk"]["settings"] == {
-        "ingest.source": "hawk",
-        "ingest.hawk.annotations": str(tmp_path / "hawk/Annotation/All_Mix"),
-        "ingest.hawk.videos": str(tmp_path / "hawk/Videos"),
-    }
+    assert found["hawk"]["settings"] == {"ingest": {"source": "hawk", "hawk": {"path": str(tmp_path / "hawk")}}}
     assert found["dota"]["videos"] == 3
-    assert [part["complete"] for part in found["webvid"]["parts"]] == [True, False]
+    assert [part["complete"] for part in found["webvid"]["parts"]] == [False, True]
     assert "a video that is not there" in found["webvid"]["remarks"][0]["reason"]
 
 
@@ -79,4 +77,18 @@ def test_what_is_no_data_set_is_said_and_the_exit_status_is_1(tmp_path, name):
 
 def test_a_folder_with_a_comma_is_set_in_a_file(tmp_path):
     root = trees.dota(tmp_path / "sets, new")
-    assert f"`ingest.dota.path: {root}` in conf/local/parameters_ingest.yml." in _check(root).stdout
+    settings = re.search("`(ingest: .*)` in conf/local/parameters_ingest.yml", _check(root).stdout)[1]
+    assert yaml.safe_load(settings) == {"ingest": {"source": "dota", "dota": {"path": str(root)}}}
+
+
+def test_the_command_that_is_told_works_from_anywhere(tmp_path, monkeypatch):
+    root = trees.dota(tmp_path / "sets = 1")
+    monkeypatch.chdir(root)
+    assert f"--params 'ingest.source=dota,ingest.dota.path={root}'" in _check(".").stdout
+
+
+def test_archives_that_nobody_extracted_are_pointed_at(tmp_path):
+    (tmp_path / "Anomaly-Videos-Part-1.zip").touch()
+    told = _check(tmp_path)
+    assert told.exit_code == 1
+    assert "It holds 1 archive(s), such as Anomaly-Videos-Part-1.zip: extract them first." in told.stdout

@@ -55,8 +55,25 @@ def test_odd_names_and_repeated_numbers_are_named(tmp_path):
     trees.video(root / "Avenue Dataset/training_videos/1.avi")
     trees.video(root / "Avenue Dataset/training_videos/holiday.mp4")
     reading = read(Parameters(path=root))
+    (root / "ground_truth_demo/testing_label_mask/01_label.mat").touch()
+    reading = read(Parameters(path=root))
     assert len(reading.videos) == 4
-    assert ["same number" in r.reason or "not named like" in r.reason for r in reading.rejections] == [True, True]
+    said = "\n".join(rejection.reason for rejection in reading.rejections)
+    for words in ("1.avi is called like", "holiday.mp4 is not named like", "1_label.mat is called like"):
+        assert words in said
+
+
+def test_archives_in_folders_of_their_own_and_of_other_names_are_put_together(tmp_path, ingest):
+    root = trees.cuhk_avenue(tmp_path / "avenue")
+    (root / "Avenue Dataset").rename(tmp_path / "moved")
+    (root / "Avenue_Dataset").mkdir()
+    (tmp_path / "moved").rename(root / "Avenue_Dataset/avenue dataset")
+    (root / "ground_truth_demo").rename(tmp_path / "moved")
+    (root / "truth").mkdir()
+    (tmp_path / "moved").rename(root / "truth/ground_truth_demo")
+    videos, said, _ = ingest("cuhk_avenue", root)
+    assert said == []
+    assert sorted(video.label for video in videos.values()) == ["anomaly", "normal", "normal", "normal"]
 
 
 def test_a_folder_with_one_archive_only_is_recognised(tmp_path):

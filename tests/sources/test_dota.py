@@ -41,7 +41,7 @@ def test_annotations_of_clips_stand_in_for_the_metadata(tmp_path):
     assert (videos[CLIP].label, videos[CLIP].frame_spans, videos[CLIP].split) == ("ego: turning", [(3, 9)], "train")
     (root / f"annotations/{CLIP}.json").unlink()
     reading = read(Parameters(path=root))
-    assert f"No metadata say what happens in {root / 'frames' / CLIP}" in reading.rejections[0].reason
+    assert f"No metadata say what happens in 1 of 3 clips ({CLIP})" in reading.rejections[0].reason
     assert len(reading.videos) == 3
 
 
@@ -53,6 +53,7 @@ def test_annotations_of_clips_stand_in_for_the_metadata(tmp_path):
         ({"anomaly_start": -4}, "no stretch of time", []),
         ({"num_frames": 40}, "longer than the video: 40 frames instead of 12", [(3, 9)]),
         ({"num_frames": 5}, "shorter than the video", [(3, 9)]),
+        ({"anomaly_end": 10**400}, "anomaly_end: Input should be less than", [(3, 9)]),  # the clip's own annotation stands in
     ],
 )
 def test_times_that_do_not_fit_are_named(tmp_path, ingest, changes, says, spans):
@@ -62,9 +63,46 @@ def test_times_that_do_not_fit_are_named(tmp_path, ingest, changes, says, spans)
     told[CLIP] |= changes
     file.write_text(json.dumps(told))
     videos, said, _ = ingest("dota", root)
-    assert says in said[0]
+    assert says in "\n".join(said)
     assert [(s.start_frame, s.end_frame) for s in videos[f"frames/{CLIP}/images"].spans] == spans
     assert len(videos) == 3
+
+
+@pytest.mark.parametrize(("gone", "spans"), [(1, (2, 8)), (4, (0, 5))])
+def test_where_the_first_pictures_are_missing_the_times_move(tmp_path, ingest, gone, spans):
+    root = trees.dota(tmp_path / "dota")
+    for number in range(gone):
+        (root / f"frames/{CLIP}/images/{number:06d}.jpg").unlink()
+    videos, said, _ = ingest("dota", root)
+    assert f"begin at number {gone}: the first {gone} are missing, and its labels are moved accordingly" in said[0]
+    assert len(said) == 1
+    assert [(s.start_frame, s.end_frame) for s in videos[f"frames/{CLIP}/images"].spans] == [spans]
+
+
+def test_pictures_numbered_from_1_are_the_same_frames(tmp_path, ingest):
+    root = trees.dota(tmp_path / "dota")
+    images = root / f"frames/{CLIP}/images"
+    for number in range(11, -1, -1):
+        (images / f"{number:06d}.jpg").rename(images / f"{number + 1:06d}.jpg")
+    videos, said, _ = ingest("dota", root)
+    assert said == []
+    assert [(s.start_frame, s.end_frame) for s in videos[f"frames/{CLIP}/images"].spans] == [(3, 9)]
+
+
+def test_frames_and_metadata_may_lie_in_folders_of_their_own(tmp_path):
+    root = trees.dota(tmp_path / "sets/dota")
+    (root / "frames").rename(tmp_path / "sets/frames part 1")
+    (tmp_path / "sets/frames part 2").mkdir()
+    (tmp_path / f"sets/frames part 1/{CLIP}").rename(tmp_path / f"sets/frames part 2/{CLIP}")
+    reading = read(Parameters(path=tmp_path / "sets"))
+    assert reading.rejections == []
+    assert [(video.label is not None, video.split is not None) for video in reading.videos] == [(True, True)] * 3
+
+
+def test_the_folder_of_images_goes_before_other_pictures_of_a_clip(tmp_path):
+    root = trees.dota(tmp_path / "dota")
+    trees.pictures(root / "frames" / CLIP, range(3), "flow{:03d}.jpg")
+    assert {video.path.name for video in read(Parameters(path=root)).videos} == {"images"}
 
 
 def test_metadata_that_cannot_be_read_cost_what_they_say_only(tmp_path):

@@ -58,15 +58,35 @@ def test_captions_are_cut_or_left_out_with_a_line():
     assert ["it is cut there" in note for note in fitted.notes] == [True, False]
 
 
-def test_pictures_whose_first_are_missing_lose_their_times():
-    assert len(_fit({"first_number": 1}, frame_spans=[(3, 9)]).spans) == 1
-    fitted = _fit({"first_number": 2}, frame_spans=[(3, 9)])
-    assert fitted.spans == []
-    assert "begin at number 2: the first are missing" in fitted.notes[0]
+@pytest.mark.parametrize(
+    ("number", "base", "counted", "span"),
+    [
+        (0, 0, 100, (3, 9)),
+        (0, 1, None, (3, 9)),  # numbered anew from 0
+        (1, 0, None, (3, 9)),  # numbered anew from 1
+        (1, 0, 100, (3, 9)),
+        (7, 0, 100, (3, 9)),  # numbered anew, however oddly: as many as there should be
+        (1, 0, 101, (2, 8)),
+        (5, 0, 105, (0, 4)),
+        (3, 1, None, (1, 7)),
+    ],
+)
+def test_where_the_first_pictures_are_missing_the_times_move(number, base, counted, span):
+    fitted = _fit({"first_number": number}, frame_spans=[(3, 9)], first_picture=base, label_frames=counted)
+    assert [(s.start_frame, s.end_frame) for s in fitted.spans] == [span]
+    assert len(fitted.notes) == (span != (3, 9))
+
+
+def test_masks_of_an_array_move_and_masks_by_number_do_not():
+    masks = {"frames": 104, "spans": [[1, 9]], "size": None, "absent": [], "by_number": False}
+    moved = _fit({"first_number": 4, "masks": masks}, label="anomaly")
+    assert [(s.start_frame, s.end_frame) for s in moved.spans] == [(0, 5)]
+    by_number = _fit({"first_number": 5, "masks": masks | {"frames": 100, "by_number": True}}, label="anomaly", first_picture=1)
+    assert [(s.start_frame, s.end_frame) for s in by_number.spans] == [(1, 9)]
 
 
 def test_masks_are_held_against_what_else_is_said():
-    masks = {"frames": 100, "spans": [[3, 9]], "size": [64, 48], "absent": []}
+    masks = {"frames": 100, "spans": [[3, 9]], "size": [64, 48], "absent": [], "by_number": False}
     assert [(s.start_frame, s.end_frame) for s in _fit({"masks": masks}, label="anomaly").spans] == [(3, 9)]
     agreed = _fit({"masks": masks}, label="anomaly", frame_spans=[(3, 9)])
     assert (len(agreed.spans), agreed.notes) == (1, [])

@@ -13,6 +13,7 @@ def tree(tmp_path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"")
     (tmp_path / "secret.mp4").write_bytes(b"")
+    (root / "UCF_Crime/notes.txt").write_bytes(b"")
 
     def annotate(*videos, file="a.json", **changes):
         items = [{"video": v, "description": "Something.", "QA": [{"q": "What?", "a": "Something."}]} | changes for v in videos]
@@ -46,7 +47,9 @@ def test_a_published_path_is_found_by_its_folders_then_by_a_unique_name(tree, pu
     [
         ("t.mp4", "several files could be meant"),
         ("gone.mp4", "no such file"),
-        ("../secret.mp4", "no such file"),
+        ("../secret.mp4", "climbs out of its folder"),
+        ("https://example.invalid/a.mp4", "is an address on the web"),
+        ("UCF_Crime/notes.txt", "no such file"),
         ("", "path is empty"),
     ],
 )

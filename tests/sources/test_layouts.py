@@ -1,7 +1,10 @@
 """Every published layout at once: our own trees, and those of the outside pack, with the counts that are in them."""
 
+import os
 import shutil
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,7 +113,7 @@ def test_nothing_else_takes_a_data_set_for_its_own(tmp_path, source):
     assert not one.complete
     assert one.reading.rejections == [] or source == "webvid"
     for other, module in PUBLISHED.items():
-        if other not in (source, "hawk"):
+        if other != source:
             with pytest.raises(SourceError, match="does not look like"):
                 module.read(module.Parameters(path=root))
 
@@ -121,11 +124,52 @@ def test_the_wrong_folder_is_told_by_what_it_looks_like(tmp_path, ingest):
         ingest("ucf_crime", root)
 
 
-def test_two_copies_in_one_folder_are_not_mixed(tmp_path, ingest):
-    trees.dota(tmp_path / "sets/one")
-    shutil.copytree(tmp_path / "sets/one", tmp_path / "sets/two")
-    with pytest.raises(SourceError, match="holds DoTA 2 times"):
-        ingest("dota", tmp_path / "sets")
+def test_two_copies_in_one_folder_count_once_or_are_refused(tmp_path, ingest):
+    for source in ("dota", "shanghaitech"):
+        shutil.copytree(trees.TREES[source](tmp_path / source / "one"), tmp_path / source / "two")
+    videos, said, _ = ingest("dota", tmp_path / "dota")
+    assert len(videos) == 3
+    assert sum("is called like" in line for line in said) == 3
+    with pytest.raises(SourceError, match="holds ShanghaiTech Campus 2 times"):
+        ingest("shanghaitech", tmp_path / "shanghaitech")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "training_videos/cat.mp4",
+        "metadata_train.json",
+        "Abuse028_x264.npy",
+        "a.csv",
+        "Scene1/film.mp4",
+        "frames/1.jpg",
+        "Test/Test001/001.tif",
+        "training/videos/film.avi",
+        "Annotation/a.json",
+    ],
+)
+def test_other_folders_are_not_taken_for_a_data_set(tmp_path, name):
+    trees.text(tmp_path / name, ["{}"])
+    assert check(tmp_path) == []
+
+
+@pytest.mark.parametrize("source", trees.TREES)
+def test_links_in_circles_and_folders_that_cannot_be_read_stop_nothing(source, ingest):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own may be entered by nobody else
+        above = Path(folder)
+        above.chmod(0o755)
+        root = trees.TREES[source](above / "tree")
+        (root / "loop").symlink_to("loop")
+        (root / "up").symlink_to(above)
+        (above / "secret").mkdir(mode=0)
+        if os.geteuid() == 0:  # who may do everything cannot meet a folder that cannot be read
+            os.seteuid(65534)
+        try:
+            (one,) = check(above)
+        finally:
+            os.seteuid(os.getuid())
+            (above / "secret").chmod(0o755)
+        assert (one.source, len(one.reading.videos)) == (source, len(ingest(source, root)[0]))
 
 
 def test_what_is_not_there(tmp_path):

@@ -90,5 +90,5 @@ def test_what_is_missing_is_warned_of_in_one_line(tmp_path, caplog):
     (line,) = [record.getMessage() for record in caplog.records]
     assert line == (
         "dota is not whole: 2 of 3,275 training clips, 1 of 1,402 test clips (the official validation half), "
-        "3 of 4,677 clips in the metadata. `hawk check-data` says more."
+        "3 of 4,677 clips with metadata. `hawk check-data` says more."
     )

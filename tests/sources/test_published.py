@@ -85,3 +85,12 @@ def test_the_release_in_the_pack_is_matched_to_the_last_item(real_data):
     assert len(reading.videos) == 9
     assert [sum(video.split == split for video in reading.videos) for split in ("train", "test")] == [7, 2]
     assert reading.rejections == []
+
+
+def test_every_real_clip_is_found_by_what_it_was_published_as(real_data, tmp_path):
+    names = [name for half in ("train", "val") for name in (real_data / f"annotations/dota/{half}_split.txt").read_text().split()]
+    found = [FoundVideo(tmp_path / name, name, published_as=f"dota/{name}") for name in names]
+    _annotations(tmp_path / "annotations", "train", *(f"{AUTHORS}/DoTA/Video/{name}_video.mp4" for name in names))
+    _annotations(tmp_path / "annotations", "test", "../climbs.mp4")
+    joined = join(found, tmp_path / "annotations", "ingest.published")
+    assert (joined.matched, len(joined.rejections)) == (4677, 1)

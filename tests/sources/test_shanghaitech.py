@@ -42,10 +42,10 @@ def test_a_clip_without_labels_is_not_called_normal(tmp_path, ingest):
     [
         (np.array([0] * 10 + [1] * 10), "longer than the video: 20 frames instead of 12", [(10, 12)]),
         (np.array([0, 1, 1]), "shorter than the video: 3 frames instead of 12", [(1, 3)]),
-        (np.array([0.0, np.nan]), "no numbers (NaN)", []),
-        (np.array(["a", "b"]), "does not hold one array of numbers", []),
-        (np.zeros((2, 3)), "an array of the shape (2, 3)", []),
-        (np.array([{}, {}], object), "no NumPy file of plain numbers", []),
+        (np.array([0.0, np.nan]), "no numbers (NaN)", [(3, 8)]),  # the masks of pixels stand in
+        (np.array(["a", "b"]), "does not hold one array of numbers", [(3, 8)]),
+        (np.zeros((2, 3)), "an array of the shape (2, 3)", [(3, 8)]),
+        (np.array([{}, {}], object), "no NumPy file of plain numbers", [(3, 8)]),
     ],
 )
 def test_labels_that_do_not_fit_are_named(tmp_path, ingest, labels, says, spans):
@@ -78,10 +78,10 @@ def test_clips_whose_pictures_begin_at_1_or_have_holes_or_lack_the_first(tmp_pat
     videos, said, _ = ingest("shanghaitech", root)
     assert [(s.start_frame, s.end_frame) for s in videos["testing/frames/01_0001"].spans] == [(3, 7)]
     assert "testing/frames/01_0002" not in videos
-    assert videos["testing/frames/01_0003"].spans == []
+    assert [(s.start_frame, s.end_frame) for s in videos["testing/frames/01_0003"].spans] == [(0, 2)]
     said = "\n".join(said)
     assert "number 2 is missing" in said
-    assert "begin at number 5: the first are missing, so the labels of its frames would not fit" in said
+    assert "begin at number 5: the first 5 are missing, and its labels are moved accordingly" in said
     assert "01_0004 holds no pictures" in said
 
 
@@ -91,6 +91,9 @@ def test_a_clip_as_a_file_and_as_pictures_counts_once(tmp_path):
     names = [video.name for video in read(Parameters(path=root)).videos]
     assert "training/videos/01_001.avi" in names
     assert "training/frames/01_001" not in names
+    trees.video(root / "shanghaitech/training/videos/01_001.mp4")
+    (twin,) = read(Parameters(path=root)).rejections
+    assert "01_001.mp4 is called like" in twin.reason
 
 
 def test_another_folder_is_refused(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from hawk_pipelines.sources.reading import SourceError
-from hawk_pipelines.sources.text_files import first_line, note_absent, read_json, read_lines, read_list, stem, unsafe
+from hawk_pipelines.sources.text_files import beginning, note_absent, read_json, read_lines, read_list, read_splits, stem, unsafe
 from tests.sources import trees
 
 LINES = ["Abuse001_x264.mp4", "Café à l'étage", "日本"]
@@ -12,7 +12,7 @@ LINES = ["Abuse001_x264.mp4", "Café à l'étage", "日本"]
 def test_text_is_read_alike_from_every_system(tmp_path, encoding, ends):
     file = trees.text(tmp_path / "a.txt", ["", *LINES, "  "], ends, encoding)
     assert read_lines(file) == LINES
-    assert first_line(trees.text(tmp_path / "b.txt", LINES, ends, encoding)) == LINES[0]
+    assert beginning(trees.text(tmp_path / "b.txt", LINES, ends, encoding)).splitlines() == LINES
 
 
 def test_utf_16_beyond_the_first_block_is_still_utf_16(tmp_path):
@@ -27,10 +27,21 @@ def test_what_is_no_text_is_refused(tmp_path, content):
         read_lines(tmp_path / "a.txt")
 
 
-def test_what_cannot_be_opened_is_refused(tmp_path):
-    for read in (read_lines, first_line):
-        with pytest.raises(SourceError, match="cannot be read"):
-            read(tmp_path)
+def test_what_cannot_be_opened_is_refused(tmp_path, caplog):
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_lines(tmp_path)
+    assert beginning(tmp_path) == ""
+    assert "cannot be read" in caplog.text
+
+
+def test_a_video_in_lists_of_several_splits_is_tested_on(tmp_path):
+    notes = []
+    files = {
+        half: [trees.text(tmp_path / f"{half}.txt", names)] for half, names in (("train", ["a", "B", "c"]), ("test", ["b", "d"]))
+    }
+    splits = read_splits(files | {"validation": [trees.text(tmp_path / "v.txt", ["c"])]}, "abcd", tmp_path, notes)
+    assert splits == {"a": "train", "b": "test", "c": "validation", "d": "test"}
+    assert ["names B for the train split, another list for the test split" in notes[0].reason, len(notes)] == [True, 2]
 
 
 def test_json_with_a_key_twice_keeps_the_first(tmp_path):

@@ -1,4 +1,5 @@
 import os
+import re
 
 import pytest
 
@@ -80,8 +81,11 @@ def test_a_data_set_is_looked_for_two_levels_deep_and_never_inside_another(tmp_p
 def test_no_folder_and_several_and_archives(tmp_path):
     with pytest.raises(SourceError, match=r"gone does not exist; set `ingest\.it\.path`"):
         dataset_folder(tmp_path / "gone", "ingest.it.path", "It", _here, "sign")
-    _touch(tmp_path, "a/part-1.zip", "b/sign", "c/sign")
-    with pytest.raises(AnotherFolder, match=r"Are its archives to be extracted first \(part-1\.zip\)\?"):
+    _touch(tmp_path, "a/part-1.zip", "b/sign", "c/sign", "b/deep/closed_1/a")
+    with pytest.raises(AnotherFolder, match=r"Are its archives to be extracted first \(.*part-1\.zip\)\?"):
         dataset_folder(tmp_path / "a", "ingest.it.path", "It", _here, "sign")
     with pytest.raises(SourceError, match="holds It 2 times"):
         dataset_folder(tmp_path, "ingest.it.path", "It", _here, "sign")
+    assert dataset_folder(tmp_path, "ingest.it.path", "It", _here, "sign", together=True) == tmp_path
+    told = {folder.name: files for folder, files in walk(tmp_path, closed=re.compile("closed_[0-9]"))}
+    assert (told["closed_1"], told["deep"], told["b"]) == ([], [], ["sign"])

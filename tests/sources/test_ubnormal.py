@@ -24,14 +24,13 @@ def test_videos_tracks_and_the_split_in_three_are_read(tmp_path, ingest):
     assert (span.start_s, span.end_s) == (2 / 30, 9 / 30)
 
 
-def test_a_scenario_with_fog_is_the_same_source_video(tmp_path, ingest):
-    root = trees.ubnormal(tmp_path / "ub")
-    trees.video(root / "Scene1/abnormal_scene_1_scenario_1_fog.mp4")
-    trees.text(
-        root / "scripts/abnormal_training_video_names.txt", ["abnormal_scene_20_scenario_6", "abnormal_scene_1_scenario_1_fog"]
-    )
+@pytest.mark.parametrize("weather", ["fog", "fire", "smoke"])
+def test_a_scenario_in_other_weather_is_the_same_source_video(tmp_path, ingest, weather):
+    root, name = trees.ubnormal(tmp_path / "ub"), f"abnormal_scene_1_scenario_1_{weather}"
+    trees.video(root / f"Scene1/{name}.mp4")
+    trees.text(root / "scripts/abnormal_training_video_names.txt", ["abnormal_scene_20_scenario_6", name])
     videos, said, _ = ingest("ubnormal", root)
-    assert "Scene1/abnormal_scene_1_scenario_1_fog.mp4" not in videos
+    assert f"Scene1/{name}.mp4" not in videos
     assert "same source video (abnormal_scene_1_scenario_1)" in said[-1]
     assert len(ingest("ubnormal", root, leakage="allow")[0]) == 6
 
@@ -57,7 +56,11 @@ def test_maps_of_another_number_or_size_and_missing_tracks_are_named(tmp_path, i
     videos, said, _ = ingest("ubnormal", root)
     assert videos["Scene1/abnormal_scene_1_scenario_1.mp4"].label == "anomaly"
     said = "\n".join(said)
-    for words in ("has no tracks", "shorter than the video: 11 frames instead of 12", "are 40×30, but the video is 96×96"):
+    for words in (
+        "1 abnormal videos have no tracks (abnormal_scene_1_scenario_1)",
+        "shorter than the video: 11 frames instead of 12",
+        "are 40×30, but the video is 96×96",
+    ):
         assert words in said
 
 
@@ -72,6 +75,34 @@ def test_lists_that_leave_out_a_video_or_name_an_absent_one(tmp_path):
     for file in (root / "scripts").glob("*.txt"):
         file.unlink()
     assert {video.split for video in read(Parameters(path=root)).videos} == {None}
+
+
+def test_a_video_in_two_lists_is_tested_on_and_repeated_or_odd_ones_are_named(tmp_path):
+    root = trees.ubnormal(tmp_path / "ub")
+    trees.text(
+        root / "scripts/abnormal_training_video_names.txt", ["abnormal_scene_20_scenario_6", "abnormal_scene_1_scenario_1"]
+    )
+    trees.video(root / "Scene2/abnormal_scene_1_scenario_1.mp4")
+    trees.video(root / "Scene2/Abnormal_scene_2_scenario_9.mp4")
+    reading = read(Parameters(path=root))
+    (video,) = [video for video in reading.videos if video.path.stem == "abnormal_scene_1_scenario_1"]
+    assert (video.split, video.path.parent.name, video.frame_spans) == ("test", "Scene1", [(2, 9)])
+    said = "\n".join(rejection.reason for rejection in reading.rejections)
+    for words in (
+        "for the train split, another list for the test split",
+        "is called like",
+        "Abnormal_scene_2_scenario_9.mp4 is not named like",
+    ):
+        assert words in said
+
+
+def test_videos_and_lists_may_lie_in_folders_of_their_own(tmp_path):
+    root = trees.ubnormal(tmp_path / "sets/UBnormal")
+    (tmp_path / "sets/repository").mkdir()
+    (root / "scripts").rename(tmp_path / "sets/repository/scripts")
+    reading = read(Parameters(path=tmp_path / "sets"))
+    assert reading.rejections == []
+    assert {video.split for video in reading.videos} == {"train", "validation", "test"}
 
 
 def test_another_folder_is_refused(tmp_path):
@@ -98,4 +129,5 @@ def test_the_real_lists_are_read_to_the_last_name(real_data, tmp_path):
     reading = read(Parameters(path=tmp_path))
     assert len(reading.videos) == 543
     assert [sum(video.split == split for video in reading.videos) for split in ("train", "validation", "test")] == [268, 64, 211]
-    assert len(reading.rejections) == 278  # no tracks in this tree
+    (untracked,) = reading.rejections
+    assert "278 abnormal videos have no tracks" in untracked.reason

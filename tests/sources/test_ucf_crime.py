@@ -105,7 +105,7 @@ def test_a_video_in_both_lists_is_tested_on(tmp_path):
     )
     reading = read(Parameters(path=root))
     assert {video.split for video in reading.videos if video.path.stem == "Abuse028_x264"} == {"test"}
-    assert "Both official lists name Abuse028_x264" in reading.rejections[0].reason
+    assert "names Abuse028_x264 for the train split, another list for the test split" in reading.rejections[0].reason
 
 
 def test_spans_that_cannot_be_are_named_and_the_others_are_kept(tmp_path, ingest):
@@ -115,7 +115,7 @@ def test_spans_that_cannot_be_are_named_and_the_others_are_kept(tmp_path, ingest
         "RoadAccidents002_x264.mp4  RoadAccidents  -5  3  50  60",
         "Arrest002_x264.mp4 Arrest nan 4 1 2",
     ]
-    lines += [lines[0], "what is this", "Normal_Videos_003_x264.mp4  Normal  4"]
+    lines += [lines[0], "what is this", f"Abuse001_x264.mp4 Abuse 1 {'9' * 400}", "Normal_Videos_003_x264.mp4  Normal  4"]
     trees.text(root / "Temporal_Anomaly_Annotation_for_Testing_Videos.txt", lines)
     videos, said, _ = ingest("ucf_crime", root)
     spans = {
@@ -131,7 +131,7 @@ def test_spans_that_cannot_be_are_named_and_the_others_are_kept(tmp_path, ingest
         "frames -5 to 3",
         "frames 50 to 60",
         "Arrest nan 4 1 2",
-        "Abuse028_x264 twice",
+        "abuse028_x264 twice",
         "'what is this'",
         "Normal  4",
     ):
@@ -156,7 +156,7 @@ def test_captions_that_cannot_be_are_named_and_the_others_are_kept(tmp_path, ing
         "from 50 to 60 s",
         "'x' instead of two numbers",
         "7 times, but 6 sentences",
-        "no `timestamps` and `sentences`",
+        "no lists of `timestamps` and `sentences`",
         "Abuse001_x264 twice",
     ):
         assert words in said
@@ -190,6 +190,8 @@ def test_another_folder_is_refused(tmp_path):
         read(Parameters(path=tmp_path / "gone"))
     with pytest.raises(SourceError, match=r"ingest\.ucf_crime\.uca"):
         read(Parameters(path=trees.ucf_crime(tmp_path / "ucf"), uca=tmp_path / "gone"))
+    with pytest.raises(SourceError, match=r"empty holds no UCFCrime_Train\.json"):
+        read(Parameters(path=tmp_path / "ucf", uca=tmp_path / "empty"))
 
 
 def test_the_real_annotations_are_read_to_the_last_row(real_data):
@@ -198,7 +200,7 @@ def test_the_real_annotations_are_read_to_the_last_row(real_data):
     assert len(times) == 290
     assert sum(not spans for spans in times.values()) == 150
     assert sum(map(len, times.values())) == 156
-    assert times["Abuse028_x264"] == [(165, 240)]
+    assert times["abuse028_x264"] == [(165, 240)]
     files = [real_data / f"annotations/uca/UCFCrime_{half}.json" for half in ("Train", "Val", "Test")]
     captions = read_captions(files, notes)
     counts = [sum(map(len, read_captions([file], notes).values())) for file in files]

@@ -69,7 +69,7 @@ def test_a_mask_that_is_no_picture_costs_the_masks_only(tmp_path, ingest):
     root = trees.ucsd(tmp_path / "ucsd", "ped1")
     (root / "UCSD_Anomaly_Dataset.v1p2/UCSDped1/Test/Test003_gt/004.bmp").write_bytes(b"no picture")
     videos, said, _ = ingest("ucsd_ped1", root)
-    assert "The masks of Test/Test003 are left out." in said[0]
+    assert "Masks of Test/Test003 are left out." in said[0]
     assert len(videos["Test/Test003"].spans) == 1
 
 
@@ -82,16 +82,35 @@ def test_an_entry_is_found_by_the_clips_number_where_clips_are_missing(tmp_path,
     assert "labels 36 clips, but there are 2; its entry k is taken for clip k" in said[0]
 
 
-def test_the_script_is_read_not_run(tmp_path):
+def test_the_script_is_read_not_run_and_every_entry_keeps_its_place(tmp_path):
     lines = [
         "% TestVideoFile{end+1}.gt_frame = [1:2];",
         "TestVideoFile{end+1}.gt_frame = [ 5:90 , 140:200 ]; % two",
         "TestVideoFile{end+1}.gt_frame = [];",
-        "TestVideoFile{end+1}.gt_frame = [7];",
+        "TestVideoFile{end+1}.gt_frame = [7]; TestVideoFile{end+1}.gt_frame = 2:3;",
         "TestVideoFile{end+1}.gt_frame = [1:4, system('rm -rf')];",
         "TestVideoFile{end+1}.gt_frame = [9:3, 0:2];",
+        "TestVideoFile{end+1}.gt_frame = [6:9x];",
+        "TestVideoFile{end+1}.gt_frame = [1:2, ...",
+        "  4:5];",
+        "TestVideoFile{end+1}.gt_frame = ;",
+        f"TestVideoFile{{end+1}}.gt_frame = [1:{10**400}];",
     ]
     notes = []
     spans = read_frame_list(trees.text(tmp_path / "a.m", lines, "\r\n", "utf-8-sig"), notes)
-    assert spans == [[(4, 90), (139, 200)], [], [(6, 7)], [(0, 4)], [(8, 3), (-1, 2)]]
-    assert 'has the frames "system(\'rm"' in notes[0].reason
+    expected = [[(4, 90), (139, 200)], [], [(6, 7)], [(1, 3)], None, [(8, 3), (-1, 2)], None, [(0, 2), (3, 5)], None, None]
+    assert spans == expected
+    assert [note.reason.split(" of ")[0] for note in notes] == ["Entry 5", "Entry 7", "Entry 9", "Entry 10"]
+
+
+def test_a_clip_whose_entry_cannot_be_read_is_not_called_normal(tmp_path, ingest):
+    root = trees.ucsd(tmp_path / "ucsd", "ped1")
+    home = root / "UCSD_Anomaly_Dataset.v1p2/UCSDped1/Test"
+    (home / "UCSDped1.m").write_text("x.gt_frame = [6:9x];\nx.gt_frame = [5:9x];\n")
+    videos, _, _ = ingest("ucsd_ped1", root)
+    assert (videos["Test/Test001"].label, videos["Test/Test003"].label) == (None, "anomaly")
+    assert [(s.start_frame, s.end_frame) for s in videos["Test/Test003"].spans] == [(4, 9)]
+    for mask in (home / "Test003_gt").iterdir():
+        if mask.name not in ("001.bmp", "002.bmp"):
+            mask.unlink()
+    assert ingest("ucsd_ped1", root)[0]["Test/Test003"].label is None  # ten frames of which nothing is known

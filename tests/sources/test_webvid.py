@@ -83,6 +83,42 @@ def test_bad_rows_are_counted_by_kind_and_the_others_are_used(tmp_path):
     assert "lack the videoid or the caption (line 8, 9, 10)" in reading.rejections[2].reason
 
 
+def test_rows_that_run_over_several_lines_are_not_trusted(tmp_path):
+    for number in (1, 2, 3, 4):
+        trees.video(tmp_path / f"p/{number}.mp4")
+    (tmp_path / "train.csv").write_text('videoid,page_dir,name\n1,p,"A ""big""  cat"\n2,p,"A dog\n3,p,A bird\n4,p,"A cow"\n')
+    reading = read(Parameters(path=tmp_path))
+    assert [video.captions[0].text for video in reading.videos] == ['A "big" cat']
+    assert "run over several lines, maybe for want of a closing quote (line 5)" in reading.rejections[0].reason
+
+
+@pytest.mark.parametrize("page", ["", ".", "./", "p", "p/", "./p"])
+def test_a_folder_is_one_however_it_is_written_and_never_outside(tmp_path, page):
+    trees.video(tmp_path / f"w/{page}/1.mp4")
+    _table(tmp_path / "w/train.csv", [["1", "", "", page, "A cat."], ["1", "", "", f"{page}/" if page else ".", "A cat."]])
+    reading = read(Parameters(path=tmp_path / "w"))
+    (video,) = reading.videos
+    assert video.path == tmp_path / "w" / page / "1.mp4"
+    assert "repeat a video" in reading.rejections[0].reason
+
+
+def test_a_row_with_an_endless_folder_costs_itself_only(tmp_path):
+    trees.video(tmp_path / "p/1.mp4")
+    _table(
+        tmp_path / "train.csv", [["1", "", "", "x" * 300, "A cat."], ["1", "", "", "p", "A cat."], ["1", "", "", "C:", "A cat."]]
+    )
+    assert len(read(Parameters(path=tmp_path)).videos) == 1
+
+
+def test_a_video_in_both_tables_is_tested_on_and_folders_tell_the_split(tmp_path):
+    for name in ("a_train.csv", "b_val.csv", "val/partitions/0.csv", "train/partitions/0.csv"):
+        trees.video(tmp_path / name.replace("a_train.csv", "").replace("b_val.csv", "").rpartition("/")[0] / "p/1.mp4")
+        _table(tmp_path / name, [["1", "", "", "p", "A cat."]])
+    assert [video.split for video in read(Parameters(path=tmp_path)).videos] == ["test"]
+    for half, split in (("val", "test"), ("train", "train")):
+        assert [video.split for video in read(Parameters(path=tmp_path / half)).videos] == [split]
+
+
 def test_what_comes_before_a_broken_row_is_used(tmp_path):
     trees.video(tmp_path / "p/1.mp4")
     with (tmp_path / "train.csv").open("w") as file:
@@ -100,7 +136,7 @@ def test_a_table_is_not_read_ahead(tmp_path):
     with file.open("w") as table:
         table.write("videoid,page_dir,name\n")
         table.writelines(f"{number},p,A cat.\n" for number in range(300_000))
-    assert list(islice(read_rows(file), 2)) == [Row(2, "0", "p", "A cat."), Row(3, "1", "p", "A cat.")]
+    assert list(islice(read_rows(file), 2)) == [Row(2, 1, "0", "p", "A cat."), Row(3, 1, "1", "p", "A cat.")]
     assert sum(1 for _ in read_rows(file)) == 300_000
 
 

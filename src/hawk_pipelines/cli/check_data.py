@@ -21,13 +21,12 @@ SHOWN = 10
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per data set, in one list, with every remark.")
 def check_data(path: Path, as_json: bool) -> None:
-    """Say which published data set PATH is, what of it is there and what is missing. No video is opened.
+    """Say which data set PATH is, and what is missing.
 
-    PATH is a data set's folder, or one up to two levels above it. The exit status is 0 when a data set is recognised, complete or
-    not, otherwise 1.
+    Published data sets are told by their folders and lists; no video is opened. PATH is a data set's folder, or one up to two
+    levels above it. The exit status is 0 when a data set is recognised, complete or not, otherwise 1.
     """
     from hawk_pipelines.sources.checking import check
-    from hawk_pipelines.sources.parameters import PUBLISHED
 
     with one_sentence():
         found = check(path)
@@ -37,10 +36,19 @@ def check_data(path: Path, as_json: bool) -> None:
         for one in found:
             _show(one)
     else:
-        known = ", ".join(module.TITLE for module in PUBLISHED.values())
-        click.echo(f"{path} looks like no published data set, nor do the folders two levels below it. Known are {known}.")
-        click.echo("A folder of other videos is read with `ingest.source=folder`.")
+        _nothing(path)
     sys.exit(0 if found else 1)
+
+
+def _nothing(path: Path) -> None:
+    from hawk_pipelines.sources.parameters import PUBLISHED
+    from hawk_pipelines.sources.tree import archives_in
+
+    known = ", ".join(module.TITLE for module in PUBLISHED.values())
+    click.echo(f"{path} looks like no published data set, nor do the folders two levels below it. Known are {known}.")
+    if packed := archives_in(path):
+        click.echo(f"It holds {len(packed)} archive(s), such as {packed[0].name}: extract them first.")
+    click.echo("A folder of other videos is read with `ingest.source=folder`.")
 
 
 def _json(found: "Recognised") -> dict:
@@ -53,7 +61,7 @@ def _json(found: "Recognised") -> dict:
         "videos": len(found.reading.videos),
         "parts": [part._asdict() | {"complete": part.complete} for part in found.reading.parts],
         "remarks": [{"item": one.item, "reason": one.reason} for one in found.reading.rejections],
-        "settings": found.settings,
+        "settings": {"ingest": {"source": found.source, found.source: {"path": str(found.path)}}},
     }
 
 
@@ -80,14 +88,14 @@ def _show(found: "Recognised") -> None:
         console.print(f"- and {len(remarks) - SHOWN:,} remarks more: --json shows all.")
     console.print(Text(found.licence), soft_wrap=True)
     if found.reading.videos:
-        console.print(Text(f"To ingest it: {_how(found.settings)}"), soft_wrap=True)
+        console.print(Text(f"To ingest it: {_how(found)}"), soft_wrap=True)
     console.print()
 
 
-def _how(settings: dict[str, str]) -> str:
-    if any("," in value for value in settings.values()):  # a comma parts settings on the command line
-        return (
-            "set " + ", ".join(f"`{name}: {value}`" for name, value in settings.items()) + " in conf/local/parameters_ingest.yml."
-        )
-    joined = ",".join(f"{name}={value}" for name, value in settings.items())
-    return f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(joined)}"
+def _how(found: "Recognised") -> str:
+    path = str(found.path)
+    if "," in path:  # which parts settings on the command line
+        settings = f"{{source: {found.source}, {found.source}: {{path: {json.dumps(path, ensure_ascii=False)}}}}}"
+        return f"`ingest: {settings}` in conf/local/parameters_ingest.yml"
+    settings = f"ingest.source={found.source},ingest.{found.source}.path={path}"
+    return f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(settings)}"

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from hawk_pipelines.sources import webvid
 from hawk_pipelines.sources.parameters import PUBLISHED
 from hawk_pipelines.sources.reading import Reading, SourceError, note
-from hawk_pipelines.sources.tree import places
+from hawk_pipelines.sources.tree import DEPTH, folders_in
 
 
 class Recognised(NamedTuple):
@@ -18,8 +17,6 @@ class Recognised(NamedTuple):
     licence: str
     path: Path
     reading: Reading
-    settings: dict[str, str]
-    """The parameters that ingest it."""
 
     @property
     def complete(self) -> bool:
@@ -28,7 +25,7 @@ class Recognised(NamedTuple):
 
 
 def check(path: Path) -> list[Recognised]:
-    """Every data set that a folder holds, at once or up to two levels deeper; a data set is not looked for inside another.
+    """Every data set that a folder holds, at once or up to two levels deeper; none is looked for inside another.
 
     Raises:
         SourceError: there is no such folder.
@@ -36,28 +33,20 @@ def check(path: Path) -> list[Recognised]:
     if not path.exists():
         msg = f"{path} does not exist; name the folder of a data set, or one above it."
         raise SourceError(msg)
-    found = [(name, place) for name, module in PUBLISHED.items() for place in _places(name, path)]
-    return [_recognised(name, place) for name, place in found if not any(_inside(place, other) for _, other in found)]
+    return [_recognised(name, place) for name, place in _search(path.absolute(), DEPTH)]
 
 
-def _places(name: str, path: Path) -> list[Path]:
-    if path.is_dir():
-        return places(path, PUBLISHED[name].looks_like)
-    return [path] if name == "webvid" and webvid.is_table(path) else []
-
-
-def _inside(place: Path, other: Path) -> bool:
-    return other in place.parents
+def _search(folder: Path, depth: int) -> list[tuple[str, Path]]:
+    found = [(name, folder) for name, module in PUBLISHED.items() if module.looks_like(folder)]
+    if found or depth == 0:
+        return found
+    return [one for inside in folders_in(folder) for one in _search(inside, depth - 1)]
 
 
 def _recognised(name: str, place: Path) -> Recognised:
     module = PUBLISHED[name]
-    values = {"path": place}
-    if name == "hawk":
-        values = {"annotations": place / "Annotation" / "All_Mix", "videos": place / "Videos"}
     try:
-        reading = module.read(module.Parameters(**values))
+        reading = module.read(module.Parameters(path=place))
     except SourceError as error:  # such as a release whose videos are not there yet
         reading = Reading([], [note(str(place), str(error))])
-    settings = {"ingest.source": name} | {f"ingest.{name}.{key}": str(value) for key, value in values.items()}
-    return Recognised(name, module.TITLE, module.LICENCE, place, reading, settings)
+    return Recognised(name, module.TITLE, module.LICENCE, place, reading)

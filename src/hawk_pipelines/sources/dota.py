@@ -1,7 +1,7 @@
 """DoTA, Detection of Traffic Anomaly (Yao et al., TPAMI 2022): 4,677 clips of dashboard cameras, 10 frames a second.
 
     frames/<clip>/images/000000.jpg          or <clip>/000000.jpg, as the authors' script writes them
-    metadata_train.json, metadata_val.json   here or one folder deeper: {clip: {anomaly_start, anomaly_end, anomaly_class, …}}
+    metadata_train.json, metadata_val.json   anywhere below: {clip: {anomaly_start, anomaly_end, anomaly_class, …}}
     train_split.txt, val_split.txt           the official split; the validation half is what everyone tests on
     annotations/<clip>.json                  the same of one clip, read where the metadata are not there
 
@@ -13,20 +13,25 @@ other, and nearly all of them are on both sides of the official split. So a clip
 """
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hawk_pipelines.schema import Rejection, Split
-from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, note
-from hawk_pipelines.sources.text_files import Listed, note_absent, read_json, read_list
-from hawk_pipelines.sources.tree import dataset_folder, files_near, folders_in, holds_pictures
+from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, each_once, note, some
+from hawk_pipelines.sources.text_files import Listed, beginning, note_absent, read_json, read_splits
+from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, holds_pictures, walk
 
 TITLE = "DoTA"
 LICENCE = "DoTA: annotations MIT; the videos are of YouTube and belong to those who put them there."
 SIGNS = "frames/0RJPQ_97dcs_000199/images/000000.jpg, metadata_train.json"
 PICTURES_FPS = 10.0
+MANY = 10**9
+"""More frames than any video has."""
+_METADATA = r"metadata_(train|val)\.json"
 _CLIP = re.compile(r"[A-Za-z0-9_-]{11}_[0-9]{6}")
 _SPLITS: dict[str, Split] = {"train": "train", "val": "test"}
 _SIZES = {"train": 3275, "test": 1402}
@@ -45,16 +50,22 @@ class ClipFacts(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    anomaly_start: int
-    anomaly_end: int
+    anomaly_start: int = Field(gt=-MANY, lt=MANY)
+    anomaly_end: int = Field(gt=-MANY, lt=MANY)
     anomaly_class: str
-    num_frames: int
+    num_frames: int = Field(gt=-MANY, lt=MANY)
 
 
 def looks_like(folder: Path) -> bool:
     """Whether clips or metadata are in it, at once or one folder deeper."""
-    named = [clip for place in (folder, folder / "frames") for clip in folders_in(place) if _CLIP.fullmatch(clip.name)]
-    return any(map(_pictures, named)) or bool(files_near(folder, r"metadata_(train|val)\.json"))
+    for place in (folder, *folders_in(folder)):
+        if _CLIP.fullmatch(place.name):
+            continue
+        if any(_CLIP.fullmatch(clip.name) and _pictures(clip) for clip in folders_in(place)):
+            return True
+        if any('"anomaly_start"' in beginning(file) for file in files_named(files_in(place), _METADATA)):
+            return True
+    return False
 
 
 def read(parameters: Parameters) -> Reading:
@@ -63,59 +74,65 @@ def read(parameters: Parameters) -> Reading:
     Raises:
         SourceError: the folder is missing or holds something else.
     """
-    root = dataset_folder(parameters.path, "ingest.dota.path", TITLE, looks_like, SIGNS)
+    root = dataset_folder(parameters.path, "ingest.dota.path", TITLE, looks_like, SIGNS, together=True)
     notes: list[Rejection] = []
-    clips = _clips(root, notes)
+    folders, files = [], []
+    for folder, names in walk(root, closed=_CLIP):
+        folders += [folder] if _CLIP.fullmatch(folder.name) else []
+        files += [folder / name for name in names]
+    clips = _clips(folders, notes)
+    metadata: dict[Split, list[Path]] = {split: files_named(files, rf"metadata_{half}\.json") for half, split in _SPLITS.items()}
     facts: dict[str, ClipFacts] = {}
     splits: dict[str, Split] = {}
-    files = 0
-    for half, split in _SPLITS.items():
-        for file in files_near(root, rf"metadata_{half}\.json")[:1]:
-            files += 1
+    for split in ("test", "train"):
+        for file in metadata[split]:
             told = read_metadata(file, notes)
             note_absent(Listed(file, list(told)), clips, root, notes)
-            facts |= {name: one for name, one in told.items() if name not in facts}
-            splits |= dict.fromkeys(told, split)
-    for half, split in _SPLITS.items():
-        for file in files_near(root, rf"{half}_split\.txt")[:1]:
-            listed = read_list(file, notes)
-            note_absent(listed, clips, root, notes)
-            splits |= dict.fromkeys(listed.names, split)
-    alone = {file.stem: file for file in files_near(root / "annotations", r".*\.json")}
-    videos = []
-    for name, folder in clips.items():
-        known = facts.get(name) or (_facts(name, _read(alone[name], notes), alone[name], notes) if name in alone else None)
-        if known is None:
-            notes.append(note(name, f"No metadata say what happens in {folder}; add metadata_train.json and metadata_val.json."))
-        videos.append(
-            FoundVideo(
-                folder, folder.relative_to(root).as_posix(), label=known.anomaly_class if known else None,
-                frame_spans=[(known.anomaly_start, known.anomaly_end)] if known else [],
-                label_frames=known.num_frames if known else None, pictures_fps=PICTURES_FPS, split=splits.get(name),
-                split_by="official", published_as=f"dota/{name.casefold()}",
-            )
-        )  # fmt: skip
-    counts = {split: sum(video.split == split for video in videos) for split in _SIZES}
+            facts = told | facts
+            splits = {name.casefold(): split for name in told} | splits
+    lists: dict[Split, list[Path]] = {split: files_named(files, rf"{half}_split\.txt") for half, split in _SPLITS.items()}
+    splits |= read_splits(lists, clips, root, notes)
+    alone = {file.stem: file for file in files if file.suffix == ".json" and _CLIP.fullmatch(file.stem)}
+    for name in sorted(clips.keys() & alone.keys() - facts.keys()):
+        if known := _facts(name, _read(alone[name], notes), alone[name], notes):
+            facts[name] = known
+    unknown = sorted(clips.keys() - facts.keys())
+    if unknown:
+        what = f"No metadata say what happens in {len(unknown):,} of {len(clips):,} clips ({some(unknown)})"
+        notes.append(note(unknown[0], f"{what}; add metadata_train.json and metadata_val.json."))
+    videos = [_found(name, folder, root, facts.get(name), splits.get(name.casefold())) for name, folder in clips.items()]
+    counts = Counter(video.split for video in videos)
     parts = [
         Part("training clips", counts["train"], _SIZES["train"]),
         Part("test clips (the official validation half)", counts["test"], _SIZES["test"]),
-        Part("clips in the metadata", len(facts), sum(_SIZES.values())),
-        Part("clips with an annotation of their own", len(alone), sum(_SIZES.values()), optional=True),
+        Part("clips with metadata", len(clips) - len(unknown), sum(_SIZES.values())),
     ]
     return Reading(videos, notes, LICENCE, parts)
 
 
-def _clips(root: Path, notes: list[Rejection]) -> dict[str, Path]:
+def _found(name: str, folder: Path, root: Path, known: ClipFacts | None, split: Split | None) -> FoundVideo:
+    return FoundVideo(
+        folder,
+        folder.relative_to(root).as_posix(),
+        label=known.anomaly_class if known else None,
+        frame_spans=[(known.anomaly_start, known.anomaly_end)] if known else [],
+        label_frames=known.num_frames if known else None,
+        pictures_fps=PICTURES_FPS,
+        split=split,
+        split_by="official",
+        published_as=f"dota/{name}",
+    )
+
+
+def _clips(folders: Sequence[Path], notes: list[Rejection]) -> dict[str, Path]:
     """The folder of pictures of every clip."""
     clips = {}
-    for folder in folders_in(root / "frames" if (root / "frames").is_dir() else root):
-        if not _CLIP.fullmatch(folder.name):
-            continue
+    for name, folder in each_once(folders, lambda folder: folder.name, notes).items():
         pictures = _pictures(folder)
         if pictures is None:
-            notes.append(note(folder.name, f"{folder} holds no pictures; extract it again."))
+            notes.append(note(name, f"{folder} holds no pictures; extract it again."))
         else:
-            clips[folder.name] = pictures
+            clips[name] = pictures
     return clips
 
 

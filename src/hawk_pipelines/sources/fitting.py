@@ -1,7 +1,7 @@
 """Holding what a source says of a video's times against the video itself: what fits is kept, everything else gets a line."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from hawk_pipelines.schema import ANOMALY, FrameSpan
@@ -27,11 +27,7 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
     frames, fps, duration_s = facts["frames"], facts["fps"], facts["duration_s"]
     notes: list[str] = []
     spans = [(_first_frame(span.start_s, fps), _end_frame(span.end_s, fps)) for span in video.spans]
-    if facts.get("first_number", 0) > 1:
-        what = f"The pictures of {video.path} begin at number {facts['first_number']}: the first are missing"
-        notes.append(f"{what}, so the labels of its frames would not fit and are left out; extract it again.")
-    else:
-        spans += _labelled_frames(video, facts, notes)
+    spans += _labelled_frames(video, facts, notes)
     kept = []
     for start, end in spans:
         said = f"The anomaly of {video.name} is said to be at frames {start} to {end} ({start / fps:.2f} to {end / fps:.2f} s)"
@@ -44,8 +40,7 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
             if end > frames + 1:  # the rounding of seconds to frames is no fault
                 notes.append(f"{said}, {ends}; it is cut there.")
             kept.append((start, min(end, frames)))
-    if facts.get("masks_fault"):
-        notes.append(f"The masks of {video.name} are left out. {facts['masks_fault']}")
+    notes += [f"Masks of {video.name} are left out. {fault}" for fault in facts.get("masks_faults", [])]
     captions = [_fit_caption(video.name, caption, duration_s, notes) for caption in video.captions]
     return FittedLabels([_span(*span, fps) for span in merged(kept)], [caption for caption in captions if caption], notes)
 
@@ -54,14 +49,17 @@ def _span(start: int, end: int, fps: float) -> FrameSpan:
     return FrameSpan(start_s=start / fps, end_s=end / fps, start_frame=start, end_frame=end)
 
 
-def _labelled_frames(video: FoundVideo, facts: dict[str, Any], notes: list[str]) -> Iterable[tuple[int, int]]:
+def _labelled_frames(video: FoundVideo, facts: dict[str, Any], notes: list[str]) -> list[tuple[int, int]]:
     """The spans that the source gives in frames, by itself or through masks."""
     frames, masks = facts["frames"], facts.get("masks")
-    counted, size = video.label_frames, video.label_size
-    spans = video.frame_spans
+    counted, size = (masks["frames"], masks["size"]) if masks else (video.label_frames, video.label_size)
+    missing = _missing_before(video, facts, counted)
+    if missing:
+        what = f"The pictures of {video.path} begin at number {facts['first_number']}: the first {missing} are missing"
+        notes.append(f"{what}, and its labels are moved accordingly. Extract it again.")
+    spans = _moved(video.frame_spans, -missing)
     if masks:
-        counted, size = masks["frames"], masks["size"]
-        seen = [(start, end) for start, end in masks["spans"]]
+        seen = _moved(masks["spans"], 0 if masks["by_number"] else -missing)
         if masks["absent"]:
             what = f"{video.name} has masks for {frames - len(masks['absent'])} of its {frames} frames"
             notes.append(f"{what}; the others count as normal. Extract the masks again.")
@@ -70,7 +68,7 @@ def _labelled_frames(video: FoundVideo, facts: dict[str, Any], notes: list[str])
         elif merged(seen) != merged(spans):
             both = f"The masks of {video.name} are at frames {_told(seen)}, its labels at {_told(spans)}"
             notes.append(f"{both}; the labels are used.")
-    if counted is not None and counted != frames:
+    if counted is not None and counted - (0 if masks and masks["by_number"] else missing) != frames:
         more = "longer" if counted > frames else "shorter"
         what = f"The labels of {video.name} are {more} than the video: {counted} frames instead of {frames}"
         notes.append(f"{what}; both are read from the start.")
@@ -78,6 +76,25 @@ def _labelled_frames(video: FoundVideo, facts: dict[str, Any], notes: list[str])
         what = f"The masks of {video.name} are {size[0]}×{size[1]}, but the video is {facts['width']}×{facts['height']}"
         notes.append(f"{what}; only their times are used.")
     return spans
+
+
+def _missing_before(video: FoundVideo, facts: dict[str, Any], counted: int | None) -> int:
+    """How many pictures are missing at the beginning, told by the first one's number.
+
+    Where labels and pictures are as many, and where nothing says how many there should be and the first number is 1, the
+    pictures were numbered anew: none is missing.
+    """
+    missing = facts.get("first_number", video.first_picture) - video.first_picture
+    renumbered = counted == facts["frames"] or (counted is None and missing == 1)
+    return 0 if missing < 0 or renumbered else missing
+
+
+def _moved(spans: Iterable[Sequence[int]], by: int) -> list[tuple[int, int]]:
+    """Spans as they are counted from another first frame; what lies before it is cut."""
+    if not by:
+        return [(start, end) for start, end in spans]
+    moved = [(start + by, end + by) for start, end in spans]
+    return [(max(0, start), end) for start, end in moved if end > 0]
 
 
 def _told(spans: Iterable[tuple[int, int]]) -> str:

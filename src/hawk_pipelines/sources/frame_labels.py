@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from hawk_pipelines.sources.reading import SourceError
@@ -25,6 +24,8 @@ class FrameLabels(NamedTuple):
     """Width and height of the masks."""
     absent: list[int] = []  # noqa: RUF012 - never changed
     """Frames without a mask; they count as normal."""
+    by_number: bool = False
+    """Whether masks were given to their pictures one by one, so that nothing need be moved where pictures are missing."""
 
 
 def runs(labels: np.ndarray) -> list[tuple[int, int]]:
@@ -64,13 +65,16 @@ def read_frame_labels(masks: Path, video: Path | None = None) -> FrameLabels:
 def _of_numpy(path: Path) -> FrameLabels:
     try:
         labels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        msg = f"{path} is no NumPy file of plain numbers ({error}); extract it again."
+    except Exception as error:  # NumPy meets damage with errors of many kinds, down to those of zip files and Python's own parser
+        msg = f"{path} is no NumPy file of plain numbers ({type(error).__name__}: {error}); extract it again."
         raise SourceError(msg) from error
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "buif":
         msg = f"{path} does not hold one array of numbers; extract it again."
         raise SourceError(msg)
     if labels.ndim == 3 and labels.shape[0] > 1:
+        if labels.dtype.kind == "f" and not all(np.isfinite(mask).all() for mask in labels):
+            msg = f"{path} holds masks that are no numbers (NaN); mend or replace the file."
+            raise SourceError(msg)
         marked = np.array([bool(mask.any()) for mask in labels])  # mask by mask: the file may be larger than the memory
         return FrameLabels(len(marked), runs(marked), (labels.shape[2], labels.shape[1]))
     row = np.squeeze(np.asarray(labels))
@@ -118,10 +122,13 @@ def _of_pictures(folder: Path, video: Path | None) -> FrameLabels:
         raise SourceError(str(error)) from error
     height, width = mask.shape[:2]
     absent = [frame for frame in range(len(pictures)) if frame not in placed]
-    return FrameLabels(max(len(pictures), max(placed) + 1), runs(marked), (width, height), absent)
+    return FrameLabels(max(len(pictures), max(placed) + 1), runs(marked), (width, height), absent, by_number=True)
 
 
 def picture_size(path: Path) -> tuple[int, int] | None:
     """Width and height of a picture; None where it cannot be read."""
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) if path.stat().st_size else None
-    return None if picture is None else (picture.shape[1], picture.shape[0])
+    try:
+        height, width = read_picture(path).shape[:2]
+    except UnreadableVideo:
+        return None
+    return width, height

@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.sources.published import join
 from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, existing_folder
-from hawk_pipelines.sources.tree import holds_pictures, walk
+from hawk_pipelines.sources.tree import dataset_folder, is_file, is_video_file, walk
+from hawk_pipelines.video.pictures import is_numbered_picture
 
 TITLE = "HAWK's published annotations"
 LICENCE = "HAWK's annotations: MIT; each video keeps the terms of the data set that it comes from."
+SIGNS = "Annotation/All_Mix/all_videos_train.json"
 ANNOTATED = 7852
 """Annotations in the release."""
 
@@ -25,14 +27,17 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    annotations: Path = Path("data/01_raw/hawk/Annotation/All_Mix")
-    """A JSON file, or the folder of `all_videos_train.json` and `all_videos_test.json`."""
-    videos: Path = Path("data/01_raw/hawk/Videos")
+    path: Path = Path("data/01_raw/hawk")
+    """The folder of `Annotation` and `Videos`."""
+    annotations: Path | None = None
+    """Where they lie elsewhere: a JSON file, or the folder of `all_videos_train.json` and `all_videos_test.json`."""
+    videos: Path | None = None
+    """Where they lie elsewhere."""
 
 
 def looks_like(folder: Path) -> bool:
     """Whether a folder is where the release begins."""
-    return any((folder / "Annotation" / "All_Mix" / f"all_videos_{split}.json").is_file() for split in ("train", "test"))
+    return any(is_file(folder / "Annotation" / "All_Mix" / f"all_videos_{split}.json") for split in ("train", "test"))
 
 
 def read(parameters: Parameters) -> Reading:
@@ -41,16 +46,20 @@ def read(parameters: Parameters) -> Reading:
     Raises:
         SourceError: a file or folder is missing, a file is no JSON list, or no item of it is usable.
     """
-    root = existing_folder(parameters.videos, "ingest.hawk.videos")
+    root, annotations = parameters.videos, parameters.annotations
+    if root is None or annotations is None:
+        release = dataset_folder(parameters.path, "ingest.hawk.path", TITLE, looks_like, SIGNS)
+        root, annotations = root or release / "Videos", annotations or release / "Annotation" / "All_Mix"
+    existing_folder(root, "ingest.hawk.videos")
     found = []
     for folder, files in walk(root):
-        places = [folder / name for name in files]
-        if folder != root and holds_pictures(folder):
+        places = [folder / name for name in files if is_video_file(folder / name)]
+        if folder != root and any(map(is_numbered_picture, files)):
             places.append(folder)
         found += [FoundVideo(path, path.relative_to(root).as_posix()) for path in places]
-    videos, notes, matched = join(found, parameters.annotations, "ingest.hawk.annotations")
+    videos, notes, matched = join(found, annotations, "ingest.hawk.annotations")
     if not matched:
-        msg = f"No item of {parameters.annotations} has its video below {root}. The first reason: {notes[0].reason}"
+        msg = f"No item of {annotations} has its video below {root}. The first reason: {notes[0].reason}"
         raise SourceError(msg)
     parts = [Part("videos with an annotation", matched, ANNOTATED)]
     return Reading([video for video in videos if video.description is not None], notes, LICENCE, parts)

@@ -123,7 +123,7 @@ class Look(NamedTuple):
 
     path: Path
     pictures_fps: float
-    masks: Path | None = None
+    masks: tuple[Path, ...] = ()
     numbered: bool = False
     """Whether labels count the pictures of a folder, so that its first number matters."""
 
@@ -143,11 +143,15 @@ def examine(look: Look) -> Product:
     facts: dict[str, object] = dict(known._asdict())
     if look.numbered:
         facts["first_number"] = min(picture_numbers(look.path))
-    if look.masks:
+    faults = []
+    for masks in look.masks:
         try:
-            facts["masks"] = read_frame_labels(look.masks, look.path)._asdict()
+            facts["masks"] = read_frame_labels(masks, look.path)._asdict()
+            break
         except SourceError as error:
-            facts["masks_fault"] = str(error)
+            faults.append(str(error))
+    if faults:
+        facts["masks_faults"] = faults
     try:
         return {}, {"id": content_id(look.path), **facts}
     except OSError as error:
@@ -156,10 +160,11 @@ def examine(look: Look) -> Product:
 
 
 def _labelled(video: FoundVideo, facts: dict) -> FoundVideo:
-    """The video with the label that its masks give, where the source has no other."""
-    if video.label is not None or "masks" not in facts:
+    """The video with the label that its masks give, where the source has no other. Without a mask a frame need not be normal."""
+    masks = facts.get("masks")
+    if video.label is not None or masks is None or (masks["absent"] and not masks["spans"]):
         return video
-    return replace(video, label=ANOMALY if facts["masks"]["spans"] else "normal")
+    return replace(video, label=ANOMALY if masks["spans"] else "normal")
 
 
 def _without_copies(probed: Sequence[tuple[dict, FoundVideo]]) -> tuple[list[_Usable], list[Rejection]]:
@@ -191,7 +196,7 @@ def _state(look: Look) -> list[object]:
     state = _state_of(look.path)
     if look.path.is_dir():
         state += [look.pictures_fps, look.numbered]
-    return [state, _state_of(look.masks)] if look.masks else state
+    return [state, *map(_state_of, look.masks)] if look.masks else state
 
 
 def _state_of(path: Path) -> list[object]:

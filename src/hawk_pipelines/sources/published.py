@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hawk_pipelines.schema import QA, Rejection, Split
 from hawk_pipelines.sources.reading import FoundVideo, SourceError, note
-from hawk_pipelines.sources.text_files import read_json
+from hawk_pipelines.sources.text_files import read_json, unsafe
 
 RENAMED = {  # folders in the published paths -> folders of the published videos
     ("shanghaitechdataset",): ("shanghaitech",),
@@ -82,6 +82,9 @@ def join(videos: Sequence[FoundVideo], annotations: Path, setting: str) -> Joine
                 field = ".".join(map(str, first["loc"])) or "the item"
                 notes.append(note(place, f"{what} was left out: {field}: {first['msg']}. Mend the item and run again."))
                 continue
+            if reason := unsafe(item.video):
+                notes.append(note(item.video, f"{what} names {item.video}, which {reason}; mend the path."))
+                continue
             found = index.find(item.video)
             if isinstance(found, int) and found in described:
                 name = videos[found].name
@@ -133,7 +136,7 @@ class _Index:
         self.by_name: dict[str, list[int]] = defaultdict(list)
         for position, video in enumerate(videos):
             if video.published_as:
-                self.by_publication[video.published_as].append(position)
+                self.by_publication["/".join(_parts(video.published_as))].append(position)
             else:
                 parts = _parts(video.name)
                 self.by_path[parts].append(position)

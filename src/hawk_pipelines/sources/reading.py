@@ -1,11 +1,14 @@
 """What every source gives: the videos it found with all that it knows about them, and what it had to refuse."""
 
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import QA, Rejection, Span, Split
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class SourceError(HawkError):
@@ -37,12 +40,14 @@ class FoundVideo:
     spans: list[Span] = field(default_factory=list)
     frame_spans: list[tuple[int, int]] = field(default_factory=list)
     """Half-open, zero-based."""
-    masks: Path | None = None
-    """A mask for every frame: see `frame_labels.read_frame_labels`."""
+    masks: tuple[Path, ...] = ()
+    """A mask for every frame, in the first of these that can be read: see `frame_labels.read_frame_labels`."""
     label_frames: int | None = None
     """How many frames the labels speak of, where they say so."""
     label_size: tuple[int, int] | None = None
     """Width and height of the masks, where there are any."""
+    first_picture: int = 0
+    """The number of the first picture in the data set's folders of pictures: 0 or 1."""
     pictures_fps: float | None = None
     """Frames a second of a folder of pictures; None takes the setting of all sources."""
     split: Split | None = None
@@ -87,6 +92,21 @@ class Reading(NamedTuple):
     """Its terms, in a sentence or two."""
     parts: list[Part] = []  # noqa: RUF012 - never changed
     """What is there and what is missing of a published data set."""
+
+
+def each_once(paths: Iterable[Path], key: Callable[[Path], Key], notes: list[Rejection]) -> dict[Key, Path]:
+    """Files or folders by what they are known by. Of those known by the same the first counts, and the others get a note."""
+    found: dict[Key, Path] = {}
+    for path in paths:
+        first = found.setdefault(key(path), path)
+        if first is not path:
+            notes.append(note(path.name, f"{path} is called like {first}, which is used; remove one of the two."))
+    return found
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def note(item: str, reason: str) -> Rejection:

@@ -3,7 +3,7 @@
     training/videos/01_001.avi               camera 01, video 001 (or training/frames/01_001/, where somebody extracted them)
     testing/frames/01_0014/000.jpg           camera 01, test clip 0014
     testing/test_frame_mask/01_0014.npy      a label for every frame: 1 is an anomaly
-    testing/test_pixel_mask/01_0014.npy      masks [T, H, W], read where the labels of frames are not there
+    testing/test_pixel_mask/01_0014.npy      masks [T, H, W], read where the labels of frames are not there or cannot be read
 
 What kind of anomaly it is, the data set does not say.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from hawk_pipelines.schema import Rejection
-from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, note
+from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, each_once, note
 from hawk_pipelines.sources.tree import dataset_folder, files_in, folders_in, holds_pictures, is_video_file
 
 TITLE = "ShanghaiTech Campus"
@@ -59,13 +59,13 @@ def read(parameters: Parameters) -> Reading:
         for name, path in trained.items()
     ]  # fmt: skip
     for name, path in tested.items():
-        mask = masks["test_frame_mask"].get(name) or masks["test_pixel_mask"].get(name)
-        if mask is None:
+        masks_of = tuple(masks[kind][name] for kind in _MASKS if name in masks[kind])
+        if not masks_of:
             reason = f"{path} has no labels ({_MASKS[0]}/{name}.npy): whether it is normal is unknown; extract them too."
             notes.append(note(name, reason))
         videos.append(
             FoundVideo(
-                path, path.relative_to(root).as_posix(), masks=mask, split="test", split_by="official",
+                path, path.relative_to(root).as_posix(), masks=masks_of, split="test", split_by="official",
                 pictures_fps=parameters.pictures_fps, published_as=f"shanghaitech/{name}",
             )
         )  # fmt: skip
@@ -87,11 +87,13 @@ def _clips(half: Path, first: str, second: str, notes: list[Rejection]) -> dict[
     """Clips by name: files in `videos`, folders of pictures in `frames`. A clip that is in both is taken from the first."""
     clips: dict[str, Path] = {}
     for kind in (first, second):
-        for path in [path for path in files_in(half / kind) if is_video_file(path)] + folders_in(half / kind):
+        paths = []
+        for path in [*filter(is_video_file, files_in(half / kind)), *folders_in(half / kind)]:
             if not _NAME.fullmatch(path.stem):
                 notes.append(note(path.name, f"{path} is not named like a clip of {TITLE} and is left out; rename or remove it."))
             elif path.is_dir() and not holds_pictures(path):
                 notes.append(note(path.name, f"{path} holds no pictures; extract it again."))
             else:
-                clips.setdefault(path.stem, path)
+                paths.append(path)
+        clips = each_once(paths, lambda path: path.stem, notes) | clips
     return clips

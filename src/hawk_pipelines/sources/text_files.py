@@ -2,14 +2,17 @@
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TextIO
 
-from hawk_pipelines.schema import Rejection
-from hawk_pipelines.sources.reading import SourceError, note
+from hawk_pipelines.schema import Rejection, Split
+from hawk_pipelines.sources.reading import SourceError, note, some
 from hawk_pipelines.sources.tree import is_video_file
+
+logger = logging.getLogger(__name__)
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _HEAD = 4096
@@ -23,8 +26,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
         SourceError: it cannot be read, or is neither UTF-8 nor UTF-16. So it may come later, from inside the `with`.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
+        head = _head(path)
         with path.open(encoding=_encoding(head), newline="") as text:
             yield text
     except UnicodeError as error:
@@ -35,19 +37,23 @@ def open_text(path: Path) -> Iterator[TextIO]:
         raise SourceError(msg) from error
 
 
-def first_line(path: Path) -> str:
-    """The beginning of a file, up to the first line end, whatever it is.
+def beginning(path: Path) -> str:
+    """The first few thousand letters of a file, whatever it is. Empty, with a warning, where it cannot be read."""
+    try:
+        head = _head(path)
+    except SourceError as error:
+        logger.warning("%s", error)
+        return ""
+    return head.decode(_encoding(head), errors="replace")
 
-    Raises:
-        SourceError: it cannot be read.
-    """
+
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            return file.read(_HEAD)
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror}); check that it is there and its permissions."
         raise SourceError(msg) from error
-    return (head.decode(_encoding(head), errors="replace").splitlines() or [""])[0]
 
 
 def _encoding(head: bytes) -> str:
@@ -147,9 +153,31 @@ def stem(path: str) -> str:
 
 def note_absent(listed: Listed, known: Iterable[str], root: Path, notes: list[Rejection]) -> None:
     """Say in one line which of the listed videos are not there."""
-    there = set(known)
-    absent = [name for name in listed.names if name not in there]
+    there = {name.casefold() for name in known}
+    absent = [name for name in listed.names if name.casefold() not in there]
     if absent:
         what = f"{len(absent):,} of the {len(listed.names):,} videos that {listed.path.name} names are not below {root}"
-        some = ", ".join(absent[:3]) + (", …" if len(absent) > 3 else "")
-        notes.append(note(listed.path.name, f"{what} ({some}); extract the rest of the archive, or go on with what is there."))
+        reason = f"{what} ({some(absent)}); extract the rest of the archive, or go on with what is there."
+        notes.append(note(listed.path.name, reason))
+
+
+def read_splits(
+    files: Mapping[Split, Sequence[Path]], known: Iterable[str], root: Path, notes: list[Rejection]
+) -> dict[str, Split]:
+    """The split of every listed video, by its name in small letters.
+
+    A video that lists of several splits name is tested on before it is trained on. Absent ones are noted.
+    """
+    there = list(known)
+    splits: dict[str, Split] = {}
+    order: tuple[Split, ...] = ("test", "validation", "train")
+    for split in order:
+        for file in files.get(split, ()):
+            listed = read_list(file, notes)
+            note_absent(listed, there, root, notes)
+            for name in listed.names:
+                other = splits.setdefault(name.casefold(), split)
+                if other != split:
+                    what = f"{file} names {name} for the {split} split, another list for the {other} split"
+                    notes.append(note(name, f"{what}, which is followed; remove it from one of the lists."))
+    return splits

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from hawk_pipelines.sources.reading import SourceError, existing_folder
@@ -23,36 +23,49 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.endswith("~") or name.casefold() in LITTER
 
 
-def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+def walk(root: Path, closed: re.Pattern[str] | None = None) -> Iterator[tuple[Path, list[str]]]:
     """Every folder below a root and the names of its files, both in order, without litter.
 
     Links are followed, each folder once: who has little room links parts of a data set to other disks.
+
+    Args:
+        root: where to begin.
+        closed: folders whose whole name it matches are told as if they were empty, and not entered: they hold too many files.
     """
     seen = {os.path.realpath(root)}
     for folder, folders, files in os.walk(root, onerror=_passed_over, followlinks=True):
-        kept = []
+        entered = []
         for name in sorted(name for name in folders if not is_litter(name)):
-            real = os.path.realpath(os.path.join(folder, name))  # noqa: PTH118 - many folders, and a Path costs more
-            if real not in seen:
-                seen.add(real)
-                kept.append(name)
-        folders[:] = kept
+            real = os.path.realpath(f"{folder}/{name}")
+            if real in seen:
+                continue
+            seen.add(real)
+            if closed and closed.fullmatch(name):
+                yield Path(folder, name), []
+            else:
+                entered.append(name)
+        folders[:] = entered
         yield Path(folder), sorted(name for name in files if not is_litter(name))
 
 
 def folders_in(folder: Path) -> list[Path]:
     """The folders in a folder, in order, without litter; none where there is no such folder."""
-    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+    return [path for path in _entries(folder) if os.path.isdir(path)]  # noqa: PTH112 - a Path's own raises where it may not look
 
 
 def files_in(folder: Path) -> list[Path]:
     """The files in a folder, in order, without litter; none where there is no such folder."""
-    return [Path(entry.path) for entry in _entries(folder) if entry.is_file()]
+    return [path for path in _entries(folder) if is_file(path)]
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, as far as may be seen."""
+    return os.path.isfile(path)  # noqa: PTH113 - a Path's own raises where it may not look
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted((entry for entry in os.scandir(folder) if not is_litter(entry.name)), key=lambda entry: entry.name)
+        return sorted(Path(entry.path) for entry in os.scandir(folder) if not is_litter(entry.name))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -61,7 +74,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _passed_over(error: OSError) -> None:
-    logger.warning("%s cannot be read (%s) and is passed over; check its permissions.", error.filename, error.strerror)
+    logger.warning("%s cannot be read (%s) and is passed over.", error.filename, error.strerror)
 
 
 def is_video_file(path: PurePath) -> bool:
@@ -71,19 +84,13 @@ def is_video_file(path: PurePath) -> bool:
 
 def holds_pictures(folder: Path) -> bool:
     """Whether a folder holds numbered pictures."""
-    return any(is_numbered_picture(entry.name) for entry in _entries(folder))
+    return any(is_numbered_picture(path.name) for path in _entries(folder))
 
 
-def files_named(root: Path, pattern: str) -> list[Path]:
-    """Every file below a root whose whole name the pattern matches, without regard to case."""
+def files_named(files: Iterable[Path], pattern: str) -> list[Path]:
+    """Those files whose whole name the pattern matches, without regard to case."""
     wanted = re.compile(pattern, re.IGNORECASE)
-    return [folder / name for folder, names in walk(root) for name in names if wanted.fullmatch(name)]
-
-
-def files_near(root: Path, pattern: str) -> list[Path]:
-    """The files in a root and in the folders directly in it whose whole name the pattern matches, without regard to case."""
-    wanted = re.compile(pattern, re.IGNORECASE)
-    return [file for folder in (root, *folders_in(root)) for file in files_in(folder) if wanted.fullmatch(file.name)]
+    return [file for file in files if wanted.fullmatch(file.name)]
 
 
 def places(path: Path, looks_like: Callable[[Path], bool], depth: int = DEPTH) -> list[Path]:
@@ -99,7 +106,9 @@ class AnotherFolder(SourceError):
     """A folder that does not look like the data set it should hold."""
 
 
-def dataset_folder(path: Path, setting: str, title: str, looks_like: Callable[[Path], bool], signs: str) -> Path:
+def dataset_folder(
+    path: Path, setting: str, title: str, looks_like: Callable[[Path], bool], signs: str, *, together: bool = False
+) -> Path:
     """Where a data set begins, at a folder or below it.
 
     Args:
@@ -108,6 +117,7 @@ def dataset_folder(path: Path, setting: str, title: str, looks_like: Callable[[P
         title: the data set's name.
         looks_like: whether a folder looks like it.
         signs: what it looks like, in words.
+        together: whether its reader finds parts in several folders by itself, such as videos here and labels there.
 
     Raises:
         SourceError: there is no such folder, no data set in it, or more than one.
@@ -115,12 +125,19 @@ def dataset_folder(path: Path, setting: str, title: str, looks_like: Callable[[P
     found = places(existing_folder(path, setting), looks_like)
     if len(found) == 1:
         return found[0]
+    if found and together:
+        return path
     if found:
         msg = f"{path} holds {title} {len(found)} times ({_some(found)}); set `{setting}` to one of these folders."
         raise SourceError(msg)
     msg = f"{path} does not look like {title} ({signs}); set `{setting}` to its folder. `hawk check-data {path}` says what it is."
-    packed = [file.name for file in files_in(path) if file.suffix.casefold() in ARCHIVES]
-    raise AnotherFolder(f"{msg} Are its archives to be extracted first ({', '.join(packed[:3])})?" if packed else msg)
+    packed = archives_in(path)
+    raise AnotherFolder(f"{msg} Are its archives to be extracted first ({_some(packed)})?" if packed else msg)
+
+
+def archives_in(folder: Path) -> list[Path]:
+    """The archives in a folder, which nobody has extracted yet, maybe."""
+    return [file for file in files_in(folder) if file.suffix.casefold() in ARCHIVES]
 
 
 def _some(paths: Sequence[Path]) -> str:

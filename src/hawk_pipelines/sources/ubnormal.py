@@ -11,23 +11,25 @@ some of these pairs are on both sides of the official split: they count as one s
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import ANOMALY, Rejection, Split
 from hawk_pipelines.sources.frame_labels import merged, picture_size
-from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, note
-from hawk_pipelines.sources.text_files import note_absent, read_lines, read_list
-from hawk_pipelines.sources.tree import dataset_folder, files_in, files_near, folders_in, is_video_file
+from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, each_once, note, some
+from hawk_pipelines.sources.text_files import read_lines, read_splits
+from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, is_file, is_video_file, walk
 
 TITLE = "UBnormal"
 LICENCE = "UBnormal: CC BY-NC-ND 4.0 (not for commerce; nothing made from it may be passed on)."
 SIGNS = "Scene1/abnormal_scene_1_scenario_1.mp4, abnormal_test_video_names.txt"
 _NAME = re.compile(r"(ab)?normal_scene_[0-9]+_scenario.*")
+_ANNOTATIONS = re.compile(r".*_annotations")
 _LIST = r"(abnormal|normal)_(training|validation|test)_video_names\.txt"
 _SPLITS: dict[str, Split] = {"training": "train", "validation": "validation", "test": "test"}
-_SIZES = {"train": 268, "validation": 64, "test": 211}
+_SIZES: dict[Split, int] = {"train": 268, "validation": 64, "test": 211}
 
 
 class Parameters(BaseModel):
@@ -39,9 +41,11 @@ class Parameters(BaseModel):
 
 
 def looks_like(folder: Path) -> bool:
-    """Whether its scenes or its lists are in it."""
-    scenes = [path for path in folders_in(folder) if re.fullmatch("Scene[0-9]+", path.name)]
-    return any(_NAME.fullmatch(path.name) for scene in scenes for path in files_in(scene)) or bool(files_near(folder, _LIST))
+    """Whether its scenes or its lists are in it, at once or one folder deeper."""
+    scenes = [path for path in folders_in(folder) if re.fullmatch("Scene[0-9]+", path.name, re.IGNORECASE)]
+    if any(_is_video(path) for scene in scenes for path in files_in(scene)):
+        return True
+    return any(files_named(files_in(place), _LIST) for place in (folder, *folders_in(folder)))
 
 
 def read(parameters: Parameters) -> Reading:
@@ -50,43 +54,52 @@ def read(parameters: Parameters) -> Reading:
     Raises:
         SourceError: the folder is missing or holds something else.
     """
-    root = dataset_folder(parameters.path, "ingest.ubnormal.path", TITLE, looks_like, SIGNS)
+    root = dataset_folder(parameters.path, "ingest.ubnormal.path", TITLE, looks_like, SIGNS, together=True)
     notes: list[Rejection] = []
-    paths = {
-        path.stem: path
-        for scene in folders_in(root)
-        for path in files_in(scene)
-        if is_video_file(path) and _NAME.fullmatch(path.stem)
+    files = [folder / name for folder, names in walk(root, closed=_ANNOTATIONS) for name in names]
+    notes += [
+        note(path.name, f"{path} is not named like a video of {TITLE} and is left out; rename or remove it.")
+        for path in files
+        if is_video_file(path) and not _is_video(path)
+    ]
+    paths = each_once(filter(_is_video, files), lambda path: path.stem, notes)
+    lists = files_named(files, _LIST)
+    of_split: dict[Split, list[Path]] = {
+        split: [file for file in lists if f"_{word}_" in file.name.casefold()] for word, split in _SPLITS.items()
     }
-    splits: dict[str, Split] = {}
-    lists = files_near(root, _LIST)
-    for file in lists:
-        listed = read_list(file, notes)
-        note_absent(listed, paths, root, notes)
-        splits |= dict.fromkeys(listed.names, _SPLITS[file.name.casefold().split("_")[1]])
-    videos, tracked = [], 0
+    splits = read_splits(of_split, paths, root, notes)
+    videos, untracked = [], []
     for name, path in paths.items():
-        if splits and name not in splits:
+        if splits and name.casefold() not in splits:
             notes.append(note(name, f"{path} is in none of the official lists and is left out; add the list that names it."))
             continue
         abnormal = name.startswith("abnormal")
         annotations = path.with_name(f"{name}_annotations")
         tracks = annotations / f"{name}_tracks.txt"
-        spans = read_tracks(tracks, notes) if abnormal and tracks.is_file() else []
-        tracked += bool(spans)
-        if abnormal and not tracks.is_file():
-            notes.append(note(name, f"{path} has no tracks ({tracks.name}): when its anomaly is, is unknown; extract them."))
+        spans = read_tracks(tracks, notes) if abnormal and is_file(tracks) else []
+        if abnormal and not spans:
+            untracked.append(name)
         maps = [file for file in files_in(annotations) if file.name.endswith("_gt.png")]
         videos.append(
             FoundVideo(
                 path, path.relative_to(root).as_posix(), label=ANOMALY if abnormal else "normal", frame_spans=spans,
-                label_frames=len(maps) or None, label_size=picture_size(maps[0]) if maps else None, split=splits.get(name),
-                split_by="official", group=re.sub("_(fog|fire|smoke)$", "", name), published_as=f"ubnormal/{name}",
+                label_frames=len(maps) or None, label_size=picture_size(maps[0]) if maps else None,
+                split=splits.get(name.casefold()), split_by="official", group=re.sub("_(fog|fire|smoke)$", "", name),
+                published_as=f"ubnormal/{name}",
             )
         )  # fmt: skip
-    parts = [Part(f"{split} videos", sum(video.split == split for video in videos), size) for split, size in _SIZES.items()]
+    if untracked:
+        what = f"{len(untracked):,} abnormal videos have no tracks ({some(untracked)})"
+        notes.append(note(untracked[0], f"{what}: when their anomalies are, is unknown; extract their `_tracks.txt`."))
+    counts = Counter(video.split for video in videos)
+    tracked = sum(bool(video.frame_spans) for video in videos)
+    parts = [Part(f"{split} videos", counts[split], size) for split, size in _SIZES.items()]
     parts += [Part("official lists", len(lists), 6), Part("abnormal videos with tracks", tracked, 278)]
     return Reading(videos, notes, LICENCE, parts)
+
+
+def _is_video(path: Path) -> bool:
+    return is_video_file(path) and _NAME.fullmatch(path.stem) is not None
 
 
 def read_tracks(path: Path, notes: list[Rejection]) -> list[tuple[int, int]]:

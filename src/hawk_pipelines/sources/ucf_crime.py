@@ -12,16 +12,17 @@ A video is known by its file name (`Abuse028_x264.mp4`), so every way of unpacki
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import Rejection, Split
-from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, note
-from hawk_pipelines.sources.text_files import Listed, note_absent, read_json, read_lines, read_list
-from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, is_video_file, walk
+from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, each_once, note
+from hawk_pipelines.sources.text_files import Listed, note_absent, read_json, read_lines, read_splits, stem
+from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, is_file, is_video_file, walk
 
 TITLE = "UCF-Crime"
 LICENCE = (
@@ -34,7 +35,9 @@ CLASSES = (
     "Shoplifting", "Stealing", "Vandalism",
 )  # fmt: skip
 _NAME = re.compile(rf"({'|'.join(CLASSES)}|Normal_Videos)_?[0-9]+_x264", re.IGNORECASE)
-_LISTS = r"Anomaly_(Train|Test)\.txt|Temporal_Anomaly_Annotation.*\.txt"
+_SPLITS = r"Anomaly_(Train|Test)\.txt"
+_TIMES = r"Temporal_Anomaly_Annotation.*\.txt"
+_UCA = r"UCFCrime_(Train|Val|Test)\.json"
 _EVENT_RECOGNITION = ("normal_videos_for_event_recognition", "z_normal_videos_event")
 """Folders of another task, which repeat normal videos of this one."""
 
@@ -54,11 +57,11 @@ def looks_like(folder: Path) -> bool:
     part = re.compile(r"(anomaly|training[-_]normal)[-_]videos[-_]part[-_][0-9]+|anomaly_detection_splits", re.IGNORECASE)
     if any(part.fullmatch(inside.name) for inside in folders_in(folder)):
         return True
-    if any(_NAME.fullmatch(file.stem) or re.fullmatch(_LISTS, file.name, re.I) for file in files_in(folder)):
+    if any(_is_video(file) for file in files_in(folder)) or files_named(files_in(folder), f"{_SPLITS}|{_TIMES}"):
         return True
     classes = {name.casefold() for name in CLASSES} | {"training_normal_videos_anomaly", "testing_normal_videos_anomaly"}
-    named = [f for place in (folder, folder / "Videos") for f in folders_in(place) if f.name.casefold() in classes]
-    return any(_NAME.fullmatch(file.stem) for found in named for file in files_in(found))
+    named = [inside for place in (folder, folder / "Videos") for inside in folders_in(place) if inside.name.casefold() in classes]
+    return any(_is_video(file) for inside in named for file in files_in(inside))
 
 
 def read(parameters: Parameters) -> Reading:
@@ -67,85 +70,72 @@ def read(parameters: Parameters) -> Reading:
     Raises:
         SourceError: the folder is missing or holds something else.
     """
-    root = dataset_folder(parameters.path, "ingest.ucf_crime.path", TITLE, looks_like, SIGNS)
+    root = dataset_folder(parameters.path, "ingest.ucf_crime.path", TITLE, looks_like, SIGNS, together=True)
+    files = [folder / name for folder, names in walk(root) for name in names]
     notes: list[Rejection] = []
-    paths = _videos(root, notes)
-    files = {half: _first(root, rf"Anomaly_{half}\.txt") for half in ("Train", "Test")}
-    lists = {half: read_list(file, notes) for half, file in files.items() if file}
-    times_file = _first(root, r"Temporal_Anomaly_Annotation.*\.txt")
-    times = read_times(times_file, notes) if times_file else {}
-    captions = read_captions(_uca_files(parameters.uca, root), notes)
-    for listed in lists.values():
-        note_absent(listed, paths, root, notes)
-    if times_file:
-        note_absent(Listed(times_file, list(times)), paths, root, notes)
-    trained, tested = (set(lists[half].names) if half in lists else set() for half in files)
-    notes += [
-        note(name, f"Both official lists name {name}, which is taken for a test video; remove it from one.")
-        for name in sorted(trained & tested)
-    ]
+    paths = _videos(files, notes)
+    times: dict[str, list[tuple[int, int]]] = {}
+    for file in files_named(files, _TIMES):
+        told = read_times(file, notes)
+        note_absent(Listed(file, list(told)), paths, root, notes)
+        times |= {name: spans for name, spans in told.items() if name not in times}
+    lists: dict[Split, list[Path]] = {
+        "train": files_named(files, r"Anomaly_Train\.txt"),
+        "test": files_named(files, r"Anomaly_Test\.txt"),
+    }
+    splits = read_splits(lists, paths, root, notes)
+    listed = Counter(splits.values())
+    if not listed["test"]:
+        splits |= dict.fromkeys(times, "test")
+    captions = read_captions(_uca_files(parameters.uca, files), notes)
     videos = []
     for name, path in paths.items():
-        split = _split(name, trained, tested or set(times))
-        if split == "unlisted":
+        split = splits.get(name) or _other_half(set(splits.values()))
+        if split is None and splits:
             notes.append(note(path.name, f"{path} is in neither official split list and is left out; add it to one to use it."))
             continue
-        label = next((one for one in CLASSES if name.casefold().startswith(one.casefold())), "normal")
+        label = next((one for one in CLASSES if name.startswith(one.casefold())), "normal")
         videos.append(
             FoundVideo(
                 path, path.relative_to(root).as_posix(), label=label, frame_spans=times.get(name, []), split=split,
-                split_by="official", captions=captions.get(name, []), published_as=f"ucf_crime/{name.casefold()}",
+                split_by="official", captions=captions.get(name, []), published_as=f"ucf_crime/{name}",
             )
         )  # fmt: skip
     parts = [
         Part("training videos", sum(video.split == "train" for video in videos), 1610),
         Part("test videos", sum(video.split == "test" for video in videos), 290),
-        Part("lines of Anomaly_Train.txt", len(trained), 1610),
-        Part("lines of Anomaly_Test.txt", len(tested), 290),
+        Part("lines of Anomaly_Train.txt", listed["train"], 1610),
+        Part("lines of Anomaly_Test.txt", listed["test"], 290),
         Part("lines of temporal annotation", len(times), 290),
-        Part("videos with UCA captions", len(captions), 1854, optional=True),
+        Part("videos with UCA captions", sum(bool(video.captions) for video in videos), 1854, optional=True),
     ]
     return Reading(videos, notes, LICENCE, parts)
 
 
-def _videos(root: Path, notes: list[Rejection]) -> dict[str, Path]:
-    """Every video by its name."""
-    found: dict[str, Path] = {}
-    repeated: list[Path] = []
-    for folder, names in walk(root):
-        for path in (folder / name for name in names):
-            if not is_video_file(path):
-                continue
-            if not _NAME.fullmatch(path.stem):
-                notes.append(note(path.name, f"{path} is not named like a video of {TITLE} and is left out; rename it."))
-            elif folder.name.casefold() in _EVENT_RECOGNITION:
-                repeated.append(path)
-            elif path.stem in found:
-                notes.append(note(path.name, f"{path} has the same name as {found[path.stem]}, which is used; remove one."))
-            else:
-                found[path.stem] = path
-    for path in repeated:
-        found.setdefault(path.stem, path)
-    return found
+def _is_video(path: Path) -> bool:
+    return is_video_file(path) and _NAME.fullmatch(path.stem) is not None
 
 
-def _first(root: Path, pattern: str) -> Path | None:
-    return next(iter(files_named(root, pattern)), None)
+def _videos(files: Sequence[Path], notes: list[Rejection]) -> dict[str, Path]:
+    """Every video by its name in small letters."""
+    named = [path for path in files if _is_video(path)]
+    notes += [
+        note(path.name, f"{path} is not named like a video of {TITLE} and is left out; rename it.")
+        for path in files
+        if is_video_file(path) and not _is_video(path)
+    ]
+    repeated = [path for path in named if path.parent.name.casefold() in _EVENT_RECOGNITION]
+    found = each_once([path for path in named if path not in repeated], lambda path: path.stem.casefold(), notes)
+    return {path.stem.casefold(): path for path in repeated} | found
 
 
-def _split(name: str, train: set[str], test: set[str]) -> Split | Literal["unlisted"] | None:
-    """The official split of a video; None where nothing says anything. Where one list is not there, the other tells both."""
-    if name in test:
-        return "test"
-    if name in train:
-        return "train"
-    if train and test:
-        return "unlisted"
-    return "train" if test else "test" if train else None
+def _other_half(known: set[Split]) -> Split | None:
+    """Where only one half is known, every other video is in the other half."""
+    return {frozenset({"train"}): "test", frozenset({"test"}): "train"}.get(frozenset(known))  # type: ignore[return-value]
 
 
 def read_times(path: Path, notes: list[Rejection]) -> dict[str, list[tuple[int, int]]]:
-    """The spans of frames of each video that the temporal annotation lists; none for a normal one.
+    """The spans of frames of each video that the temporal annotation lists, by its name in small letters; none for a normal one.
 
     A line reads `name class start end start end`, with -1 for "no such anomaly".
     """
@@ -157,34 +147,35 @@ def read_times(path: Path, notes: list[Rejection]) -> dict[str, list[tuple[int, 
     times: dict[str, list[tuple[int, int]]] = {}
     for line in lines:
         name, *cells = line.split()
-        name = Path(name).stem
+        name = stem(name).casefold()
         if not _NAME.fullmatch(name):
             notes.append(note(name, f"{path} has the line {line!r}, which begins with no video of {TITLE}; mend the line."))
             continue
-        try:
-            numbers = [int(cell) for cell in cells[1:]]
-            pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
-        except ValueError:
+        numbers = [int(cell) for cell in cells[1:] if re.fullmatch("-?[0-9]{1,9}", cell)]
+        if len(numbers) != len(cells) - 1 or len(numbers) % 2:
             notes.append(note(name, f"{path} has the line {line!r}, which is no class with pairs of frames; mend the line."))
             continue
         if name in times:
             notes.append(note(name, f"{path} has {name} twice and the first line is used; remove the other."))
             continue
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
         times[name] = [pair for pair in pairs if pair != (-1, -1)]
     return times
 
 
-def _uca_files(uca: Path | None, root: Path) -> list[Path]:
-    if uca is not None and not uca.exists():
-        msg = f"{uca} does not exist; set `ingest.ucf_crime.uca` to the folder of UCA's JSON files, or to null."
+def _uca_files(uca: Path | None, files: Sequence[Path]) -> list[Path]:
+    if uca is None:
+        return files_named(files, _UCA)
+    found = [uca] if is_file(uca) else files_named([folder / name for folder, names in walk(uca) for name in names], _UCA)
+    if not found:
+        msg = f"{uca} holds no UCFCrime_Train.json, UCFCrime_Val.json or UCFCrime_Test.json; "
+        msg += "set `ingest.ucf_crime.uca` to their folder, or to null."
         raise SourceError(msg)
-    if uca is not None and uca.is_file():
-        return [uca]
-    return files_named(uca or root, r"UCFCrime_(Train|Val|Test)\.json")
+    return found
 
 
 def read_captions(files: Sequence[Path], notes: list[Rejection]) -> dict[str, list[TimedText]]:
-    """UCA's sentences by video; times are seconds of the whole video.
+    """UCA's sentences by the video's name in small letters; times are seconds of the whole video.
 
     The files hold `{video: {"duration": s, "timestamps": [[s, s], …], "sentences": [text, …]}}`.
     """
@@ -199,18 +190,20 @@ def read_captions(files: Sequence[Path], notes: list[Rejection]) -> dict[str, li
             notes.append(note(file.name, f"{file} holds a {type(told).__name__} instead of videos by name; replace the file."))
             continue
         for name, said in told.items():
-            if name in captions:
+            video = stem(name).casefold()
+            if not _NAME.fullmatch(video):
+                notes.append(note(name, f"{file} speaks of {name}, which is not named like a video of {TITLE}; mend it."))
+            elif video in captions:
                 notes.append(note(name, f"{file} describes {name} once more and the first description is used; remove one."))
             else:
-                captions[name] = _sentences(file, name, said, notes)
+                captions[video] = _sentences(file, name, said, notes)
     return captions
 
 
 def _sentences(file: Path, name: str, said: Any, notes: list[Rejection]) -> list[TimedText]:
-    try:
-        times, sentences = list(said["timestamps"]), list(said["sentences"])
-    except (KeyError, TypeError):
-        notes.append(note(name, f"{name} in {file} has no `timestamps` and `sentences`; mend it."))
+    times, sentences = (said.get(key) if isinstance(said, dict) else None for key in ("timestamps", "sentences"))
+    if not isinstance(times, list) or not isinstance(sentences, list):
+        notes.append(note(name, f"{name} in {file} has no lists of `timestamps` and `sentences`; mend it."))
         return []
     if len(times) != len(sentences):
         what = f"{len(times)} times, but {len(sentences)} sentences; those that have both are used. Mend it."
@@ -219,7 +212,13 @@ def _sentences(file: Path, name: str, said: Any, notes: list[Rejection]) -> list
     for number, (pair, sentence) in enumerate(zip(times, sentences, strict=False)):
         try:
             start_s, end_s = map(float, pair)
-            texts.append(TimedText(start_s, end_s, str(sentence).strip()))
-        except (TypeError, ValueError):
-            notes.append(note(name, f"Time {number} of {name} in {file} is {pair!r} instead of two numbers; mend it."))
+        except (TypeError, ValueError, OverflowError):
+            notes.append(note(name, f"Time {number} of {name} in {file} is {str(pair)[:40]!r} instead of two numbers; mend it."))
+            continue
+        if not isinstance(sentence, str) or not sentence.strip():
+            notes.append(
+                note(name, f"Sentence {number} of {name} in {file} is {str(sentence)[:40]!r} instead of a text; mend it.")
+            )
+            continue
+        texts.append(TimedText(start_s, end_s, sentence.strip()))
     return texts

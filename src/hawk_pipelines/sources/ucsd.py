@@ -13,11 +13,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from hawk_pipelines.schema import ANOMALY, Rejection
+from hawk_pipelines.schema import ANOMALY, Rejection, Split
 from hawk_pipelines.sources.frame_labels import merged
 from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, note
 from hawk_pipelines.sources.text_files import read_lines
-from hawk_pipelines.sources.tree import dataset_folder, folders_in, holds_pictures
+from hawk_pipelines.sources.tree import dataset_folder, folders_in, holds_pictures, is_file
 
 LICENCE = (
     "UCSD Anomaly Detection Dataset: offered for research; we know of no stated licence, so ask its authors about other uses."
@@ -40,7 +40,7 @@ def looks_like(folder: Path, which: str) -> bool:
 
 def _holds_clips(folder: Path, which: str) -> bool:
     """Told by the folder's name or by the list of frames, and by a clip."""
-    named = which in folder.name.casefold() or (folder / "Test" / f"UCSD{which}.m").is_file()
+    named = which in folder.name.casefold() or is_file(folder / "Test" / f"UCSD{which}.m")
     clips = [clip.name for half in ("Train", "Test") for clip in folders_in(folder / half)]
     return named and any(re.fullmatch(r"(Train|Test)[0-9]{3}", name) for name in clips)
 
@@ -63,25 +63,15 @@ def read(path: Path, which: str, sizes: Sizes) -> Reading:
     trained, tested = _clips(root / "Train", "Train", notes), _clips(root / "Test", "Test", notes)
     listed = _listed_frames(root / "Test" / f"UCSD{which}.m", list(tested), notes)
     masks = {int(clip.name[4:7]): clip for clip in folders_in(root / "Test") if re.fullmatch(r"Test[0-9]{3}_gt", clip.name)}
-    videos = [
-        FoundVideo(
-            clip, clip.relative_to(root).as_posix(), label="normal", split="train", split_by="official",
-            pictures_fps=PICTURES_FPS, published_as=f"ucsd_{which}/train/{number}",
-        )
-        for number, clip in trained.items()
-    ]  # fmt: skip
+    videos = [_found(clip, root, which, "train", number, "normal") for number, clip in trained.items()]
     for number, clip in tested.items():
         spans = listed.get(number)
         if spans is None and number not in masks:
             reason = f"{clip} has labels neither in UCSD{which}.m nor as masks: whether it is normal is unknown; extract them."
             notes.append(note(clip.name, reason))
         label = None if spans is None else ANOMALY if spans else "normal"
-        videos.append(
-            FoundVideo(
-                clip, clip.relative_to(root).as_posix(), label=label, frame_spans=spans or [], masks=masks.get(number),
-                split="test", split_by="official", pictures_fps=PICTURES_FPS, published_as=f"ucsd_{which}/test/{number}",
-            )
-        )  # fmt: skip
+        of_clip = (masks[number],) if number in masks else ()
+        videos.append(_found(clip, root, which, "test", number, label, spans, of_clip))
     notes += [
         note(masks[number].name, f"{masks[number]} holds masks of a clip that is not there; extract the clip too.")
         for number in sorted(masks.keys() - tested.keys())
@@ -89,10 +79,34 @@ def read(path: Path, which: str, sizes: Sizes) -> Reading:
     parts = [
         Part("training clips", len(trained), sizes.train),
         Part("test clips", len(tested), sizes.test),
-        Part(f"test clips labelled by UCSD{which}.m", len(listed), sizes.test),
+        Part(f"test clips labelled by UCSD{which}.m", sum(spans is not None for spans in listed.values()), sizes.test),
         Part("test clips with masks", len(masks), sizes.masks, optional=True),
     ]
     return Reading(videos, notes, LICENCE, parts)
+
+
+def _found(
+    clip: Path,
+    root: Path,
+    which: str,
+    split: Split,
+    number: int,
+    label: str | None,
+    spans: list[tuple[int, int]] | None = None,
+    masks: tuple[Path, ...] = (),
+) -> FoundVideo:
+    return FoundVideo(
+        clip,
+        clip.relative_to(root).as_posix(),
+        label=label,
+        frame_spans=spans or [],
+        masks=masks,
+        first_picture=1,
+        pictures_fps=PICTURES_FPS,
+        split=split,
+        split_by="official",
+        published_as=f"ucsd_{which}/{split}/{number}",
+    )
 
 
 def _clips(half: Path, prefix: str, notes: list[Rejection]) -> dict[int, Path]:
@@ -106,12 +120,12 @@ def _clips(half: Path, prefix: str, notes: list[Rejection]) -> dict[int, Path]:
     return clips
 
 
-def _listed_frames(path: Path, numbers: list[int], notes: list[Rejection]) -> dict[int, list[tuple[int, int]]]:
-    """Anomalous frames by the number of the test clip.
+def _listed_frames(path: Path, numbers: list[int], notes: list[Rejection]) -> dict[int, list[tuple[int, int]] | None]:
+    """Anomalous frames by the number of the test clip; None where they cannot be read.
 
     The k-th entry is about the k-th clip; where the numbers of both differ, because not all clips were extracted, about clip k.
     """
-    if not path.is_file():
+    if not is_file(path):
         return {}
     try:
         spans = read_frame_list(path, notes)
@@ -125,26 +139,25 @@ def _listed_frames(path: Path, numbers: list[int], notes: list[Rejection]) -> di
     return {number: spans[number - 1] for number in numbers if number <= len(spans)}
 
 
-def read_frame_list(path: Path, notes: list[Rejection]) -> list[list[tuple[int, int]]]:
+def read_frame_list(path: Path, notes: list[Rejection]) -> list[list[tuple[int, int]] | None]:
     """The spans of each `gt_frame` in a MATLAB script, half-open and zero-based. The script is read, not run.
+
+    An entry that cannot be read is None and keeps its place, so that those after it keep theirs.
 
     Raises:
         SourceError: it is no text.
     """
-    entries = []
-    for line in read_lines(path):
-        found = re.search(r"gt_frame\s*=\s*\[([^\]]*)\]", line.partition("%")[0])
-        if not found:
+    script = "\n".join(line.partition("%")[0] for line in read_lines(path))
+    entries: list[list[tuple[int, int]] | None] = []
+    for found in re.finditer(r"gt_frame\s*=\s*(?:\[([^\]]*)\]|([^;\n]*))", script):
+        said = (found[1] if found[1] is not None else found[2]).strip()
+        pieces = re.sub(r"\s*:\s*", ":", said.replace("...", " ")).replace(",", " ").split()
+        if (found[1] is None and not pieces) or not all(re.fullmatch("[0-9]{1,9}(:[0-9]{1,9})?", piece) for piece in pieces):
+            what = f"Entry {len(entries) + 1} of {path} names the frames {said[:40]!r}, which are no numbers"
+            notes.append(note(path.name, f"{what}; the clip's masks are used, if there are any. Mend the entry."))
+            entries.append(None)
             continue
-        spans = []
-        for piece in re.split(r"[,;\s]+", re.sub(r"\s*:\s*", ":", found[1].strip())):
-            ends = piece.split(":")
-            if not piece:
-                continue
-            if len(ends) > 2 or not all(re.fullmatch(r"-?[0-9]{1,9}", end) for end in ends):
-                notes.append(note(path.name, f"{path} has the frames {piece!r} in the line {line!r}; mend the line."))
-                continue
-            spans.append((int(ends[0]) - 1, int(ends[-1])))
+        spans = [(int(ends[0]) - 1, int(ends[-1])) for ends in (piece.split(":") for piece in pieces)]
         forwards = [span for span in spans if 0 <= span[0] < span[1]]
         entries.append(merged(forwards) + [span for span in spans if span not in forwards])
     return entries

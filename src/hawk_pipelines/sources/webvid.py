@@ -13,15 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hawk_pipelines.schema import Rejection, Split
 from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, note
-from hawk_pipelines.sources.text_files import first_line, open_text, unsafe
-from hawk_pipelines.sources.tree import dataset_folder, files_in, is_video_file
+from hawk_pipelines.sources.text_files import beginning, open_text, unsafe
+from hawk_pipelines.sources.tree import dataset_folder, files_in, is_file, is_video_file
 
 TITLE = "WebVid"
 LICENCE = (
@@ -50,14 +50,16 @@ class Row(NamedTuple):
     """A row of a table."""
 
     line: int
+    """The last one, where it runs over several."""
+    lines: int
     videoid: str
     page_dir: str
     name: str
 
 
 def looks_like(folder: Path) -> bool:
-    """Whether a table with the columns is in it."""
-    return bool(_tables(folder))
+    """Whether a table with the columns is in it, or it is one."""
+    return bool(_tables(folder)) or is_table(folder)
 
 
 def read(parameters: Parameters) -> Reading:
@@ -82,7 +84,7 @@ def read(parameters: Parameters) -> Reading:
     found: dict[str, FoundVideo] = {}
     notes: list[Rejection] = []
     parts = []
-    for table in tables:
+    for table in sorted(tables, key=lambda table: (_split(table) != "test", table)):  # tested on, if it is in two tables
         count, there = _read_table(table, base, parameters.limit, found, notes)
         parts.append(Part(f"videos of {table.name}", there, count))
     return Reading(list(found.values()), notes, LICENCE, parts)
@@ -109,16 +111,17 @@ def _read_table(
             if limit is not None and taken >= limit:
                 continue
             file = None
-            if not (row.videoid and row.name):
+            if row.lines > 1:
+                fault("run over several lines, maybe for want of a closing quote", row.line)
+            elif not (row.videoid and row.name):
                 fault("lack the videoid or the caption", row.line)
             elif _leaves(row):
                 fault("name a file outside the videos' folder or on the web", row.line)
             elif (file := _file(base, row, listing)) is None:
                 fault("name a video that is not there", row.line)
-            elif f"{row.page_dir}/{file}" in found:
+            elif (name := str(PurePosixPath(row.page_dir, file))) in found:
                 fault("repeat a video", row.line)
             else:
-                name = f"{row.page_dir}/{file}"
                 captions = [TimedText(0.0, None, row.name)]
                 found[name] = FoundVideo(base / name, name, split=split, split_by="official", captions=captions)
                 taken += 1
@@ -141,10 +144,12 @@ def read_rows(table: Path) -> Iterator[Row]:
         try:
             header = [cell.strip() for cell in next(reader, [])]
             places = [header.index(name) if name in header else len(header) for name in ("videoid", "page_dir", "name")]
+            before = reader.line_num
             for cells in reader:
                 if cells:
-                    values = [cells[place].strip() if place < len(cells) else "" for place in places]
-                    yield Row(reader.line_num, *values)
+                    values = [" ".join(cells[place].split()) if place < len(cells) else "" for place in places]
+                    yield Row(reader.line_num, reader.line_num - before, *values)
+                before = reader.line_num
         except csv.Error as error:
             msg = f"{table} cannot be read after line {reader.line_num} ({error}); mend the line."
             raise SourceError(msg) from error
@@ -155,17 +160,24 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def is_table(file: Path) -> bool:
-    """Whether a file is a table with the columns."""
-    with suppress(SourceError, csv.Error):  # what cannot be read is no table of ours
-        return {cell.strip() for cell in next(csv.reader([first_line(file)]), [])} >= _COLUMNS
+    """Whether it is a file, and a table with the columns."""
+    if not is_file(file):
+        return False
+    header = (beginning(file).splitlines() or [""])[0]
+    with suppress(csv.Error):  # what has no such header is no table of ours
+        return {cell.strip() for cell in next(csv.reader([header]), [])} >= _COLUMNS
     return False
 
 
 def _split(table: Path) -> Split | None:
-    words = table.stem.casefold().replace("-", "_").split("_")
-    if "train" in words:
-        return "train"
-    return "test" if {"val", "validation", "test"} & set(words) else None
+    """From the table's name, or from the two folders around it: `data/val/partitions/0000.csv`."""
+    for name in (table.stem, table.parent.name, table.parent.parent.name):
+        words = set(name.casefold().replace("-", "_").split("_"))
+        if words & {"val", "validation", "test"}:
+            return "test"
+        if "train" in words:
+            return "train"
+    return None
 
 
 def _leaves(row: Row) -> bool:
