@@ -64,6 +64,12 @@ def test_a_module_that_is_no_source_is_refused_before_anything_runs(own, code, o
         assert says in str(error.value)
 
 
+def test_a_source_that_names_two_videos_alike_is_refused(own):
+    own(SOURCE.replace('f"{n}.mp4") for', '"a.mp4") for'))
+    with pytest.raises(SourceError, match=r"gate gave a\.mp4 twice"):
+        read_source(IngestParameters(source="gate", own={"count": 2}), 0, 0)
+
+
 @pytest.mark.parametrize("source", [[], ["dota", "dota"], ["mine", "yours"], "webcam", ""])
 def test_sources_that_cannot_be_meant(source):
     with pytest.raises(ValidationError):

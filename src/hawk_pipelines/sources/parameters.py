@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -115,6 +116,10 @@ def read_source(parameters: IngestParameters, seed: int, workers: int) -> Readin
         if lacking:
             told = ", ".join(f"{part.found:,} of {part.of or 1:,} {part.what}" for part in lacking)
             logger.warning("%s is not whole: %s. `hawk check-data` says more.", name, told)
+    doubled = [name for name, count in Counter(video.name for video in videos).items() if count > 1]
+    if doubled:
+        msg = f"{' and '.join(parameters.sources)} gave {doubled[0]} twice; a source names each of its videos once."
+        raise SourceError(msg)
     if not videos:
         first = rejections[0].reason if rejections else "Its folder holds none."
         msg = f"{' and '.join(f'`{name}`' for name in parameters.sources)} gave no video. The first reason: {first}"

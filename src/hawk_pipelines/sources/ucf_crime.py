@@ -131,7 +131,9 @@ def _videos(files: Sequence[Path], notes: list[Rejection]) -> dict[str, Path]:
 
 def _other_half(known: set[Split]) -> Split | None:
     """Where only one half is known, every other video is in the other half."""
-    return {frozenset({"train"}): "test", frozenset({"test"}): "train"}.get(frozenset(known))  # type: ignore[return-value]
+    if known == {"train"}:
+        return "test"
+    return "train" if known == {"test"} else None
 
 
 def read_times(path: Path, notes: list[Rejection]) -> dict[str, list[tuple[int, int]]]:
@@ -193,10 +195,10 @@ def read_captions(files: Sequence[Path], notes: list[Rejection]) -> dict[str, li
             video = stem(name).casefold()
             if not _NAME.fullmatch(video):
                 notes.append(note(name, f"{file} speaks of {name}, which is not named like a video of {TITLE}; mend it."))
-            elif video in captions:
-                notes.append(note(name, f"{file} describes {name} once more and the first description is used; remove one."))
-            else:
-                captions[video] = _sentences(file, name, said, notes)
+                continue
+            texts = _sentences(file, name, said, notes)
+            if captions.setdefault(video, texts) != texts:
+                notes.append(note(name, f"{file} describes {name} otherwise than another file, which is used; remove one."))
     return captions
 
 
