@@ -224,3 +224,40 @@ def test_the_real_lists_and_times_fit_a_tree_of_all_names(real_data, tmp_path):
     assert [sum(video.split == split for video in reading.videos) for split in ("train", "test")] == [1610, 290]
     assert sum(len(video.captions) for video in reading.videos) == 23542
     assert json.dumps(sorted({video.label for video in reading.videos})).count('"') == 28  # 13 classes and normal
+
+
+def test_sentences_that_are_no_texts_are_no_captions(tmp_path):
+    notes = []
+    told = {
+        "Abuse001_x264.mp4": {"timestamps": [[0, 1]] * 5 + [[0, 10**400]], "sentences": [None, {}, 3, " ", "A man.", "Late."]},
+        "Abuse002_x264": {"timestamps": [[0, 1]] * 2, "sentences": "xy"},
+        "film": {"timestamps": [], "sentences": []},
+    }
+    captions = read_captions([trees.text(tmp_path / "a.json", [json.dumps(told)])], notes)
+    assert captions == {"abuse001_x264": [(0.0, 1.0, "A man.")], "abuse002_x264": []}
+    assert len(notes) == 5 + 1 + 1
+
+
+def test_names_are_one_in_small_and_capital_letters_and_linked_parts_are_read(tmp_path):
+    root = trees.ucf_crime(tmp_path / "ucf")
+    (root / "Anomaly-Videos-Part-1").rename(tmp_path / "disk")
+    (root / "Anomaly-Videos-Part-1").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk/Abuse/Abuse028_x264.mp4").rename(tmp_path / "disk/Abuse/abuse028_X264.MP4")
+    reading = read(Parameters(path=root))
+    assert reading.rejections == []
+    (video,) = [video for video in reading.videos if "028" in video.name]
+    assert (video.label, video.split, video.frame_spans, len(video.captions)) == ("Abuse", "test", [(2, 8)], 1)
+
+
+def test_lists_of_the_same_kind_are_read_together(tmp_path):
+    root = trees.ucf_crime(tmp_path / "ucf")
+    trees.text(root / "A/Anomaly_Test.txt", trees.UCF_TEST[:1])
+    trees.text(root / "A/Temporal_Anomaly_Annotation.txt", trees.UCF_TIMES[:1])
+    trees.text(root / "A/UCFCrime_Train.json", [json.dumps(trees.UCA)])
+    reading = read(Parameters(path=root))
+    assert reading.rejections == []
+    assert sum(video.split == "test" for video in reading.videos) == 3
+    assert sum(len(video.frame_spans) for video in reading.videos) == 3
+    trees.text(root / "A/UCFCrime_Train.json", [json.dumps(trees.UCA).replace("cat", "dog")])
+    (otherwise,) = read(Parameters(path=root)).rejections
+    assert "describes Abuse028_x264 otherwise than another file" in otherwise.reason
