@@ -104,33 +104,23 @@ def test_only_the_sources_and_the_settings_name_a_data_set():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "layout",
-    [
-        "UCF-Crime",
-        "UCF-Crime_single_archive",
-        "ShanghaiTech",
-        "CUHK_Avenue",
-        "UCSDped1",
-        "UCSDped2",
-        "DoTA",
-        "UBnormal",
-        "WebVid",
-    ],
-)
-def test_each_layout_of_the_pack_goes_from_ingest_to_features(project, real_data, layout):
+def test_the_layouts_of_the_pack_go_from_ingest_to_features(project, real_data):
     from tests.sources.test_layouts import LAYOUTS
 
-    source, splits, *_ = LAYOUTS[layout]
-    path = real_data / "layouts" / layout
-    project.run("kedro", "run", STEPS, "--params", f"ingest.source={source},ingest.{source}.path={path}")
-    assert len(_features(project)) == sum(splits.values())
+    layouts = {source: layout for layout, (source, *_) in reversed(LAYOUTS.items())}
+    paths = {source: {"path": str(real_data / "layouts" / layout)} for source, layout in layouts.items()}
+    project.set("ingest", source=list(paths), **paths)
+    project.run("kedro", "run", STEPS)
+    videos = _features(project)
+    for source, layout in layouts.items():
+        assert sum(video.source == source for video in videos.values()) == sum(LAYOUTS[layout][1].values())
+    single = f"ingest.ucf_crime.path={real_data}/layouts/UCF-Crime_single_archive"
+    project.run("kedro", "run", STEPS, "--params", f"ingest.source=ucf_crime,{single}")
+    assert len(_features(project)) == 4
 
 
 @pytest.mark.slow
 def test_the_release_in_the_pack_goes_from_ingest_to_features(project, real_data):
-    root = real_data / "layouts/HAWK_release"
-    project.set("ingest", source="hawk", hawk__annotations=str(root / "Annotation/All_Mix"), hawk__videos=str(root / "Videos"))
-    project.run("kedro", "run", STEPS)
+    project.run("kedro", "run", STEPS, "--params", f"ingest.source=hawk,ingest.hawk.path={real_data}/layouts/HAWK_release")
     assert len(_features(project)) == 9
     assert {one.provider for one in project.records("03_primary/annotations.jsonl", "Annotation")} == {"published"}

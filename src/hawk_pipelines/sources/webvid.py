@@ -182,8 +182,8 @@ def _split(table: Path) -> Split | None:
 
 def _leaves(row: Row) -> bool:
     """Whether a row's path would leave the folder that it is joined to."""
-    absolute = row.page_dir.startswith(("/", "\\")) or ":" in row.page_dir
-    plain = not set("/\\:\0") & set(row.videoid) and row.videoid not in (".", "..")
+    absolute = row.page_dir.startswith(("/", "\\"))
+    plain = not set("/\\\0") & set(row.videoid) and row.videoid not in (".", "..")
     return absolute or not plain or unsafe(row.page_dir) is not None
 
 
