@@ -36,7 +36,7 @@ def test_every_data_set_below_a_folder_is_told_for_programs(tmp_path):
     assert found["hawk"]["settings"] == {"ingest": {"source": "hawk", "hawk": {"path": str(tmp_path / "hawk")}}}
     assert found["dota"]["videos"] == 3
     assert [part["complete"] for part in found["webvid"]["parts"]] == [False, True]
-    assert "a video that is not there" in found["webvid"]["remarks"][0]["reason"]
+    assert "a video that is not below" in found["webvid"]["remarks"][0]["reason"]
 
 
 def test_a_release_without_its_videos_is_recognised_all_the_same(tmp_path):

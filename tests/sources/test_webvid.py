@@ -25,7 +25,7 @@ def test_every_row_with_a_video_is_one_with_its_caption(tmp_path, ingest):
     }
     (absent,) = said
     assert "1 of 2 rows of" in absent
-    assert "name a video that is not there (line 3)" in absent
+    assert "name a video that is not below" in absent
 
 
 def test_tables_videos_and_limit_where_the_user_says(tmp_path):

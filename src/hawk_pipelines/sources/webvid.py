@@ -110,7 +110,6 @@ def _read_table(
             rows += 1
             if limit is not None and taken >= limit:
                 continue
-            file = None
             if row.lines > 1:
                 fault("run over several lines, maybe for want of a closing quote", row.line)
             elif not (row.videoid and row.name):
@@ -118,7 +117,7 @@ def _read_table(
             elif _leaves(row):
                 fault("name a file outside the videos' folder or on the web", row.line)
             elif (file := _file(base, row, listing)) is None:
-                fault("name a video that is not there", row.line)
+                fault(f"name a video that is not below {base}", row.line)
             elif (name := str(PurePosixPath(row.page_dir, file))) in found:
                 fault("repeat a video", row.line)
             else:
