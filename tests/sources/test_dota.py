@@ -74,7 +74,7 @@ def test_where_the_first_pictures_are_missing_the_times_move(tmp_path, ingest, g
     for number in range(gone):
         (root / f"frames/{CLIP}/images/{number:06d}.jpg").unlink()
     videos, said, _ = ingest("dota", root)
-    assert f"begin at number {gone}: the first {gone} are missing, and its labels are moved accordingly" in said[0]
+    assert f"begin at number {gone}, so that {gone} are missing before them, and its labels are moved accordingly" in said[0]
     assert len(said) == 1
     assert [(s.start_frame, s.end_frame) for s in videos[f"frames/{CLIP}/images"].spans] == [spans]
 
@@ -145,3 +145,14 @@ def test_the_real_metadata_are_read_to_the_last_clip(real_data):
     assert sum(clip.anomaly_end > clip.num_frames for clip in both.values()) == 1
     for half, clips in told.items():
         assert set((real_data / f"annotations/dota/{half}_split.txt").read_text().split()) == set(clips)
+
+
+def test_lists_and_metadata_that_disagree_are_named_and_the_clip_is_tested_on(tmp_path):
+    root = trees.dota(tmp_path / "dota")
+    (root / "dataset/val_split.txt").unlink()
+    trees.text(root / "dataset/train_split.txt", [*trees.DOTA["train"], *trees.DOTA["val"]])
+    reading = read(Parameters(path=root))
+    assert sorted(video.split for video in reading.videos) == ["test", "train", "train"]
+    assert (
+        "The lists name 0qfbmt4g8rw_001060 for the train split, the metadata for the test split" in reading.rejections[0].reason
+    )

@@ -69,20 +69,35 @@ def test_captions_are_cut_or_left_out_with_a_line():
         (1, 0, 101, (2, 8)),
         (5, 0, 105, (0, 4)),
         (3, 1, None, (1, 7)),
+        (2, 1, None, (2, 8)),
+        (1, 0, 99, (3, 9)),  # from 1, and one more than the labels
+        (199, 0, 101, (3, 9)),  # numbered otherwise: so many cannot be missing
     ],
 )
 def test_where_the_first_pictures_are_missing_the_times_move(number, base, counted, span):
     fitted = _fit({"first_number": number}, frame_spans=[(3, 9)], first_picture=base, label_frames=counted)
     assert [(s.start_frame, s.end_frame) for s in fitted.spans] == [span]
-    assert len(fitted.notes) == (span != (3, 9))
+    assert ("moved accordingly" in "".join(fitted.notes)) == (span != (3, 9))
+    assert len(fitted.notes) == (span != (3, 9)) + (counted in (99, 101) and span == (3, 9))
+
+
+def test_an_anomaly_in_the_missing_pictures_leaves_a_video_of_which_nothing_is_known():
+    fitted = _fit({"first_number": 50}, frame_spans=[(3, 9)], label_frames=150, label="anomaly")
+    assert (fitted.label, fitted.spans) == (None, [])
+    assert "lies in the pictures that are missing" in fitted.notes[-1]
+    assert _fit({"first_number": 50}, frame_spans=[(3, 99)], label_frames=150, label="anomaly").label == "anomaly"
 
 
 def test_masks_of_an_array_move_and_masks_by_number_do_not():
     masks = {"frames": 104, "spans": [[1, 9]], "size": None, "absent": [], "by_number": False}
     moved = _fit({"first_number": 4, "masks": masks}, label="anomaly")
     assert [(s.start_frame, s.end_frame) for s in moved.spans] == [(0, 5)]
-    by_number = _fit({"first_number": 5, "masks": masks | {"frames": 100, "by_number": True}}, label="anomaly", first_picture=1)
+    masks |= {"frames": 100, "by_number": True}
+    by_number = _fit({"first_number": 5, "masks": masks}, label="anomaly", first_picture=1)
     assert [(s.start_frame, s.end_frame) for s in by_number.spans] == [(1, 9)]
+    listed = _fit({"first_number": 5, "masks": masks}, label="anomaly", first_picture=1, frame_spans=[(5, 13)])
+    assert [(s.start_frame, s.end_frame) for s in listed.spans] == [(1, 9)]
+    assert len(listed.notes) == 1
 
 
 def test_masks_are_held_against_what_else_is_said():

@@ -94,3 +94,17 @@ def test_every_real_clip_is_found_by_what_it_was_published_as(real_data, tmp_pat
     _annotations(tmp_path / "annotations", "test", "../climbs.mp4")
     joined = join(found, tmp_path / "annotations", "ingest.published")
     assert (joined.matched, len(joined.rejections)) == (4677, 1)
+
+
+def test_a_folder_is_joined_alike_alone_and_beside_other_sources(tmp_path, ingest):
+    for name in ("a/x.mp4", "b/x.mp4"):
+        trees.video(tmp_path / "f" / name)
+    _annotations(tmp_path / "annotations", "train", "/z/a/x.mp4")
+    _annotations(tmp_path / "annotations", "test", "/z/b/x.mp4")
+    ped1 = {"path": str(trees.TREES["ucsd_ped1"](tmp_path / "ped1"))}
+    paths = {"folder": {"path": str(tmp_path / "f")}, "published": str(tmp_path / "annotations")}
+    alone, _, _ = ingest("folder", **paths)
+    together, _, about = ingest(["folder", "ucsd_ped1"], ucsd_ped1=ped1, **paths)
+    assert {name: video.split for name, video in alone.items()} == {"a/x.mp4": "train", "b/x.mp4": "test"}
+    assert {name for name, video in about.items() if video.description} == {f"folder/{name}" for name in alone}
+    assert len(together) == 5

@@ -81,7 +81,7 @@ def test_clips_whose_pictures_begin_at_1_or_have_holes_or_lack_the_first(tmp_pat
     assert [(s.start_frame, s.end_frame) for s in videos["testing/frames/01_0003"].spans] == [(0, 2)]
     said = "\n".join(said)
     assert "number 2 is missing" in said
-    assert "begin at number 5: the first 5 are missing, and its labels are moved accordingly" in said
+    assert "begin at number 5, so that 5 are missing before them, and its labels are moved accordingly" in said
     assert "01_0004 holds no pictures" in said
 
 

@@ -57,7 +57,7 @@ def test_maps_of_another_number_or_size_and_missing_tracks_are_named(tmp_path, i
     assert videos["Scene1/abnormal_scene_1_scenario_1.mp4"].label == "anomaly"
     said = "\n".join(said)
     for words in (
-        "1 abnormal videos have no tracks (abnormal_scene_1_scenario_1)",
+        "1 abnormal video(s) have no tracks (abnormal_scene_1_scenario_1)",
         "shorter than the video: 11 frames instead of 12",
         "are 40×30, but the video is 96×96",
     ):
@@ -91,7 +91,7 @@ def test_a_video_in_two_lists_is_tested_on_and_repeated_or_odd_ones_are_named(tm
     for words in (
         "for the train split, another list for the test split",
         "is called like",
-        "Abnormal_scene_2_scenario_9.mp4 is not named like",
+        "Abnormal_scene_2_scenario_9.mp4)",
     ):
         assert words in said
 
@@ -130,4 +130,10 @@ def test_the_real_lists_are_read_to_the_last_name(real_data, tmp_path):
     assert len(reading.videos) == 543
     assert [sum(video.split == split for video in reading.videos) for split in ("train", "validation", "test")] == [268, 64, 211]
     (untracked,) = reading.rejections
-    assert "278 abnormal videos have no tracks" in untracked.reason
+    assert "278 abnormal video(s) have no tracks" in untracked.reason
+
+
+def test_lists_in_a_folder_that_is_called_annotations_are_read(tmp_path):
+    root = trees.ubnormal(tmp_path / "ub")
+    (root / "scripts").rename(root / "ubnormal_annotations")
+    assert {video.split for video in read(Parameters(path=root)).videos} == {"train", "validation", "test"}

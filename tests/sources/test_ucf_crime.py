@@ -69,7 +69,8 @@ def test_a_partly_extracted_archive_is_used_as_far_as_it_goes(tmp_path):
     assert "1 of the 3 videos that Anomaly_Test.txt names are not below" in said
     assert "Abuse028_x264" in said
     assert "Abuse099_x264.mp4 is in neither official split list" in said
-    assert "holiday.mp4 is not named like a video of UCF-Crime" in said
+    assert "1 video file(s) not named like those of UCF-Crime are left out" in said
+    assert "holiday.mp4" in said
 
 
 @pytest.mark.parametrize(("encoding", "ends"), [("utf-8-sig", "\r\n"), ("utf-16", "\r\n"), ("utf-16-le", "\n"), ("utf-8", "\r")])
@@ -261,3 +262,22 @@ def test_lists_of_the_same_kind_are_read_together(tmp_path):
     trees.text(root / "A/UCFCrime_Train.json", [json.dumps(trees.UCA).replace("cat", "dog")])
     (otherwise,) = read(Parameters(path=root)).rejections
     assert "describes Abuse028_x264 otherwise than another file" in otherwise.reason
+
+
+def test_without_a_test_list_a_damaged_time_keeps_its_video_out_of_training(tmp_path):
+    root = trees.ucf_crime(tmp_path / "ucf")
+    (root / "UCF_Crimes-Train-Test-Split/Anomaly_Detection_splits/Anomaly_Test.txt").unlink()
+    trees.text(
+        root / "UCF_Crimes-Train-Test-Split/Anomaly_Detection_splits/Anomaly_Train.txt", trees.UCF_TRAIN + trees.UCF_TEST[1:2]
+    )
+    times = ["Abuse028_x264.mp4  Abuse  2  8x  -1  -1", *trees.UCF_TIMES[1:]]
+    trees.text(root / "Temporal_Anomaly_Annotation_for_Testing_Videos.txt", times)
+    reading = read(Parameters(path=root))
+    assert {video.path.stem for video in reading.videos if video.split == "test"} == {
+        "Abuse028_x264",
+        "RoadAccidents002_x264",
+        "Normal_Videos_003_x264",
+    }
+    said = "\n".join(rejection.reason for rejection in reading.rejections)
+    assert "so the times of its anomalies are unknown" in said
+    assert "Anomaly_Train.txt names 1 video(s) whose times are those of test videos (roadaccidents002_x264)" in said

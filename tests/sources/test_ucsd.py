@@ -98,9 +98,9 @@ def test_the_script_is_read_not_run_and_every_entry_keeps_its_place(tmp_path):
     ]
     notes = []
     spans = read_frame_list(trees.text(tmp_path / "a.m", lines, "\r\n", "utf-8-sig"), notes)
-    expected = [[(4, 90), (139, 200)], [], [(6, 7)], [(1, 3)], None, [(8, 3), (-1, 2)], None, [(0, 2), (3, 5)], None, None]
+    expected = [[(4, 90), (139, 200)], [], [(6, 7)], [(1, 3)], None, None, None, [(0, 2), (3, 5)], None, None]
     assert spans == expected
-    assert [note.reason.split(" of ")[0] for note in notes] == ["Entry 5", "Entry 7", "Entry 9", "Entry 10"]
+    assert [note.reason.split(" of ")[0] for note in notes] == ["Entry 5", "Entry 6", "Entry 7", "Entry 9", "Entry 10"]
 
 
 def test_a_clip_whose_entry_cannot_be_read_is_not_called_normal(tmp_path, ingest):
@@ -114,3 +114,16 @@ def test_a_clip_whose_entry_cannot_be_read_is_not_called_normal(tmp_path, ingest
         if mask.name not in ("001.bmp", "002.bmp"):
             mask.unlink()
     assert ingest("ucsd_ped1", root)[0]["Test/Test003"].label is None  # ten frames of which nothing is known
+
+
+@pytest.mark.parametrize("gone", [1, 2])
+def test_listed_frames_move_where_the_first_pictures_are_missing(tmp_path, ingest, gone):
+    root = trees.ucsd(tmp_path / "ucsd", "ped1")
+    home = root / "UCSD_Anomaly_Dataset.v1p2/UCSDped1/Test"
+    for clip in ("Test001", "Test003"):
+        for number in range(1, gone + 1):
+            (home / clip / f"{number:03d}.tif").unlink()
+    videos, said, _ = ingest("ucsd_ped1", root)
+    assert [(s.start_frame, s.end_frame) for s in videos["Test/Test001"].spans] == [(5 - gone, 9 - gone), (10 - gone, 11 - gone)]
+    assert [(s.start_frame, s.end_frame) for s in videos["Test/Test003"].spans] == [(4 - gone, 9 - gone)]
+    assert ["moved accordingly" in line for line in said] == [True, True]

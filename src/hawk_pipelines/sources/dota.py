@@ -91,7 +91,11 @@ def read(parameters: Parameters) -> Reading:
             facts = told | facts
             splits = {name.casefold(): split for name in told} | splits
     lists: dict[Split, list[Path]] = {split: files_named(files, rf"{half}_split\.txt") for half, split in _SPLITS.items()}
-    splits |= read_splits(lists, clips, root, notes)
+    for name, split in read_splits(lists, clips, root, notes).items():
+        if splits.setdefault(name, split) != split:
+            what = f"The lists name {name} for the {split} split, the metadata for the {splits[name]} split"
+            notes.append(note(name, f"{what}; it is tested on. Mend one of them."))
+            splits[name] = "test"
     alone = {file.stem: file for file in files if file.suffix == ".json" and _CLIP.fullmatch(file.stem)}
     for name in sorted(clips.keys() & alone.keys() - facts.keys()):
         if known := _facts(name, _read(alone[name], notes), alone[name], notes):

@@ -10,8 +10,9 @@ from hawk_pipelines.sources.reading import FoundVideo, TimedText
 
 
 class FittedLabels(NamedTuple):
-    """What is left of a video's labels and captions, and what was wrong with them."""
+    """What is left of a video's label, its spans and captions, and what was wrong with them."""
 
+    label: str | None
     spans: list[FrameSpan]
     captions: list[TimedText]
     notes: list[str]
@@ -27,7 +28,8 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
     frames, fps, duration_s = facts["frames"], facts["fps"], facts["duration_s"]
     notes: list[str] = []
     spans = [(_first_frame(span.start_s, fps), _end_frame(span.end_s, fps)) for span in video.spans]
-    spans += _labelled_frames(video, facts, notes)
+    missing = _missing_before(video, facts)
+    spans += _labelled_frames(video, facts, missing, notes)
     kept = []
     for start, end in spans:
         said = f"The anomaly of {video.name} is said to be at frames {start} to {end} ({start / fps:.2f} to {end / fps:.2f} s)"
@@ -42,20 +44,23 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
             kept.append((start, min(end, frames)))
     notes += [f"Masks of {video.name} are left out. {fault}" for fault in facts.get("masks_faults", [])]
     captions = [_fit_caption(video.name, caption, duration_s, notes) for caption in video.captions]
-    return FittedLabels([_span(*span, fps) for span in merged(kept)], [caption for caption in captions if caption], notes)
+    label = video.label
+    if missing and label == ANOMALY and not kept:
+        notes.append(f"The anomaly of {video.name} lies in the pictures that are missing: whether the rest is normal is unknown.")
+        label = None
+    return FittedLabels(label, [_span(*span, fps) for span in merged(kept)], [caption for caption in captions if caption], notes)
 
 
 def _span(start: int, end: int, fps: float) -> FrameSpan:
     return FrameSpan(start_s=start / fps, end_s=end / fps, start_frame=start, end_frame=end)
 
 
-def _labelled_frames(video: FoundVideo, facts: dict[str, Any], notes: list[str]) -> list[tuple[int, int]]:
+def _labelled_frames(video: FoundVideo, facts: dict[str, Any], missing: int, notes: list[str]) -> list[tuple[int, int]]:
     """The spans that the source gives in frames, by itself or through masks."""
     frames, masks = facts["frames"], facts.get("masks")
     counted, size = (masks["frames"], masks["size"]) if masks else (video.label_frames, video.label_size)
-    missing = _missing_before(video, facts, counted)
     if missing:
-        what = f"The pictures of {video.path} begin at number {facts['first_number']}: the first {missing} are missing"
+        what = f"The pictures of {video.path} begin at number {facts['first_number']}, so that {missing} are missing before them"
         notes.append(f"{what}, and its labels are moved accordingly. Extract it again.")
     spans = _moved(video.frame_spans, -missing)
     if masks:
@@ -78,14 +83,16 @@ def _labelled_frames(video: FoundVideo, facts: dict[str, Any], notes: list[str])
     return spans
 
 
-def _missing_before(video: FoundVideo, facts: dict[str, Any], counted: int | None) -> int:
+def _missing_before(video: FoundVideo, facts: dict[str, Any]) -> int:
     """How many pictures are missing at the beginning, told by the first one's number.
 
-    Where labels and pictures are as many, and where nothing says how many there should be and the first number is 1, the
-    pictures were numbered anew: none is missing.
+    Pictures that were numbered anew are not missing: told by a last number that is past the labels' last frame, or, where
+    nothing says how many frames there should be, by numbers from 1 in a data set that counts from 0.
     """
-    missing = facts.get("first_number", video.first_picture) - video.first_picture
-    renumbered = counted == facts["frames"] or (counted is None and missing == 1)
+    first, masks = facts.get("first_number", video.first_picture), facts.get("masks")
+    missing = first - video.first_picture
+    counted = masks["frames"] if masks and not masks["by_number"] else video.label_frames
+    renumbered = first == 1 if counted is None else missing + facts["frames"] > counted
     return 0 if missing < 0 or renumbered else missing
 
 

@@ -108,7 +108,7 @@ def list_videos(
             name=video.name,
             copies=names,
             group=video.group,
-            label=video.label,
+            label=labels.label,
             spans=labels.spans,
             split=splits[video.name],
             split_by=video.split_by if video.split else "seeded",

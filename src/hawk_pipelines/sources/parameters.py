@@ -107,19 +107,14 @@ def read_source(parameters: IngestParameters, seed: int, workers: int) -> Readin
     rejections: list[Rejection] = []
     for name in parameters.sources:
         reading = _read(name, parameters, seed, workers)
-        prefix = f"{name}/" if len(parameters.sources) > 1 else ""
-        videos += [replace(one, name=prefix + one.name, source=name, licence=reading.licence) for one in reading.videos]
-        rejections += [one.model_copy(update={"item": prefix + one.item}) for one in reading.rejections]
+        videos += [replace(one, source=name, licence=reading.licence) for one in reading.videos]
+        rejections += [one.model_copy(update={"item": _full(one.item, name, parameters)}) for one in reading.rejections]
         if reading.licence:
             logger.info("Terms of `%s`: %s", name, reading.licence)
         lacking = [part for part in reading.parts if not (part.complete or part.optional)]
         if lacking:
             told = ", ".join(f"{part.found:,} of {part.of or 1:,} {part.what}" for part in lacking)
             logger.warning("%s is not whole: %s. `hawk check-data` says more.", name, told)
-    doubled = [name for name, count in Counter(video.name for video in videos).items() if count > 1]
-    if doubled:
-        msg = f"{' and '.join(parameters.sources)} gave {doubled[0]} twice; a source names each of its videos once."
-        raise SourceError(msg)
     if not videos:
         first = rejections[0].reason if rejections else "Its folder holds none."
         msg = f"{' and '.join(f'`{name}`' for name in parameters.sources)} gave no video. The first reason: {first}"
@@ -127,8 +122,18 @@ def read_source(parameters: IngestParameters, seed: int, workers: int) -> Readin
     if parameters.published is not None:
         joined = join(videos, parameters.published, "ingest.published")
         logger.info("%d of %d videos have a published annotation.", joined.matched, len(videos))
-        return Reading(joined.videos, rejections + joined.rejections)
+        videos, rejections = joined.videos, rejections + joined.rejections
+    videos = [replace(one, name=_full(one.name, one.source, parameters)) for one in videos]
+    doubled = [name for name, count in Counter(video.name for video in videos).items() if count > 1]
+    if doubled:
+        msg = f"{' and '.join(parameters.sources)} gave {doubled[0]} twice; a source names each of its videos once."
+        raise SourceError(msg)
     return Reading(videos, rejections)
+
+
+def _full(name: str, source: str, parameters: IngestParameters) -> str:
+    """A name that tells its source where several are read."""
+    return f"{source}/{name}" if len(parameters.sources) > 1 else name
 
 
 def _read(name: str, parameters: IngestParameters, seed: int, workers: int) -> Reading:

@@ -104,6 +104,13 @@ def each_once(paths: Iterable[Path], key: Callable[[Path], Key], notes: list[Rej
     return found
 
 
+def note_others(paths: Sequence[Path], title: str, notes: list[Rejection]) -> None:
+    """Say in one line which videos do not belong to a data set, by their names."""
+    if paths:
+        what = f"{len(paths):,} video file(s) not named like those of {title} are left out"
+        notes.append(note(paths[0].name, f"{what} ({some(list(map(str, paths)))})."))
+
+
 def some(names: Sequence[str]) -> str:
     """The first few of many names."""
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

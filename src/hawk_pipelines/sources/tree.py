@@ -38,6 +38,7 @@ def walk(root: Path, closed: re.Pattern[str] | None = None) -> Iterator[tuple[Pa
         for name in sorted(name for name in folders if not is_litter(name)):
             real = os.path.realpath(f"{folder}/{name}")
             if real in seen:
+                logger.warning("%s/%s links to %s, which is read under another name, and is passed over.", folder, name, real)
                 continue
             seen.add(real)
             if closed and closed.fullmatch(name):
@@ -94,12 +95,15 @@ def files_named(files: Iterable[Path], pattern: str) -> list[Path]:
 
 
 def places(path: Path, looks_like: Callable[[Path], bool], depth: int = DEPTH) -> list[Path]:
-    """The folders that look like a data set: the folder itself, or those below it. None is looked for inside another."""
+    """The folders that look like a data set: the folder itself, or those below it, each once whatever links to it. None is looked
+    for inside another.
+    """
     if looks_like(path):
         return [path]
     if depth == 0:
         return []
-    return [place for folder in folders_in(path) for place in places(folder, looks_like, depth - 1)]
+    found = [place for folder in folders_in(path) for place in places(folder, looks_like, depth - 1)]
+    return list({os.path.realpath(place): place for place in reversed(found)}.values())[::-1]
 
 
 class AnotherFolder(SourceError):

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import ANOMALY, Rejection, Split
 from hawk_pipelines.sources.frame_labels import merged, picture_size
-from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, each_once, note, some
+from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, each_once, note, note_others, some
 from hawk_pipelines.sources.text_files import read_lines, read_splits
 from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, is_file, is_video_file, walk
 
@@ -26,7 +26,7 @@ TITLE = "UBnormal"
 LICENCE = "UBnormal: CC BY-NC-ND 4.0 (not for commerce; nothing made from it may be passed on)."
 SIGNS = "Scene1/abnormal_scene_1_scenario_1.mp4, abnormal_test_video_names.txt"
 _NAME = re.compile(r"(ab)?normal_scene_[0-9]+_scenario.*")
-_ANNOTATIONS = re.compile(r".*_annotations")
+_ANNOTATIONS = re.compile(r"(ab)?normal_scene_.*_annotations")
 _LIST = r"(abnormal|normal)_(training|validation|test)_video_names\.txt"
 _SPLITS: dict[str, Split] = {"training": "train", "validation": "validation", "test": "test"}
 _SIZES: dict[Split, int] = {"train": 268, "validation": 64, "test": 211}
@@ -57,11 +57,7 @@ def read(parameters: Parameters) -> Reading:
     root = dataset_folder(parameters.path, "ingest.ubnormal.path", TITLE, looks_like, SIGNS, together=True)
     notes: list[Rejection] = []
     files = [folder / name for folder, names in walk(root, closed=_ANNOTATIONS) for name in names]
-    notes += [
-        note(path.name, f"{path} is not named like a video of {TITLE} and is left out; rename or remove it.")
-        for path in files
-        if is_video_file(path) and not _is_video(path)
-    ]
+    note_others([path for path in files if is_video_file(path) and not _is_video(path)], TITLE, notes)
     paths = each_once(filter(_is_video, files), lambda path: path.stem, notes)
     lists = files_named(files, _LIST)
     of_split: dict[Split, list[Path]] = {
@@ -89,7 +85,7 @@ def read(parameters: Parameters) -> Reading:
             )
         )  # fmt: skip
     if untracked:
-        what = f"{len(untracked):,} abnormal videos have no tracks ({some(untracked)})"
+        what = f"{len(untracked):,} abnormal video(s) have no tracks ({some(untracked)})"
         notes.append(note(untracked[0], f"{what}: when their anomalies are, is unknown; extract their `_tracks.txt`."))
     counts = Counter(video.split for video in videos)
     tracked = sum(bool(video.frame_spans) for video in videos)

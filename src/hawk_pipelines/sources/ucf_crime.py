@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import Rejection, Split
-from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, each_once, note
+from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, each_once, note, note_others, some
 from hawk_pipelines.sources.text_files import Listed, note_absent, read_json, read_lines, read_splits, stem
 from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, is_file, is_video_file, walk
 
@@ -86,6 +86,10 @@ def read(parameters: Parameters) -> Reading:
     splits = read_splits(lists, paths, root, notes)
     listed = Counter(splits.values())
     if not listed["test"]:
+        both = [name for name in times if splits.get(name) == "train"]
+        if both:
+            what = f"Anomaly_Train.txt names {len(both):,} video(s) whose times are those of test videos ({some(both)})"
+            notes.append(note(both[0], f"{what}; they are tested on. Remove them from the list."))
         splits |= dict.fromkeys(times, "test")
     captions = read_captions(_uca_files(parameters.uca, files), notes)
     videos = []
@@ -119,11 +123,7 @@ def _is_video(path: Path) -> bool:
 def _videos(files: Sequence[Path], notes: list[Rejection]) -> dict[str, Path]:
     """Every video by its name in small letters."""
     named = [path for path in files if _is_video(path)]
-    notes += [
-        note(path.name, f"{path} is not named like a video of {TITLE} and is left out; rename it.")
-        for path in files
-        if is_video_file(path) and not _is_video(path)
-    ]
+    note_others([path for path in files if is_video_file(path) and not _is_video(path)], TITLE, notes)
     repeated = [path for path in named if path.parent.name.casefold() in _EVENT_RECOGNITION]
     found = each_once([path for path in named if path not in repeated], lambda path: path.stem.casefold(), notes)
     return {path.stem.casefold(): path for path in repeated} | found
@@ -155,7 +155,9 @@ def read_times(path: Path, notes: list[Rejection]) -> dict[str, list[tuple[int, 
             continue
         numbers = [int(cell) for cell in cells[1:] if re.fullmatch("-?[0-9]{1,9}", cell)]
         if len(numbers) != len(cells) - 1 or len(numbers) % 2:
-            notes.append(note(name, f"{path} has the line {line!r}, which is no class with pairs of frames; mend the line."))
+            what = f"{path} has the line {line!r}, which is no class with pairs of frames"
+            notes.append(note(name, f"{what}, so the times of its anomalies are unknown; mend the line."))
+            times.setdefault(name, [])
             continue
         if name in times:
             notes.append(note(name, f"{path} has {name} twice and the first line is used; remove the other."))

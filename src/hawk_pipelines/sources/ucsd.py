@@ -159,5 +159,10 @@ def read_frame_list(path: Path, notes: list[Rejection]) -> list[list[tuple[int, 
             continue
         spans = [(int(ends[0]) - 1, int(ends[-1])) for ends in (piece.split(":") for piece in pieces)]
         forwards = [span for span in spans if 0 <= span[0] < span[1]]
+        if spans and not forwards:
+            what = f"Entry {len(entries) + 1} of {path} names the frames {said[:40]!r}, which are no stretch of time"
+            notes.append(note(path.name, f"{what}; the clip's masks are used, if there are any. Mend the entry."))
+            entries.append(None)
+            continue
         entries.append(merged(forwards) + [span for span in spans if span not in forwards])
     return entries
