@@ -21,8 +21,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hawk_pipelines.schema import Rejection, Split
-from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, each_once, note, some
-from hawk_pipelines.sources.text_files import Listed, beginning, note_absent, read_json, read_splits
+from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, each_once, note, some
+from hawk_pipelines.sources.text_files import Listed, beginning, note_absent, read_object, read_splits
 from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, holds_pictures, walk
 
 TITLE = "DoTA"
@@ -86,10 +86,10 @@ def read(parameters: Parameters) -> Reading:
     splits: dict[str, Split] = {}
     for split in ("test", "train"):
         for file in metadata[split]:
-            told = read_metadata(file, notes)
-            note_absent(Listed(file, list(told)), clips, root, notes)
-            facts = told | facts
-            splits = {name.casefold(): split for name in told} | splits
+            of_clips = read_metadata(file, notes)
+            note_absent(Listed(file, list(of_clips)), clips, root, notes)
+            facts = of_clips | facts
+            splits = {name.casefold(): split for name in of_clips} | splits
     lists: dict[Split, list[Path]] = {split: files_named(files, rf"{half}_split\.txt") for half, split in _SPLITS.items()}
     for name, split in read_splits(lists, clips, root, notes).items():
         if splits.setdefault(name, split) != split:
@@ -98,7 +98,8 @@ def read(parameters: Parameters) -> Reading:
             splits[name] = "test"
     alone = {file.stem: file for file in files if file.suffix == ".json" and _CLIP.fullmatch(file.stem)}
     for name in sorted(clips.keys() & alone.keys() - facts.keys()):
-        if known := _facts(name, _read(alone[name], notes), alone[name], notes):
+        told = read_object(alone[name], "what happens in a clip", notes)
+        if told and (known := _facts(name, told, alone[name], notes)):
             facts[name] = known
     unknown = sorted(clips.keys() - facts.keys())
     if unknown:
@@ -146,26 +147,11 @@ def _pictures(clip: Path) -> Path | None:
 
 def read_metadata(file: Path, notes: list[Rejection]) -> dict[str, ClipFacts]:
     """What a metadata file says of each clip. What is unusable is noted and left out."""
-    told = _read(file, notes)
-    if not isinstance(told, dict):
-        if told is not None:
-            notes.append(note(file.name, f"{file} holds a {type(told).__name__} instead of clips by name; replace the file."))
-        return {}
-    read = {name: _facts(name, one, file, notes) for name, one in told.items()}
+    read = {name: _facts(name, one, file, notes) for name, one in read_object(file, "clips by name", notes).items()}
     return {name: one for name, one in read.items() if one}
 
 
-def _read(file: Path, notes: list[Rejection]) -> Any:
-    try:
-        return read_json(file, notes)
-    except SourceError as error:
-        notes.append(note(file.name, f"{error} Until then it is left out."))
-        return None
-
-
 def _facts(name: str, told: Any, file: Path, notes: list[Rejection]) -> ClipFacts | None:
-    if told is None:
-        return None
     try:
         return ClipFacts.model_validate(told)
     except ValidationError as error:

@@ -63,8 +63,9 @@ def _labelled_frames(video: FoundVideo, facts: dict[str, Any], missing: int, not
         what = f"The pictures of {video.path} begin at number {facts['first_number']}, so that {missing} are missing before them"
         notes.append(f"{what}, and its labels are moved accordingly. Extract it again.")
     spans = _moved(video.frame_spans, -missing)
+    uncounted = 0 if masks and masks["by_number"] else missing  # masks that know their picture lack what the pictures lack
     if masks:
-        seen = _moved(masks["spans"], 0 if masks["by_number"] else -missing)
+        seen = _moved(masks["spans"], -uncounted)
         if masks["absent"]:
             what = f"{video.name} has masks for {frames - len(masks['absent'])} of its {frames} frames"
             notes.append(f"{what}; the others count as normal. Extract the masks again.")
@@ -73,7 +74,7 @@ def _labelled_frames(video: FoundVideo, facts: dict[str, Any], missing: int, not
         elif merged(seen) != merged(spans):
             both = f"The masks of {video.name} are at frames {_told(seen)}, its labels at {_told(spans)}"
             notes.append(f"{both}; the labels are used.")
-    if counted is not None and counted - (0 if masks and masks["by_number"] else missing) != frames:
+    if counted is not None and counted - uncounted != frames:
         more = "longer" if counted > frames else "shorter"
         what = f"The labels of {video.name} are {more} than the video: {counted} frames instead of {frames}"
         notes.append(f"{what}; both are read from the start.")

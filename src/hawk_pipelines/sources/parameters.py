@@ -70,12 +70,12 @@ class IngestParameters(ListingParameters):
     @property
     def sources(self) -> list[str]:
         """The chosen sources."""
-        return [self.source] if isinstance(self.source, str) else self.source
+        return _names(self.source)
 
     @field_validator("source")
     @classmethod
     def _known(cls, source: str | list[str]) -> str | list[str]:
-        names = [source] if isinstance(source, str) else source
+        names = _names(source)
         if not names or len(set(names)) < len(names):
             msg = "at least one source is needed, and each once"
             raise ValueError(msg)
@@ -90,11 +90,14 @@ class IngestParameters(ListingParameters):
     @field_validator("own")
     @classmethod
     def _settings(cls, own: dict[str, Any], others: ValidationInfo) -> dict[str, Any]:
-        source = others.data.get("source", [])
-        for name in [source] if isinstance(source, str) else source:
+        for name in _names(others.data.get("source", [])):
             if name not in SOURCES:
                 _own_module(name).Parameters.model_validate(own)
         return own
+
+
+def _names(source: str | list[str]) -> list[str]:
+    return [source] if isinstance(source, str) else source
 
 
 def read_source(parameters: IngestParameters, seed: int, workers: int) -> Reading:

@@ -104,6 +104,25 @@ def read_json(path: Path, notes: list[Rejection]) -> Any:
     return value
 
 
+def read_object(path: Path, what: str, notes: list[Rejection]) -> dict[str, Any]:
+    """A JSON file that holds one object; empty, with a note, where it cannot be read or holds something else.
+
+    Args:
+        path: the file.
+        what: what the object holds, in words.
+        notes: where to say so.
+    """
+    try:
+        told = read_json(path, notes)
+    except SourceError as error:
+        notes.append(note(path.name, f"{error} Until then it is left out."))
+        return {}
+    if not isinstance(told, dict):
+        notes.append(note(path.name, f"{path} holds a {type(told).__name__} instead of {what}; replace the file."))
+        return {}
+    return told
+
+
 class Listed(NamedTuple):
     """What a list names: file names without extension, in order, each once."""
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import Rejection, Split
 from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, each_once, note, note_others, some
-from hawk_pipelines.sources.text_files import Listed, note_absent, read_json, read_lines, read_splits, stem
+from hawk_pipelines.sources.text_files import Listed, note_absent, read_lines, read_object, read_splits, stem
 from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, is_file, is_video_file, walk
 
 TITLE = "UCF-Crime"
@@ -92,9 +92,10 @@ def read(parameters: Parameters) -> Reading:
             notes.append(note(both[0], f"{what}; they are tested on. Remove them from the list."))
         splits |= dict.fromkeys(times, "test")
     captions = read_captions(_uca_files(parameters.uca, files), notes)
+    other_half = _other_half(set(splits.values()))
     videos = []
     for name, path in paths.items():
-        split = splits.get(name) or _other_half(set(splits.values()))
+        split = splits.get(name) or other_half
         if split is None and splits:
             notes.append(note(path.name, f"{path} is in neither official split list and is left out; add it to one to use it."))
             continue
@@ -185,15 +186,7 @@ def read_captions(files: Sequence[Path], notes: list[Rejection]) -> dict[str, li
     """
     captions: dict[str, list[TimedText]] = {}
     for file in files:
-        try:
-            told = read_json(file, notes)
-        except SourceError as error:
-            notes.append(note(file.name, f"{error} Until then its captions are left out."))
-            continue
-        if not isinstance(told, dict):
-            notes.append(note(file.name, f"{file} holds a {type(told).__name__} instead of videos by name; replace the file."))
-            continue
-        for name, said in told.items():
+        for name, said in read_object(file, "videos by name", notes).items():
             video = stem(name).casefold()
             if not _NAME.fullmatch(video):
                 notes.append(note(name, f"{file} speaks of {name}, which is not named like a video of {TITLE}; mend it."))

@@ -152,15 +152,13 @@ def read_frame_list(path: Path, notes: list[Rejection]) -> list[list[tuple[int, 
     for found in re.finditer(r"gt_frame\s*=\s*(?:\[([^\]]*)\]|([^;\n]*))", script):
         said = (found[1] if found[1] is not None else found[2]).strip()
         pieces = re.sub(r"\s*:\s*", ":", said.replace("...", " ")).replace(",", " ").split()
-        if (found[1] is None and not pieces) or not all(re.fullmatch("[0-9]{1,9}(:[0-9]{1,9})?", piece) for piece in pieces):
-            what = f"Entry {len(entries) + 1} of {path} names the frames {said[:40]!r}, which are no numbers"
-            notes.append(note(path.name, f"{what}; the clip's masks are used, if there are any. Mend the entry."))
-            entries.append(None)
-            continue
-        spans = [(int(ends[0]) - 1, int(ends[-1])) for ends in (piece.split(":") for piece in pieces)]
+        readable = all(re.fullmatch("[0-9]{1,9}(:[0-9]{1,9})?", piece) for piece in pieces) and (pieces or found[1] is not None)
+        ends = [piece.split(":") for piece in pieces] if readable else []
+        spans = [(int(end[0]) - 1, int(end[-1])) for end in ends]
         forwards = [span for span in spans if 0 <= span[0] < span[1]]
-        if spans and not forwards:
-            what = f"Entry {len(entries) + 1} of {path} names the frames {said[:40]!r}, which are no stretch of time"
+        if not readable or (spans and not forwards):
+            fault = "no stretch of time" if readable else "no numbers"
+            what = f"Entry {len(entries) + 1} of {path} names the frames {said[:40]!r}, which are {fault}"
             notes.append(note(path.name, f"{what}; the clip's masks are used, if there are any. Mend the entry."))
             entries.append(None)
             continue
