@@ -16,6 +16,10 @@ ANOMALY = "anomaly"
 Split = Literal["train", "validation", "test"]
 """Validation videos are neither trained on nor tested on: they are for choosing between models."""
 Task = Literal["description", "question"]
+Verdict = Literal["accepted", "needs_review", "rejected"]
+"""What became of a draft. Only what is accepted is trained on; what needs review waits for a person."""
+ReviewKind = Literal["description", "answer", "question"]
+"""What a person judges: a draft's description, one of its answers, or a question of the pool."""
 
 
 class Record(BaseModel):
@@ -85,6 +89,26 @@ class Clip(Record):
     end_frame: int
     """Half-open: the first frame after the clip."""
     cut_by: str
+    """Why it ends where it does."""
+    activity: float = Field(ge=0)
+    """How much moves in it, as its mean over the clip; 0 where nothing does or nobody looked. Never a reason to leave a clip out."""
+
+
+class MotionSignal(Record):
+    """The dense look along a video: where it is kept, and what it comes to."""
+
+    video_id: str
+    key: str
+    """In the item store."""
+    looks: int
+    looks_per_s: float
+    """How many there really are in a second of the video."""
+    activity: float = Field(ge=0)
+    """How much moves, as its mean over the video: picture widths a second, mean over the whole picture."""
+    moving_share: float = Field(ge=0, le=1)
+    """Of the looks, in which anything moves."""
+    shots: int
+    """Shots that the picture is made of; 1 where the camera is never switched."""
 
 
 class SourceCaption(Record):
@@ -97,7 +121,10 @@ class SourceCaption(Record):
 
 
 class Caption(Record):
-    """A sentence about a clip, when it holds, and the tool that wrote it."""
+    """A sentence about a clip, when it holds (from the beginning of the video), and the tool that wrote it.
+
+    Its middle lies in the clip.
+    """
 
     clip_id: str
     video_id: str
@@ -105,7 +132,9 @@ class Caption(Record):
     end_s: float
     text: str
     tool: str
-    score: float
+    version: str
+    """Of the tool, and of the weights where it has any."""
+    score: float = Field(ge=0, le=1)
 
 
 class QA(Record):
@@ -126,8 +155,8 @@ class Draft(Record):
     description: str
     QA: list[QA]
     provider: str
-    """Who wrote it: `rules`; `captions` where it is only what the captions of a video without label say; `published` where it
-    came with the source."""
+    """Who wrote it: `rules`; `captions` where it is only what the captions of a video without label say; `motion` where it is
+    only what was measured; `published` where it came with the source."""
     sources: list[str]
     """What it was written from: captions and labels, or the annotation file."""
 
@@ -137,6 +166,76 @@ class Annotation(Draft):
 
     video: str
     split: Split
+    reviewers: list[str] = []
+    """Who accepted or edited something of it."""
+
+
+class Finding(Record):
+    """Something that a check has against a draft."""
+
+    check: str
+    """The check's name."""
+    place: str
+    """`description`, or `QA[n]`."""
+    verdict: Literal["needs_review", "rejected"]
+    """What it makes of the place: a fault in an answer costs that answer, one in the description the item."""
+    reason: str
+
+
+class JudgedDraft(Draft):
+    """A draft, what the checks and the reviewers made of it, and why. Its texts are as edited, where somebody edited them."""
+
+    video: str
+    """The video's name; the item's id where the video is not there."""
+    split: Split | None
+    """None where the video is not there."""
+    verdict: Verdict
+    findings: list[Finding]
+    """What stands against it still: a person's decision takes back what the checks found."""
+    reviewers: list[str] = []
+    """Who accepted or edited something of it."""
+
+
+class ReviewTask(Record):
+    """Something for a person to judge."""
+
+    id: str
+    """A hash of what is judged (kind, item, question and text): another text is another task."""
+    kind: ReviewKind
+    item_id: str | None
+    """None for a question of the pool."""
+    video: str | None
+    """The video's name."""
+    path: str | None
+    """Where the video is."""
+    question: str | None
+    """What was asked, where an answer is judged."""
+    text: str
+    """What is judged."""
+    reasons: list[str]
+    """Why it needs review; empty where it was drawn at random from what does not."""
+    sources: list[str]
+    """What the text was written from."""
+
+
+class Decision(Record):
+    """What a person decided, and when."""
+
+    task_id: str
+    kind: ReviewKind
+    item_id: str | None
+    question: str | None
+    text: str
+    """The text that was judged."""
+    decision: Literal["accept", "edit", "reject"]
+    edited: str | None = None
+    """The new text of an edit."""
+    reviewer: str
+    time: str
+    """ISO 8601, UTC."""
+    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """How long it took, where that is known."""
+    note: str | None = None
 
 
 class Sample(Record):
