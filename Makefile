@@ -45,4 +45,4 @@ format: setup  ## mend the style
 
 clean:  ## remove what runs made; your raw videos and the environment stay
 	rm -rf data/01_raw/synthetic mlflow.db mlartifacts
-	find data -mindepth 2 -not -path 'data/01_raw/*' -not -name .gitkeep -not -name metrics.json -delete
+	find data -mindepth 2 -not -path 'data/01_raw/*' -not -name .gitkeep -not -name metrics.json -not -name validation.json -delete

@@ -50,7 +50,8 @@ def test_a_published_path_is_found_by_its_folders_then_by_a_unique_name(tree, pu
         ("../secret.mp4", "climbs out of its folder"),
         ("https://example.invalid/a.mp4", "is an address on the web"),
         ("UCF_Crime/notes.txt", "no such file"),
-        ("", "path is empty"),
+        ("", "video: text is needed"),
+        ("//", "path is empty"),
     ],
 )
 def test_what_cannot_be_found_is_refused_and_the_rest_goes_on(tree, published, reason):
@@ -65,8 +66,11 @@ def test_items_without_a_video_or_with_another_shape_are_refused(tree, tmp_path)
     bad = [{"description": "No video.", "QA": []}, "text", {"video": "Ped1/01.avi", "description": 3, "QA": []}]
     (tmp_path / "a.json").write_text(json.dumps(bad + good))
     reading = read(parameters)
-    assert len(reading.videos) == 1
-    assert ["video: Field required" in r.reason for r in reading.rejections] == [True, False, False]
+    assert [(video.name, video.description) for video in reading.videos] == [
+        ("Ped1/01.avi", ""),
+        ("UCF_Crime/a.mp4", "Something."),
+    ]
+    assert ["video: text is needed" in r.reason for r in reading.rejections] == [True, False, False]
     assert [r.item for r in reading.rejections] == ["a.json[0]", "a.json[1]", "a.json[2]"]
 
 
@@ -77,7 +81,7 @@ def test_the_published_split_is_kept(tree, tmp_path):
     assert {video.name: video.split for video in reading.videos} == {"UCF_Crime/a.mp4": "train", "Ped1/01.avi": "test"}
 
 
-@pytest.mark.parametrize(("text", "says"), [("{", "is not JSON"), ("{}", "holds a dict"), ("[]", "an empty list")])
+@pytest.mark.parametrize(("text", "says"), [("{", "is not JSON"), ("{}", "holds an object"), ("[]", "an empty list")])
 def test_a_file_that_is_no_list_of_annotations(tree, tmp_path, text, says):
     parameters = tree("UCF_Crime/a.mp4")
     (tmp_path / "a.json").write_text(text)

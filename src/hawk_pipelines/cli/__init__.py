@@ -10,7 +10,9 @@ from hawk_pipelines.cli.check_data import check_data
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.import_checkpoint import import_checkpoint
 from hawk_pipelines.cli.probe import probe
+from hawk_pipelines.cli.review import review
 from hawk_pipelines.cli.store import store
+from hawk_pipelines.cli.validate import validate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,7 +21,7 @@ def main() -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
 
 
-for command in (ask, chat, check_data, describe, import_checkpoint, probe, store):
+for command in (ask, chat, check_data, describe, import_checkpoint, probe, review, store, validate):
     main.add_command(command)
 
 

@@ -51,15 +51,21 @@ def read(parameters: Parameters) -> Reading:
         release = dataset_folder(parameters.path, "ingest.hawk.path", TITLE, looks_like, SIGNS)
         root, annotations = root or release / "Videos", annotations or release / "Annotation" / "All_Mix"
     existing_folder(root, "ingest.hawk.videos")
-    found = []
-    for folder, files in walk(root):
-        places = [folder / name for name in files if is_video_file(folder / name)]
-        if folder != root and any(map(is_numbered_picture, files)):
-            places.append(folder)
-        found += [FoundVideo(path, path.relative_to(root).as_posix()) for path in places]
+    found = videos_below(root)
     videos, notes, matched = join(found, annotations, "ingest.hawk.annotations")
     if not matched:
         msg = f"No item of {annotations} has its video below {root}. The first reason: {notes[0].reason}"
         raise SourceError(msg)
     parts = [Part("videos with an annotation", matched, ANNOTATED)]
     return Reading([video for video in videos if video.description is not None], notes, LICENCE, parts)
+
+
+def videos_below(root: Path) -> list[FoundVideo]:
+    """Every video file and folder of pictures below a folder, called by its path in there."""
+    found = []
+    for folder, files in walk(root):
+        places = [folder / name for name in files if is_video_file(folder / name)]
+        if folder != root and any(map(is_numbered_picture, files)):
+            places.append(folder)
+        found += [FoundVideo(path, path.relative_to(root).as_posix()) for path in places]
+    return found

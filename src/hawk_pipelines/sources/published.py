@@ -1,4 +1,4 @@
-"""HAWK's published annotations, a JSON list of `{"video", "description", "QA": [{"q", "a"}, …]}`, and the videos that they mean.
+"""HAWK's published annotations (`annotation_file.py`), and the videos that they mean.
 
 `video` often holds an absolute path of the authors' machine; folders have other names than the data sets they came from, and
 videos other names than in those data sets (`ped1/ped1/training/videos/ped1_train_15_video.mp4` is clip `Train/Train015` of UCSD
@@ -16,11 +16,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from hawk_pipelines.schema import QA, Rejection, Split
+from hawk_pipelines.schema import Rejection, Split
+from hawk_pipelines.sources.annotation_file import read_annotation_file
 from hawk_pipelines.sources.reading import FoundVideo, SourceError, note
-from hawk_pipelines.sources.text_files import read_json, unsafe
 
 RENAMED = {  # folders in the published paths -> folders of the published videos
     ("shanghaitechdataset",): ("shanghaitech",),
@@ -48,14 +46,6 @@ class Joined(NamedTuple):
     """How many of the videos something was published about."""
 
 
-class _Item(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    video: str
-    description: str
-    QA: list[QA]
-
-
 def join(videos: Sequence[FoundVideo], annotations: Path, setting: str) -> Joined:
     """Give videos their published description, answers and split.
 
@@ -67,35 +57,25 @@ def join(videos: Sequence[FoundVideo], annotations: Path, setting: str) -> Joine
     Raises:
         SourceError: a file or folder is missing, or a file is no list of annotations.
     """
-    index = _Index(videos)
+    index = Index(videos)
     of_datasets = {video.published_as.split("/")[0] for video in videos if video.published_as}
     described: dict[int, FoundVideo] = {}
     notes: list[Rejection] = []
     elsewhere: Counter[str] = Counter()
     for file, split in _files(annotations, setting):
-        for number, raw in enumerate(_load(file, notes)):
-            place, what = f"{file.name}[{number}]", f"Item {number} of {file}"
-            try:
-                item = _Item.model_validate(raw)
-            except ValidationError as error:
-                first = error.errors()[0]
-                field = ".".join(map(str, first["loc"])) or "the item"
-                notes.append(note(place, f"{what} was left out: {field}: {first['msg']}. Mend the item and run again."))
-                continue
-            if reason := unsafe(item.video):
-                notes.append(note(item.video, f"{what} names {item.video}, which {reason}; mend the path."))
-                continue
+        for item in read_annotation_file(file, notes):
             found = index.find(item.video)
             if isinstance(found, int) and found in described:
                 name = videos[found].name
-                notes.append(note(place, f"{what} names {name}, which an earlier item describes already; remove one."))
+                told = f"{item.what} names {name}, which an earlier item describes already; remove one."
+                notes.append(note(item.place, told))
             elif isinstance(found, int):
                 known: dict[str, Any] = {"split": split, "split_by": "published"} if split else {}
-                described[found] = replace(videos[found], description=item.description, qa=item.QA, **known)
+                described[found] = replace(videos[found], description=item.description, qa=item.qa, **known)
             elif of_datasets and (other := _dataset(_renamed(_parts(item.video)))) not in of_datasets and other:
                 elsewhere[other] += 1
             else:
-                notes.append(note(item.video, f"{what} names {item.video}: {found}"))
+                notes.append(note(item.video, f"{item.what} names {item.video}: {found}"))
     if elsewhere:
         counts = ", ".join(f"{count:,} of {name}" for name, count in sorted(elsewhere.items()))
         notes.append(note(str(annotations), f"Annotations of data sets that are not read were passed over: {counts}."))
@@ -117,16 +97,7 @@ def _files(annotations: Path, setting: str) -> list[tuple[Path, Split | None]]:
     return files
 
 
-def _load(file: Path, notes: list[Rejection]) -> list:
-    items = read_json(file, notes)
-    if not isinstance(items, list) or not items:
-        what = "an empty list" if items == [] else f"a {type(items).__name__}"
-        msg = f"{file} holds {what}, but a list of annotations is needed; mend or replace the file."
-        raise SourceError(msg)
-    return items
-
-
-class _Index:
+class Index:
     """Where in a list of videos a published path is found."""
 
     def __init__(self, videos: Sequence[FoundVideo]) -> None:

@@ -1,29 +1,60 @@
 from functools import partial
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from hawk_pipelines.curation import decisions
+from hawk_pipelines.curation.admission import admit
+from hawk_pipelines.curation.judging import judge
 from hawk_pipelines.curation.samples import SAMPLES_VERSION, make_pairs, make_samples
-from hawk_pipelines.curation.validation import validate
+from hawk_pipelines.curation.settling import settle
+from hawk_pipelines.curation.summary import flat_summary, summary
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.language.motion_text import MOTION_TEXT_VERSION, MotionTextRule, motion_text
-from hawk_pipelines.schema import Annotation, Draft, Pair, Rejection, Sample, Video
+from hawk_pipelines.language.questions import read_pool
+from hawk_pipelines.pipelines.annotate.nodes import AnnotateParameters
+from hawk_pipelines.schema import Annotation, Caption, Draft, JudgedDraft, Pair, ReviewTask, Sample, Video
 
 
 class ValidateParameters(BaseModel):
-    """How annotations become samples."""
+    """What is checked by people, and how annotations become samples."""
 
     model_config = ConfigDict(extra="forbid")
 
+    decisions: Path = decisions.STORE
+    """Where reviewers' decisions are kept; it need not be there."""
+    review_share: float = Field(default=0.05, ge=0, le=1)
+    """Of the texts that need no review, what is offered for review all the same."""
     motion_text: MotionTextRule = "full"
     """Which words of an answer the motion branch learns to say: our full rule, or the public code's."""
 
 
-def validate_drafts(drafts: list[Draft], published: list[Draft], videos: list[Video]) -> tuple[list[Annotation], list[Rejection]]:
-    """Check published and written drafts alike."""
-    validated = validate([*published, *drafts], videos)
-    return validated.annotations, validated.rejections
+def judge_drafts(
+    drafts: list[Draft],
+    published: list[Draft],
+    videos: list[Video],
+    captions: list[Caption],
+    parameters: ValidateParameters,
+    annotate: AnnotateParameters,
+    seed: int,
+) -> tuple[list[JudgedDraft], list[ReviewTask], dict]:
+    """Check published and written drafts alike, apply what reviewers decided, and queue what they are to look at."""
+    import mlflow
+
+    decided = decisions.read(parameters.decisions)
+    pool = [question.text for question in read_pool(annotate.questions).questions]
+    judged = judge([*published, *drafts], videos, captions)
+    settled = settle(judged, decided, pool, videos, parameters.review_share, seed)
+    told = summary(settled, decided)
+    mlflow.log_metrics(flat_summary(told))
+    return settled.drafts, settled.queue, told
+
+
+def admit_annotations(judged: list[JudgedDraft]) -> list[Annotation]:
+    """What was accepted. A run stops here when a split is left empty; what was judged is kept."""
+    return admit(judged)
 
 
 def write_samples(

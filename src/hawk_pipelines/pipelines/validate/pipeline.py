@@ -1,6 +1,6 @@
 from kedro.pipeline import Pipeline, node
 
-from hawk_pipelines.pipelines.validate.nodes import validate_drafts, write_samples
+from hawk_pipelines.pipelines.validate.nodes import admit_annotations, judge_drafts, write_samples
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -8,11 +8,20 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             node(
-                validate_drafts,
-                inputs=["drafts", "published_drafts", "videos"],
-                outputs=["annotations", "rejected_annotations"],
-                name="validate_drafts",
+                judge_drafts,
+                inputs=[
+                    "drafts",
+                    "published_drafts",
+                    "videos",
+                    "clip_captions",
+                    "params:validate",
+                    "params:annotate",
+                    "params:seed",
+                ],
+                outputs=["judged_drafts", "review_queue", "validation"],
+                name="judge_drafts",
             ),
+            node(admit_annotations, inputs=["judged_drafts"], outputs="annotations", name="admit_annotations"),
             node(
                 write_samples,
                 inputs=["annotations", "params:validate", "params:engine", "sample_store"],

@@ -1,0 +1,54 @@
+"""From judged drafts to annotations: what is accepted, and nothing else."""
+
+import logging
+from collections.abc import Sequence
+
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.schema import Annotation, Draft, JudgedDraft, Split
+
+logger = logging.getLogger(__name__)
+
+
+class NothingLeft(HawkError):
+    """No annotation at all, or none in a split that had drafts."""
+
+
+def admit(judged: Sequence[JudgedDraft]) -> list[Annotation]:
+    """The annotations of accepted drafts, each without the answers that something stands against.
+
+    Raises:
+        NothingLeft: no annotation is left, or none of a split that is trained on or tested on.
+    """
+    annotations = [_annotation(draft, draft.split) for draft in judged if draft.verdict == "accepted" and draft.split]
+    splits: tuple[tuple[Split, str], ...] = (("train", "trained on"), ("test", "tested on"))
+    for split, done in splits:
+        of_split = [draft for draft in judged if draft.split == split]
+        if any(draft.verdict == "accepted" for draft in of_split):
+            continue
+        if of_split:
+            raise NothingLeft(_empty(split, of_split))
+        logger.warning("The %s split has no annotation: nothing can be %s.", split, done)
+    if not annotations:
+        msg = (
+            "No annotation is left: there is no draft of a usable video. "
+            "Give the videos captions or labels (`captions.csv` in a folder), or published annotations."
+        )
+        raise NothingLeft(msg)
+    return annotations
+
+
+def _annotation(draft: JudgedDraft, split: Split) -> Annotation:
+    against = {finding.place for finding in draft.findings}
+    pairs = [pair for number, pair in enumerate(draft.QA) if f"QA[{number}]" not in against]
+    told = {name: getattr(draft, name) for name in Draft.model_fields if name != "QA"}
+    return Annotation(**told, QA=pairs, video=draft.video, split=split, reviewers=draft.reviewers)
+
+
+def _empty(split: Split, drafts: Sequence[JudgedDraft]) -> str:
+    waiting = sum(draft.verdict == "needs_review" for draft in drafts)
+    first = next(finding.reason for draft in drafts for finding in draft.findings if finding.place == "description")
+    return (
+        f"No annotation of the {split} split is left: of {len(drafts)} draft(s) {waiting} need review and "
+        f"{len(drafts) - waiting} were rejected. Look at them with `hawk review next`, or give their videos captions or labels "
+        f"(`captions.csv` in a folder), and run again; the reasons stand in data/03_primary/judged_drafts.jsonl. The first: {drafts[0].video}: {first}"
+    )

@@ -1,0 +1,333 @@
+"""What every table must be: Great Expectations suites, run when a table is saved, and their Data Docs.
+
+A suite looks at a frame made of the table's records, which holds no free text: names are escaped, because Data Docs are HTML, and
+of a draft only the number of findings of each check is in it. What is critical stops the run (then a step is broken); what is not
+(then some drafts are) is told, and what becomes of each draft is decided in `judging.py`.
+"""
+
+import html
+import logging
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hawk_pipelines.curation.answers import KINDS, kind_of
+from hawk_pipelines.curation.judging import CHECKS
+from hawk_pipelines.curation.wording import LONGEST, foreign_language, unprintable
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.schema import Caption, Clip, JudgedDraft, Record, Video
+
+if TYPE_CHECKING:  # it takes five seconds to import
+    from great_expectations.expectations.expectation import Expectation
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, object]
+Pack = Callable[[Any], "list[Expectation]"]
+UNBALANCED = 0.5
+"""Kullback-Leibler divergence of the question kinds from an even spread, in nats; one kind alone has 1.9."""
+
+
+class Unexpected(HawkError):
+    """A table that cannot be right."""
+
+
+class Suite:
+    """A validator of the catalog: `validate` is called with the records when they are saved.
+
+    Example in the catalog::
+
+        videos:
+          ...
+          validator:
+            class: hawk_pipelines.curation.expectations.Suite
+            on: save
+            options: {suites: [videos], folder: data/08_reporting/expectations}
+    """
+
+    def __init__(self, suites: Sequence[str], folder: str) -> None:
+        """Args:
+        suites: names of suites in `SUITES`; a table may be looked at from several sides.
+        folder: where suites, results and Data Docs are kept.
+        """
+        unknown = sorted(set(suites) - set(SUITES))
+        if unknown:
+            msg = f"There is no suite {unknown[0]!r}; known are {', '.join(SUITES)}."
+            raise Unexpected(msg)
+        self._suites = list(suites)
+        self._folder = Path(folder)
+
+    def validate(self, records: list[Any]) -> list[Any]:
+        """Check the records, write the Data Docs, and give the records back.
+
+        Raises:
+            Unexpected: something critical is wrong.
+        """
+        for name in self._suites:
+            told = run_suite(name, records, self._folder)
+            missed = [one for one in told if not one.met]
+            for one in missed:
+                logger.warning("%s: %s (%s of %s).", name, one.text, one.unexpected, one.rows)
+            critical = [one for one in missed if one.critical]
+            if critical:
+                what = "; ".join(f"{one.text} ({one.unexpected} of {one.rows}: {', '.join(one.examples)})" for one in critical)
+                msg = f"The table `{name}` is not as it must be: {what}. See {docs_page(self._folder)}."
+                raise Unexpected(msg)
+        return records
+
+
+class Told(NamedTuple):
+    """What came of one expectation."""
+
+    text: str
+    met: bool
+    critical: bool
+    rows: int
+    unexpected: int
+    examples: list[str]
+    """Names of rows that are not as expected."""
+
+
+def docs_page(folder: Path) -> Path:
+    """The first page of the Data Docs."""
+    return folder / "data_docs" / "index.html"
+
+
+def run_suite(name: str, records: Sequence[Record], folder: Path) -> list[Told]:
+    """Run a suite on a table's records and renew the Data Docs; an empty table is as expected."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    import pandas as pd
+
+    rows, expectations = SUITES[name].rows(records), SUITES[name].expectations(gx.expectations)
+    if not rows:
+        return []
+    for former in (folder / "results" / name, folder / "data_docs" / "validations" / name):
+        shutil.rmtree(former, ignore_errors=True)  # the latest result is the one that counts
+    context = _context(folder)
+    suite = context.suites.add_or_update(gx.ExpectationSuite(name, expectations=expectations))
+    batch = (
+        context.data_sources.add_or_update_pandas("tables").add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
+    )
+    definition = context.validation_definitions.add_or_update(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+    checkpoint = gx.Checkpoint(
+        name=name,
+        validation_definitions=[definition],
+        result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["name"], "partial_unexpected_count": 10},
+    )
+    outcome = context.checkpoints.add_or_update(checkpoint).run(
+        batch_parameters={"dataframe": pd.DataFrame(rows)}, run_id=gx.RunIdentifier(run_name="latest")
+    )
+    context.build_data_docs()
+    (results,) = outcome.run_results.values()
+    return [_told(result, len(rows)) for result in results.results]
+
+
+def _context(folder: Path) -> Any:
+    """A data context whose suites, results and Data Docs are files, and nothing else of it."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    def files(name: str) -> dict[str, str]:
+        return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str((folder / name).absolute())}
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars={"globally": False},  # type: ignore[arg-type]
+        data_docs_sites={
+            "data_docs": {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": files("data_docs"),
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            }
+        },
+    )
+    config.stores["expectations_store"]["store_backend"] = files("suites")
+    config.stores["validation_results_store"]["store_backend"] = files("results")
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
+def _told(result: Any, rows: int) -> Told:
+    expectation, found = result.expectation_config, result.result
+    index = found.get("partial_unexpected_index_list") or []
+    return Told(
+        text=expectation.description or expectation.type,
+        met=bool(result.success),
+        critical=expectation.severity in (None, "critical"),
+        rows=found.get("element_count", rows),
+        unexpected=found.get("unexpected_count", 0),
+        examples=[html.unescape(str(row["name"])) for row in index[:3]],
+    )
+
+
+class _Pack(NamedTuple):
+    rows: Callable[[Any], list[Row]]
+    expectations: Pack
+
+
+def _video_rows(videos: Sequence[Video]) -> list[Row]:
+    splits_of: dict[str, set[str]] = defaultdict(set)
+    for video in videos:
+        splits_of[video.group or video.id].add(video.split)
+    return [
+        {
+            "name": html.escape(video.name),
+            "id": video.id,
+            "frames": video.frames,
+            "fps": video.fps,
+            "pixels": video.width * video.height,
+            "duration_s": video.duration_s,
+            "last_span_end_s": max((span.end_s for span in video.spans), default=0.0) - 1e-6,
+            "crossed_spans": sum(a.end_s > b.start_s for a, b in zip(video.spans, video.spans[1:], strict=False)),
+            "normal_spans": len(video.spans) if video.label in (None, "normal") else 0,
+            "splits_of_group": len(splits_of[video.group or video.id] & {"train", "test"}),
+        }
+        for video in videos
+    ]
+
+
+def _video_expectations(e: Any) -> "list[Expectation]":
+    return [
+        e.ExpectColumnValuesToBeUnique(column="id", description="Every video is there once"),
+        e.ExpectColumnValuesToBeBetween(column="frames", min_value=1, description="A video has a frame"),
+        e.ExpectColumnValuesToBeBetween(column="fps", min_value=0, strict_min=True, description="A video has a frame rate"),
+        e.ExpectColumnValuesToBeBetween(column="pixels", min_value=1, description="A video has a size"),
+        e.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="duration_s", column_B="last_span_end_s", description="Anomalies lie inside their video"
+        ),
+        e.ExpectColumnValuesToBeBetween(column="crossed_spans", max_value=0, description="Anomalies are in order, apart"),
+        e.ExpectColumnValuesToBeBetween(column="normal_spans", max_value=0, description="A normal video has no anomaly"),
+        e.ExpectColumnValuesToBeBetween(
+            column="splits_of_group",
+            max_value=1,
+            severity="warning",
+            description="No source video is both trained on and tested on (`ingest.leakage` decides)",
+        ),
+    ]
+
+
+def _clip_rows(clips: Sequence[Clip]) -> list[Row]:
+    ends: dict[str, int] = {}
+    rows: list[Row] = []
+    for clip in clips:
+        rows.append(
+            {
+                "name": html.escape(clip.id),
+                "id": clip.id,
+                "frames": clip.end_frame - clip.start_frame,
+                "seconds": clip.end_s - clip.start_s,
+                "activity": clip.activity,
+                "gap": abs(clip.start_frame - ends.get(clip.video_id, 0)),
+                "foreign": int(not clip.id.startswith(clip.video_id)),
+            }
+        )
+        ends[clip.video_id] = clip.end_frame
+    return rows
+
+
+def _clip_expectations(e: Any) -> "list[Expectation]":
+    return [
+        e.ExpectColumnValuesToBeUnique(column="id", description="Every clip is there once"),
+        e.ExpectColumnValuesToBeBetween(column="frames", min_value=1, description="A clip has a frame"),
+        e.ExpectColumnValuesToBeBetween(column="seconds", min_value=0, strict_min=True, description="A clip lasts"),
+        e.ExpectColumnValuesToBeBetween(column="gap", max_value=0, description="Clips follow each other without gap or overlap"),
+        e.ExpectColumnValuesToBeBetween(column="foreign", max_value=0, description="A clip is named by its video"),
+        e.ExpectColumnValuesToBeBetween(column="activity", min_value=0, description="A clip is scored"),
+    ]
+
+
+def _caption_rows(captions: Sequence[Caption]) -> list[Row]:
+    return [
+        {
+            "name": html.escape(f"{caption.clip_id} by {caption.tool}"),
+            "characters": len(caption.text.strip()),
+            "seconds": caption.end_s - caption.start_s,
+            "foreign": int(not caption.clip_id.startswith(caption.video_id)),
+            "score": caption.score,
+            "tool": html.escape(caption.tool),
+            "unprintable": int(unprintable(caption.text) is not None),
+            "foreign_language": int(foreign_language(caption.text) is not None),
+        }
+        for caption in captions
+    ]
+
+
+def _caption_expectations(e: Any) -> "list[Expectation]":
+    return [
+        e.ExpectColumnValuesToBeBetween(
+            column="characters", min_value=1, max_value=LONGEST, description="A caption says something"
+        ),
+        e.ExpectColumnValuesToBeBetween(column="seconds", min_value=0, strict_min=True, description="A caption lasts"),
+        e.ExpectColumnValuesToBeBetween(column="foreign", max_value=0, description="A caption is of a clip of its video"),
+        e.ExpectColumnValuesToBeBetween(column="score", min_value=0, max_value=1, description="A score is between 0 and 1"),
+        e.ExpectColumnValueLengthsToBeBetween(column="tool", min_value=1, description="A caption names its tool"),
+        e.ExpectColumnValuesToBeBetween(
+            column="unprintable", max_value=0, severity="warning", description="A caption is plain writing"
+        ),
+        e.ExpectColumnValuesToBeBetween(
+            column="foreign_language", max_value=0, severity="warning", description="A caption is English"
+        ),
+    ]
+
+
+def _draft_rows(drafts: Sequence[JudgedDraft]) -> list[Row]:
+    rows: list[Row] = []
+    for draft in drafts:
+        found = [finding.check for finding in draft.findings]
+        counts = {check: found.count(check) for check in (*CHECKS, "review")}
+        rows.append({"name": html.escape(draft.video), "verdict": draft.verdict, "answers": len(draft.QA), **counts})
+    return rows
+
+
+def _draft_expectations(e: Any) -> "list[Expectation]":
+    of_checks = [
+        e.ExpectColumnValuesToBeBetween(
+            column=check, max_value=0, severity="warning", description=f"{right[:1].upper()}{right[1:]}"
+        )
+        for check, right in (*CHECKS.items(), ("review", "no reviewer stands against it"))
+    ]
+    known = e.ExpectColumnValuesToBeInSet(
+        column="verdict", value_set=["accepted", "needs_review", "rejected"], description="A draft has a verdict"
+    )
+    accepted = e.ExpectColumnValuesToBeInSet(
+        column="verdict", value_set=["accepted"], mostly=0.5, severity="warning", description="Most drafts are accepted"
+    )
+    return [known, accepted, *of_checks]
+
+
+def _question_rows(drafts: Sequence[JudgedDraft]) -> list[Row]:
+    return [
+        {"name": html.escape(f"{draft.video} QA[{number}]"), "kind": kind_of(pair.q)}
+        for draft in drafts
+        for number, pair in enumerate(draft.QA)
+    ]
+
+
+def _question_expectations(e: Any) -> "list[Expectation]":
+    kinds = [kind for kind in KINDS if kind != "whether"]
+    even = {"values": kinds, "weights": [1 / len(kinds)] * len(kinds)}
+    return [
+        e.ExpectColumnKLDivergenceToBeLessThan(
+            column="kind",
+            partition_object=even,
+            threshold=UNBALANCED,
+            tail_weight_holdout=0.05,
+            severity="warning",
+            description="Questions are spread evenly over what, who, where, when, how, how much and why",
+        )
+    ]
+
+
+SUITES: dict[str, _Pack] = {
+    "videos": _Pack(_video_rows, _video_expectations),
+    "clips": _Pack(_clip_rows, _clip_expectations),
+    "clip_captions": _Pack(_caption_rows, _caption_expectations),
+    "drafts": _Pack(_draft_rows, _draft_expectations),
+    "questions": _Pack(_question_rows, _question_expectations),
+}
+"""Every suite by its name: what its frame holds, and what is expected of it."""

@@ -1,0 +1,193 @@
+"""Which drafts may be trained on. Every draft is accepted, needs review or is rejected, and every finding has its reason.
+
+A finding in an answer costs that answer, one in the description (or in the item) costs the item. A person's decision takes back
+what the checks found; only what is not there cannot be accepted: a draft without a video, or an empty text.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hawk_pipelines.curation.answers import misses
+from hawk_pipelines.curation.claims import Evidence, evidence, unsupported, warm_up
+from hawk_pipelines.curation.refusals import is_refusal
+from hawk_pipelines.curation.wording import (
+    LONGEST,
+    copied,
+    foreign_language,
+    instruction,
+    second_hand,
+    supposed,
+    time_outside,
+    unprintable,
+)
+from hawk_pipelines.engine.progress import progress
+from hawk_pipelines.schema import DESCRIBE, QA, Caption, Draft, Finding, JudgedDraft, Verdict, Video
+
+CHECKS: Mapping[str, str] = {
+    "video": "its video is there",
+    "single": "it is the only draft of its item",
+    "empty": "it says something",
+    "length": f"it has at most {LONGEST:,} characters",
+    "unprintable": "it is plain writing: no markup, no control characters",
+    "refusal": "it is no refusal of a language model",
+    "instruction": "it does not speak to a language model",
+    "second hand": "it speaks of the video, not of a description of it",
+    "supposed": "it tells what happens, not what might",
+    "language": "it is English",
+    "time": "the times and frames that it tells are inside the video",
+    "copy": "it is no copy of what its writer was told",
+    "question": "it is about its question",
+    "repeated": "its question is not asked twice",
+    "measured": "more is known than what a measurement of motion says",
+    "claims": "the objects and actions that it names are in its captions or its label",
+}
+"""What is checked, and what is right."""
+FINAL = {"video", "single", "empty"}
+"""Findings that no decision takes back."""
+_WITH_SOURCES = {"rules", "captions", "motion"}
+"""Providers whose texts hold the captions word by word, as they should."""
+
+
+class Known(NamedTuple):
+    """What a draft is held against."""
+
+    length: tuple[float, int] | None
+    """Seconds and frames of its video; None where that is not known, as when a file is validated by itself."""
+    evidence: Evidence | None
+    """None where the draft was not written from captions and labels, as published texts."""
+    told: Sequence[str]
+    """What its writer was told, besides the questions."""
+
+
+def judge(drafts: Sequence[Draft], videos: Sequence[Video], captions: Sequence[Caption]) -> list[JudgedDraft]:
+    """Check every draft.
+
+    Args:
+        drafts: at most one per item; a later one of the same item is rejected.
+        videos: the usable videos.
+        captions: what was said of them.
+    """
+    by_id = {video.id: video for video in videos}
+    said: dict[str, list[Caption]] = defaultdict(list)
+    for caption in captions:
+        said[caption.video_id].append(caption)
+    warm_up([*(text for draft in drafts for text in _texts(draft)), *(caption.text for caption in captions)])
+    seen: set[str] = set()
+    judged = []
+    for draft in progress(drafts, "validate"):
+        video = by_id.get(draft.video_id)
+        findings = list(_of_item(draft, video, draft.item_id in seen))
+        if not findings:
+            told = [caption.text for caption in said[draft.video_id]]
+            written_from_these = draft.provider != "published"
+            length = (video.duration_s, video.frames) if video else None
+            known = Known(length, evidence([*told, video.label or ""]) if written_from_these and video else None, told)
+            findings = findings_of(draft, known)
+        seen.add(draft.item_id)
+        judged.append(
+            JudgedDraft(
+                **draft.model_dump(),
+                video=video.name if video else draft.item_id,
+                split=video.split if video else None,
+                verdict=verdict(findings),
+                findings=findings,
+            )
+        )
+    return judged
+
+
+def verdict(findings: Sequence[Finding]) -> Verdict:
+    """What the findings make of an item."""
+    of_item = {finding.verdict for finding in findings if finding.place == "description"}
+    return "rejected" if "rejected" in of_item else "needs_review" if of_item else "accepted"
+
+
+def findings_of(draft: Draft, known: Known) -> list[Finding]:
+    """What the checks have against the texts of a draft."""
+    findings = list(_of_text("description", draft.description, known, [DESCRIBE, *known.told], draft))
+    if draft.provider == "motion":
+        reason = "Nothing but measured motion is known of it; say what is to be seen, or that it is unusual."
+        findings.append(Finding(check="measured", place="description", verdict="needs_review", reason=reason))
+    asked: set[str] = set()
+    for number, pair in enumerate(draft.QA):
+        findings += _of_pair(f"QA[{number}]", pair, known, pair.q.strip().lower() in asked, draft)
+        asked.add(pair.q.strip().lower())
+    return findings
+
+
+def _of_item(draft: Draft, video: Video | None, doubled: bool) -> Iterator[Finding]:
+    if video is None:
+        yield _rejected("video", f"The draft of item {draft.item_id} has no usable video; add the video or remove the draft.")
+    elif not Path(video.path).exists():
+        yield _rejected("video", f"The video {video.path} is no longer there; put it back or run `ingest` again.")
+    elif doubled:
+        yield _rejected("single", f"{video.name} has more than one draft and the first is used; remove the others.")
+
+
+def _of_pair(place: str, pair: QA, known: Known, repeated: bool, draft: Draft) -> Iterator[Finding]:
+    if not pair.q.strip():
+        yield _rejected("empty", "The question is empty; write one or remove the pair.", place)
+    elif repeated:
+        yield _rejected("repeated", f"The question {_short(pair.q)} is asked a second time; remove one.", place)
+    elif found := unprintable(pair.q) or instruction(pair.q):
+        yield _doubtful("unprintable", f"The question holds {found}; write it anew.", place)
+    else:
+        faults = list(_of_text(place, pair.a, known, known.told, draft))
+        yield from faults
+        if not faults and (reason := misses(pair.q, pair.a)):
+            yield _doubtful("question", f"The answer {_short(pair.a)} {reason} ({_short(pair.q)}); answer it anew.", place)
+
+
+def _of_text(place: str, text: str, known: Known, told: Sequence[str], draft: Draft) -> Iterator[Finding]:
+    """What one text has against it. The first fault that makes it useless is enough."""
+    what = "description" if place == "description" else "answer"
+    if not text.strip():
+        yield _rejected("empty", f"The {what} is empty; write one.", place)
+        return
+    if is_refusal(text):
+        reason = f"The {what} is a language model's refusal ({_short(text)}); write it anew."
+        yield _rejected("refusal", reason, place)
+        return
+    if draft.provider not in _WITH_SOURCES and (run := copied(text, told)):
+        reason = f"The {what} is a copy of what its writer was told ({_short(run)}); write it anew."
+        yield _rejected("copy", reason, place)
+        return
+    if len(text) > LONGEST:
+        yield _doubtful("length", f"The {what} has {len(text):,} characters, more than {LONGEST:,}; shorten it.", place)
+        return
+    if found := unprintable(text):
+        yield _doubtful("unprintable", f"The {what} holds {found}; accept it as it is, or edit it.", place)
+    if found := instruction(text):
+        yield _doubtful("instruction", f"The {what} speaks to a language model ({found!r}); edit or reject it.", place)
+    if found := second_hand(text):
+        reason = f"The {what} speaks of what it was written from ({_short(found)}), not of the video; write it anew."
+        yield _doubtful("second hand", reason, place)
+    if place == "description" and (found := supposed(text)):
+        yield _doubtful("supposed", f"The {what} only supposes ({found!r}); say what is to be seen.", place)
+    if found := foreign_language(text):
+        yield _doubtful("language", f"The {what} is in {found}, not in English; translate or reject it.", place)
+        return
+    if known.length and (found := time_outside(text, *known.length)):
+        reason = f"The {what} speaks of {found!r}, but the video has {known.length[0]:.1f} s ({known.length[1]} frames)"
+        yield _doubtful("time", f"{reason}; correct the time.", place)
+    if known.evidence and (words := unsupported(text, known.evidence)):
+        named = ", ".join(words[:8]) + (" …" if len(words) > 8 else "")
+        yield _doubtful("claims", f"The {what} names what no caption or label supports: {named}; look at the video.", place)
+
+
+def _texts(draft: Draft) -> list[str]:
+    return [draft.description, *(text for pair in draft.QA for text in (pair.q, pair.a))]
+
+
+def _rejected(check: str, reason: str, place: str = "description") -> Finding:
+    return Finding(check=check, place=place, verdict="rejected", reason=reason)
+
+
+def _doubtful(check: str, reason: str, place: str) -> Finding:
+    return Finding(check=check, place=place, verdict="needs_review", reason=reason)
+
+
+def _short(text: str) -> str:
+    return f"{text[:60]!r}…" if len(text) > 60 else repr(text)

@@ -1,0 +1,136 @@
+"""What one text can have against it by itself, whatever it is about."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+LONGEST = 4000
+"""Characters of a description or an answer; the longest published description has under 3,000."""
+LONGEST_REFERENCE = 12
+"""Words that a text may share in one run with what its writer was told."""
+
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,200}>|&(?:[a-z]{2,8}|#\d{1,6});|\]\(\s*(?:javascript|data|https?):")
+_INSTRUCTION = re.compile(
+    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+|your\s+|these\s+)*(?:previous|prior|above|earlier|preceding|system)\b"
+    r"|\bsystem prompt\b|\b(?:you are|act as|pretend to be) (?:now )?(?:an? )?(?:ai|assistant|chatbot|language model)\b"
+    r"|<\|?(?:im_start|im_end|system|user|assistant|endoftext)\|?>|\[/?INST\]",
+    re.IGNORECASE,
+)
+_SECOND_HAND = re.compile(
+    r"\b(?:based on|from|in|given|per|according to|follow(?:s|ing)) (?:the|this|your) (?:[\w-]+ ){0,2}?"
+    r"(?:description|captions?|text)\b"
+    r"|\b(?:the|this|brief|dense|detailed) (?:description|captions?) "
+    r"(?:provided|given|indicates?|suggests?|says?|states?|mentions?)\b"
+    r"|\bwithout (?:the ability|being able|having access|access) to\b.{0,40}\b(?:video|footage|content)\b"
+    r"|\bthe described (?:video|scene|event)\b|\bas an? analyst\b|\bconceptual analysis\b",
+    re.IGNORECASE,
+)
+_SUPPOSED = re.compile(
+    r"\b(?:could|might|may) (?:be|have|involve|include|indicate|suggest|potentially|possibly)\b|\bhypothetical(?:ly)?\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
+_SECONDS = re.compile(
+    r"\bseconds?\s+(?P<from>\d+(?:\.\d+)?)(?:\s*(?:to|and|-|–|until)\s*(?:second\s+)?(?P<to>\d+(?:\.\d+)?))?"
+    r"|(?<![\d.:])(?P<plain>\d+(?:\.\d+)?)(?:st|nd|rd|th)?[\s-]?(?:s|secs?|seconds?)\b",
+    re.IGNORECASE,
+)
+_MINUTES = re.compile(r"(?<![\d.:])(\d+(?:\.\d+)?)[\s-]?(?:min|mins|minutes?)\b|\bminute\s+(\d+)", re.IGNORECASE)
+_FRAMES = re.compile(r"\bframes?\s+(\d+)(?:\s*(?:to|and|-|–|until)\s*(\d+))?", re.IGNORECASE)
+_ENGLISH = {"the", "is", "are", "was", "and", "of", "to", "with", "his", "from", "that", "which", "by", "this", "there", "while"}
+_ROUNDING_S = 0.5
+_UNSEEN = {"Cc", "Cf", "Co", "Cs"}
+_ALLOWED = "\n\r\t\u200d\ufeff"  # line ends, and what joins emoji
+
+
+def unprintable(text: str) -> str | None:
+    """What a text holds that is no writing: markup, or characters that no one can see."""
+    if tag := _TAG.search(text):
+        return f"markup ({tag[0][:40]!r})"
+    hidden = next((c for c in text if unicodedata.category(c) in _UNSEEN and c not in _ALLOWED), None)
+    return f"the control character U+{ord(hidden):04X}" if hidden else None
+
+
+def instruction(text: str) -> str | None:
+    """The part of a text that speaks to a language model instead of telling what is to be seen."""
+    found = _INSTRUCTION.search(text)
+    return found[0] if found else None
+
+
+def second_hand(text: str) -> str | None:
+    """Where a text speaks of the description that it was written from, or of not having seen the video."""
+    found = _SECOND_HAND.search(text)
+    return found[0] if found else None
+
+
+def supposed(text: str) -> str | None:
+    """Where the first sentence of a text supposes what may have happened instead of telling what did."""
+    found = _SUPPOSED.search(_SENTENCE_END.split(text.strip(), maxsplit=1)[0])
+    return found[0] if found else None
+
+
+def foreign_language(text: str) -> str | None:
+    """The language of a text, where it is surely not English; shorter ones than four words may pass.
+
+    A thousandth of real English captions is not recognised as English, but none of them with the certainty asked for here.
+    """
+    letters = [c for c in text if c.isalpha()]
+    latin = sum(c < "\u0250" for c in letters)
+    if letters and latin < len(letters) / 2:
+        return "a script that is not Latin"
+    words = text.lower().split()
+    if len(words) < 4 or sum(word in _ENGLISH for word in words) > len(words) / 8:
+        return None  # most texts end here, which is quicker than asking
+    language, certainty = _identifier().classify(text[:LONGEST])
+    return f"the language `{language}`" if language not in ("en", "pcm") and certainty > 0.6 else None
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def time_outside(text: str, duration_s: float, frames: int) -> str | None:
+    """A time or a frame that a text speaks of and that the video does not have.
+
+    Args:
+        text: seconds ("second 3", "12.5 s"), minutes and frame numbers are read; times of a clock on the wall are not.
+        duration_s: of the video.
+        frames: of the video.
+    """
+    for found in _SECONDS.finditer(text):
+        told = [float(value) for value in found.groups() if value]
+        if max(told) > duration_s + _ROUNDING_S:
+            return found[0].strip()
+    for found in _MINUTES.finditer(text):
+        if 60 * float(found[1] or found[2]) > duration_s + 30:
+            return found[0].strip()
+    for found in _FRAMES.finditer(text):
+        if max(int(value) for value in found.groups() if value) > frames:
+            return found[0].strip()
+    return None
+
+
+def copied(text: str, prompts: Iterable[str]) -> str | None:
+    """The run of words that a text has from what its writer was told or asked, where that is most of it."""
+    words = _words(text)
+    for prompt in prompts:
+        given = _words(prompt)
+        if words and words == given:
+            return " ".join(words)
+        if len(given) < LONGEST_REFERENCE or len(words) < LONGEST_REFERENCE:
+            continue
+        runs = {tuple(given[i : i + LONGEST_REFERENCE]) for i in range(len(given) - LONGEST_REFERENCE + 1)}
+        starts = [i for i in range(len(words) - LONGEST_REFERENCE + 1) if tuple(words[i : i + LONGEST_REFERENCE]) in runs]
+        covered = {i + k for i in starts for k in range(LONGEST_REFERENCE)}
+        if len(covered) > len(words) / 2:
+            return " ".join(words[starts[0] : starts[0] + LONGEST_REFERENCE])
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[\w']+", text.lower())

@@ -1,0 +1,111 @@
+"""A file of annotations in HAWK's published format: a JSON list of `{"video", "description", "QA": [{"q", "a"}, …]}`.
+
+JSON Lines of the same objects are read, too, such as this project's own annotations. What is good in a file is used, whatever the
+rest is; the rest is named.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hawk_pipelines.schema import QA, Rejection
+from hawk_pipelines.sources.reading import SourceError, note
+from hawk_pipelines.sources.text_files import open_text, read_json, unsafe
+
+
+class Described(NamedTuple):
+    """A video as a file describes it."""
+
+    place: str
+    """Where in the file it stands, such as `all_videos_train.json[7]`."""
+    what: str
+    """The same in words and with the file's path, for a sentence to begin with."""
+    video: str
+    """As the file names it."""
+    description: str
+    """Empty where the file has none."""
+    qa: list[QA]
+
+
+def read_annotation_file(file: Path, notes: list[Rejection]) -> list[Described]:
+    """Read a file of annotations; what cannot be used of it gets a note.
+
+    A description that is missing is empty, and fails when it is checked; pairs of question and answer that are none are left out.
+
+    Raises:
+        SourceError: the file cannot be read, is no JSON, or holds no list or an empty one.
+    """
+    described = []
+    for place, what, raw in _raw_items(file, notes):
+        if not isinstance(raw, dict):
+            notes.append(note(place, f"{what} was left out: it is {_kind(raw)}, not an object. Mend the item and run again."))
+            continue
+        video = raw.get("video", raw.get("video_path"))
+        if not isinstance(video, str) or not video.strip():
+            notes.append(note(place, f"{what} was left out: video: {_instead(video)}. Mend the item and run again."))
+            continue
+        if reason := unsafe(video):
+            notes.append(note(video, f"{what} names {video}, which {reason}; mend the path."))
+            continue
+        description = raw.get("description")
+        if not isinstance(description, str):
+            notes.append(note(place, f"{what} has no description: {_instead(description)}. Write one."))
+            description = ""
+        described.append(Described(place, what, video, description, list(_pairs(raw.get("QA", []), place, what, notes))))
+    return described
+
+
+def _raw_items(file: Path, notes: list[Rejection]) -> Iterator[tuple[str, str, Any]]:
+    if file.suffix == ".jsonl":
+        yield from _lines(file, notes)
+        return
+    items = read_json(file, notes)
+    if not isinstance(items, list) or not items:
+        what = "an empty list" if items == [] else _kind(items)
+        msg = f"{file} holds {what}, but a list of annotations is needed; mend or replace the file."
+        raise SourceError(msg)
+    for number, raw in enumerate(items):
+        yield f"{file.name}[{number}]", f"Item {number} of {file}", raw
+
+
+def _lines(file: Path, notes: list[Rejection]) -> Iterator[tuple[str, str, Any]]:
+    read = 0
+    with open_text(file) as text:
+        for number, line in enumerate(text, start=1):
+            if not line.strip():
+                continue
+            place, what = f"{file.name}:{number}", f"Line {number} of {file}"
+            try:
+                raw = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                notes.append(note(place, f"{what} was left out: it is not JSON ({error}). Mend the line and run again."))
+                continue
+            read += 1
+            yield place, what, raw
+    if not read:
+        msg = f"{file} holds no line of JSON, but one annotation a line is needed; mend or replace the file."
+        raise SourceError(msg)
+
+
+def _pairs(raw: Any, place: str, what: str, notes: list[Rejection]) -> Iterator[QA]:
+    if not isinstance(raw, list):
+        notes.append(note(place, f"{what} has no questions: QA: {_instead(raw, 'a list')}. Mend it, or leave it out."))
+        return
+    for number, pair in enumerate(raw):
+        texts = [pair.get(name) for name in ("q", "a")] if isinstance(pair, dict) else [pair]
+        wrong = next((text for text in texts if not isinstance(text, str)), None)
+        if len(texts) < 2 or not all(isinstance(text, str) for text in texts):
+            told = "an object with `q` and `a` is needed" if len(texts) < 2 else f"`q` and `a`: {_instead(wrong)}"
+            notes.append(note(f"{place} QA[{number}]", f"QA[{number}] of {what[:1].lower()}{what[1:]} was left out: {told}."))
+            continue
+        yield QA(q=texts[0], a=texts[1])
+
+
+def _instead(value: Any, wanted: str = "text") -> str:
+    return f"{wanted} is needed, but there is {'nothing' if value is None or value == '' else _kind(value)}"
+
+
+def _kind(value: Any) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")

@@ -1,0 +1,27 @@
+import pytest
+
+from hawk_pipelines.curation.admission import NothingLeft, admit
+from hawk_pipelines.curation.judging import judge
+
+
+def test_annotations_have_only_the_answers_that_nothing_stands_against(draft, videos, captions):
+    drafts = [draft(0, qa=[("Who falls?", "A dog."), ("What happens?", "A fall.")]), draft(1, ""), draft(2)]
+    annotations = admit(judge(drafts, videos, captions))
+    assert [annotation.item_id for annotation in annotations] == ["v0", "v2"]
+    assert [pair.q for pair in annotations[0].QA] == ["What happens?"]
+
+
+def test_a_split_that_is_left_empty_stops_the_run_and_names_the_review(draft, videos, captions):
+    judged = judge([draft(0), draft(1), draft(2, "A dog barks.")], videos, captions)
+    with pytest.raises(NothingLeft, match=r"test split is left: of 1 draft\(s\) 1 need review and 0 .* `hawk review next`"):
+        admit(judged)
+
+
+def test_a_split_that_never_had_a_draft_is_said_and_does_not_stop(draft, videos, captions, caplog):
+    assert len(admit(judge([draft(0)], videos, captions))) == 1
+    assert "The test split has no annotation: nothing can be tested on." in caplog.text
+
+
+def test_nothing_at_all_stops_the_run():
+    with pytest.raises(NothingLeft, match="No annotation is left: there is no draft"):
+        admit([])
