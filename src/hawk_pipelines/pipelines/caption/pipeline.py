@@ -5,4 +5,7 @@ from hawk_pipelines.pipelines.caption.nodes import caption_clips
 
 def create_pipeline(**_: object) -> Pipeline:
     """The `caption` pipeline."""
-    return Pipeline([node(caption_clips, inputs=["clips", "source_captions"], outputs="clip_captions", name="caption_clips")])
+    inputs = ["clips", "videos", "source_captions", "motion_signal", "params:caption", "params:engine"]
+    stores = ["motion_signal_store", "caption_store"]
+    outputs = ["clip_captions", "rejected_captions"]
+    return Pipeline([node(caption_clips, inputs=[*inputs, *stores], outputs=outputs, name="caption_clips")])

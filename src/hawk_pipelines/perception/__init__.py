@@ -1,0 +1,1 @@
+"""Captioners: a clip in, timed sentences out."""

@@ -1,0 +1,122 @@
+"""Every clip through one captioner: what is finished is reused, and what goes wrong costs one clip or one caption."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from hawk_pipelines.engine.processes import Limits, spread
+from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.engine.work import Product
+from hawk_pipelines.perception.captioner import BackEnd, Captioner, CaptionError, Said, Seen
+from hawk_pipelines.perception.checking import check_caption
+from hawk_pipelines.schema import Caption, Rejection
+from hawk_pipelines.video.motion_signal import Signal, between, unpack_signal
+
+logger = logging.getLogger(__name__)
+
+
+class Captioned(NamedTuple):
+    """What one captioner made of all clips."""
+
+    captions: list[Caption]
+    rejections: list[Rejection]
+    """Clips and captions that were refused, by the video's name."""
+
+
+def caption_all(
+    back_end: BackEnd,
+    parameters: BaseModel,
+    clips: Sequence[Seen],
+    signals: Mapping[str, str],
+    signal_store: ItemStore,
+    caption_store: ItemStore,
+    engine: EngineParameters,
+) -> Captioned:
+    """Caption all clips and check every caption against its clip.
+
+    Args:
+        back_end: the captioner's module.
+        parameters: its settings.
+        clips: without their signals, which are read here when they are needed.
+        signals: for every video that has a motion signal, its key in the `signal_store`.
+        signal_store: where signals lie.
+        caption_store: where finished captions are kept, before they are checked; every captioner has a store of its own in it.
+        engine: how work is spread.
+
+    Raises:
+        CaptionError: the captioner cannot be used, or not any more.
+        EngineError: not one clip could be captioned, and not because of the clips.
+    """
+    step = f"caption-{back_end.TOOL}"
+    by_id = {seen.clip.id: seen for seen in clips}
+    captions, rejections = [], []
+    caption_store.root.mkdir(parents=True, exist_ok=True)  # there for DVC, even where nothing is kept in it
+    with back_end.open_captioner(parameters) as captioner:
+        if back_end.LOOKS_AT == "sentences":  # there is nothing to keep: they are at hand
+            said_of = {clip_id: captioner.describe(seen) for clip_id, seen in by_id.items()}
+        else:
+            keys = {clip_id: signals.get(seen.video.id) for clip_id, seen in by_id.items()}
+            settings = {"settings": parameters.model_dump(mode="json"), "version": captioner.version}
+            function = partial(_describe, captioner.describe, signal_store)
+            if back_end.LOOKS_AT == "pictures":
+                function, keys = partial(_describe, captioner.describe, None), dict.fromkeys(keys)
+            items = [Item(clip_id, _content(seen, keys[clip_id]), (seen, keys[clip_id])) for clip_id, seen in by_id.items()]
+            here = engine if captioner.in_workers else engine.model_copy(update={"workers": 0})
+            # What one captioner did not ask for is not unused, if another one did.
+            own_store = ItemStore(caption_store.root / back_end.TOOL)
+            described = Step(step, function, back_end.VERSION, settings)
+            outcome = run_items(described, items, own_store, here, partial(_while_usable, captioner))
+            said_of = {clip_id: _stored(own_store.facts(key)) for clip_id, key in outcome.keys.items()}
+            rejections = [_rejection(step, by_id[fault.item], fault.reason) for fault in outcome.rejections]
+        version = captioner.version
+    for clip_id, said_here in said_of.items():
+        for said in said_here:
+            try:
+                captions.append(check_caption(said, by_id[clip_id].clip, back_end.TOOL, version))
+            except CaptionError as error:
+                rejections.append(_rejection(step, by_id[clip_id], str(error)))
+    logger.info("%s: %d captions of %d clips, %d refusals.", step, len(captions), len(clips), len(rejections))
+    return Captioned(captions, rejections)
+
+
+def _content(seen: Seen, signal_key: str | None) -> object:
+    """What decides a clip's captions: its frames of that video, and the signal where it is looked at."""
+    return [seen.video.id, seen.clip.start_frame, seen.clip.end_frame, seen.video.fps, signal_key]
+
+
+def _describe(describe: Callable[[Seen], list[Said]], signal_store: ItemStore | None, job: tuple[Seen, str | None]) -> Product:
+    seen, signal_key = job
+    if signal_store is not None:
+        if signal_key is None:
+            msg = "Its video has no motion signal; see what `split` says of it in rejected_signals.parquet."
+            raise CaptionError(msg)
+        seen = seen._replace(signal=between(_signal(signal_store, signal_key), seen.clip.start_s, seen.clip.end_s))
+    return {}, {"said": [list(said) for said in describe(seen)]}
+
+
+@lru_cache(maxsize=1)
+def _signal(store: ItemStore, key: str) -> Signal:
+    """The signal of a whole video; its clips follow each other."""
+    return unpack_signal(store.read(key))
+
+
+def _stored(facts: Mapping[str, Any]) -> list[Said]:
+    return [Said(*said) for said in facts["said"]]
+
+
+def _while_usable(
+    captioner: Captioner, function: Callable[[Any], Any], jobs: Sequence[Any], limits: Limits, title: str
+) -> Iterator[tuple[int, Any]]:
+    """The engine's `spread`, until it is no use to go on."""
+    for outcome in spread(function, jobs, limits, title):
+        yield outcome
+        captioner.insist()
+
+
+def _rejection(step: str, seen: Seen, reason: str) -> Rejection:
+    where = f"Clip {seen.clip.start_s:.2f} to {seen.clip.end_s:.2f} s"
+    return Rejection(step=step, item=seen.video.name, reason=f"{where}: {reason}")
