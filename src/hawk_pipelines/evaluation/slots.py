@@ -3,6 +3,7 @@
 BLEU rewards the right sentence form; this asks what was seen. It needs the truth slot by slot, which rendered videos have.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +11,9 @@ from hawk_pipelines.schema import Prediction, Truth
 
 NORMAL = "normal"
 """The slot that every video has: "unusual" or "nothing unusual"."""
+DENIALS = {"nothing", "nobody", "no", "not", "none", "never", "neither", "nor", "cannot", "without", "hardly"}
+REACH = 4
+"""Words in front of "unusual" in which a denial counts: "there is nothing here that is unusual"."""
 
 
 def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> dict[str, dict[str, float]]:
@@ -65,8 +69,21 @@ def _named(answer: str, values: set[str]) -> set[str]:
 
 def _says(answer: str) -> str | None:
     """Which of the two an answer says; None where it says neither or both."""
-    nothing, something = ("nothing unusual" in _plain(answer), "something unusual" in _plain(answer))
-    return {(True, False): "nothing unusual", (False, True): "unusual"}.get((nothing, something))
+    said = {_claim(words, at) for words in _clauses(answer) for at, word in enumerate(words) if word == "unusual"}
+    return said.pop() if len(said) == 1 else None
+
+
+def _clauses(text: str) -> list[list[str]]:
+    """The words of its parts between punctuation; "isn't" is the word "isn't"."""
+    return [re.findall(r"[\w']+", part.replace("\u2019", "'")) for part in re.split(r"[.,:;!?()\n]+", text.lower())]
+
+
+def _claim(words: Sequence[str], at: int) -> str:
+    """What the word "unusual" in a clause says: the contrary where one of the `REACH` words before it denies it."""
+    before = words[max(0, at - REACH) : at]
+    if before[-1:] == ["something"]:
+        return "unusual"
+    return "nothing unusual" if any(word in DENIALS or word.endswith("n't") for word in before) else "unusual"
 
 
 def _plain(text: str) -> str:

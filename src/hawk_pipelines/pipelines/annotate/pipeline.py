@@ -9,7 +9,15 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 write_drafts,
-                inputs=["videos", "clip_captions", "published_drafts", "params:annotate", "params:engine", "draft_store"],
+                inputs=[
+                    "videos",
+                    "clip_captions",
+                    "published_drafts",
+                    "params:annotate",
+                    "params:seed",
+                    "params:engine",
+                    "draft_store",
+                ],
                 outputs=["drafts", "rejected_drafts"],
                 name="write_drafts",
             )
