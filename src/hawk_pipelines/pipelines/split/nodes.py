@@ -1,34 +1,56 @@
-import math
+import logging
+from functools import partial
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.schema import Clip, MotionSignal, Rejection, Video
+from hawk_pipelines.video.cutting import SplitParameters, cut
+from hawk_pipelines.video.motion_signal import MOTION_SIGNAL_VERSION, LookPlace, activity, look_along, unpack_signal
 
-from hawk_pipelines.schema import Clip, Video
-
-
-class SplitParameters(BaseModel):
-    """How videos are cut into clips."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    window_s: float = Field(default=8.0, gt=0)
-    """Length of a clip in seconds; the last one of a video may be shorter."""
+logger = logging.getLogger(__name__)
 
 
-def cut_clips(videos: list[Video], parameters: SplitParameters) -> list[Clip]:
-    """Cut every video into windows of fixed length."""
-    return [clip for video in videos for clip in _windows(video, max(1, round(parameters.window_s * video.fps)))]
+def look_along_videos(
+    videos: list[Video], parameters: SplitParameters, engine: EngineParameters, motion_signal_store: ItemStore
+) -> tuple[list[MotionSignal], list[Rejection]]:
+    """Look along every video for what moves in it."""
+    items = []
+    for video in videos:
+        path = Path(video.path)
+        timed = video.fps if path.is_dir() else None  # a file says it itself
+        items.append(Item(video.id, [video.id, timed], LookPlace(path, video.fps, video.id)))
+    step = Step(
+        "motion_signal", partial(look_along, parameters=parameters.look), MOTION_SIGNAL_VERSION, parameters.look.model_dump()
+    )
+    keys, rejections = run_items(step, items, motion_signal_store, engine)
+    if rejections:
+        logger.warning("%d videos could not be looked along and have no clips; see `rejected_signals`.", len(rejections))
+    looked_at = [_summary(video, keys[video.id], motion_signal_store) for video in videos if video.id in keys]
+    names = {video.id: video.name for video in videos}
+    return looked_at, [rejection.model_copy(update={"item": names[rejection.item]}) for rejection in rejections]
 
 
-def _windows(video: Video, length: int) -> list[Clip]:
-    return [
-        Clip(
-            id=f"{video.id}_{k * length:07d}",
-            video_id=video.id,
-            cut_by="window",
-            start_frame=k * length,
-            end_frame=min(video.frames, (k + 1) * length),
-            start_s=k * length / video.fps,
-            end_s=min(video.frames, (k + 1) * length) / video.fps,
-        )
-        for k in range(math.ceil(video.frames / length))
-    ]
+def cut_clips(
+    videos: list[Video], motion_signal: list[MotionSignal], parameters: SplitParameters, motion_signal_store: ItemStore
+) -> list[Clip]:
+    """Cut every video that was looked along into clips."""
+    by_id = {video.id: video for video in videos}
+    clips = []
+    for signal in motion_signal:
+        clips += cut(by_id[signal.video_id], unpack_signal(motion_signal_store.read(signal.key)), parameters)
+    return clips
+
+
+def _summary(video: Video, key: str, store: ItemStore) -> MotionSignal:
+    signal = unpack_signal(store.read(key))
+    looks = len(signal.frames)
+    return MotionSignal(
+        video_id=video.id,
+        key=key,
+        looks=looks,
+        looks_per_s=looks / video.duration_s,
+        activity=float(activity(signal).mean()),
+        moving_share=float((signal.moving > 0).any(axis=(1, 2)).mean()),
+        shots=int(signal.shots.sum()) + 1,
+    )
