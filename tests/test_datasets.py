@@ -41,10 +41,10 @@ def test_every_published_layout_goes_from_ingest_to_features(tmp_path):
         "cuhk_avenue/Avenue Dataset/testing_videos/01.avi": "test",
     }
     spoken = annotations["ucf_crime/Anomaly-Videos-Part-1/Abuse/Abuse028_x264.mp4"]
-    assert spoken.description == "Something unusual happens: a woman kicks a cat."
+    assert "woman kicks a cat" in spoken.description
     unsaid = annotations["ubnormal/Scene1/abnormal_scene_1_scenario_1.mp4"]
-    assert unsaid.description == "Something unusual happens: the video is labelled as anomalous."
-    assert "Why is the event unusual?" not in {qa.q for qa in unsaid.QA}
+    assert "labelled as anomalous" in unsaid.description
+    assert not any(qa.q.startswith("Why") for qa in unsaid.QA)
     pairs = project.records("05_model_input/pretraining_pairs.jsonl", "Pair")
     assert {(pair.caption, pair.motion_text, pair.split) for pair in pairs} == {
         ("A lion yawns on dry grass.", "lion yawns on grass", "train"),

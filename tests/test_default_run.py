@@ -136,5 +136,5 @@ def test_a_description_turned_into_a_refusal_leaves_the_training_data(small_run,
     left = {sample.item_id for sample in changed.records("05_model_input/train_samples.jsonl", "Sample")}
     assert victim["item_id"] not in left
     assert len(left) == 7
-    (rejection,) = changed.records("03_primary/rejected_annotations.parquet", "Rejection")
-    assert "refusal" in rejection.reason
+    (judged,) = [d for d in changed.records("03_primary/judged_drafts.jsonl", "JudgedDraft") if d.verdict != "accepted"]
+    assert (judged.verdict, judged.findings[0].check) == ("rejected", "refusal")

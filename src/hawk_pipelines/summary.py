@@ -25,6 +25,11 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
         made.add_row(name, count, path)
     console.print(made)
+    if "judged_drafts" in outputs:
+        told = catalog.load("validation")
+        console.print(_verdicts(told))
+        if waiting := told["review"]["waiting"]:
+            console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
     if "metrics" in outputs:
         console.print(_metrics(catalog.load("metrics")))
     console.print(f"\nNext: {_next(outputs, catalog)}\n", soft_wrap=True, highlight=False)
@@ -33,6 +38,15 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 def _path(dataset: Any) -> str:
     path = Path(str(getattr(dataset, "_filepath", "")))
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _verdicts(told: dict) -> Table:
+    table = Table(title="\nWhat became of the drafts", title_justify="left", box=None, pad_edge=False)
+    for title in ("what", "accepted", "need review", "rejected"):
+        table.add_column(title, justify="left" if title == "what" else "right")
+    for what in ("items", "answers"):
+        table.add_row(what, *(f"{told[what][verdict]:,}" for verdict in ("accepted", "needs_review", "rejected")))
+    return table
 
 
 def _metrics(metrics: dict) -> Table:

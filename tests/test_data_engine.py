@@ -1,0 +1,125 @@
+"""The data engine on real clips: from raw files to samples, with a word about everything that does not get there."""
+
+import csv
+import json
+
+import pytest
+
+from hawk_pipelines.curation.decisions import read
+from tests.conftest import Project
+
+STEPS = "--pipelines=ingest,split,caption,annotate,validate"
+FOLDERS = ("ucf_crime", "xd_violence", "cctv", "ubnormal", "pedestrians", "intel")
+CUTS = {"Fighting033_x264": (570, 840, "Fighting"), "RoadAccidents133_x264": (270, 450, "RoadAccidents")}
+"""The UCF-Crime clips: which frames of the whole video they are, and their class."""
+LABELS = {
+    "xd_violence/v=1djrJ0wxlYo__#1_label_B4-0-0_0_759.mp4": "riot",
+    "xd_violence/v=JfLYNEsrTew__#1_label_G-0-0_52_431.mp4": "explosion",
+    "ubnormal/abnormal_scene_20_scenario_6.mp4": "anomaly",
+    "ubnormal/normal_scene_16_scenario_2.mp4": "normal",
+    "pedestrians/vtest.avi": "normal",
+}
+
+
+def captions_csv(real_data):
+    """What is known of the clips, as a user would write it: UCA's sentences moved to the cut, and classes; nothing of the rest."""
+    uca = {}
+    for split in ("Train", "Val", "Test"):
+        uca |= json.loads((real_data / f"annotations/uca/UCFCrime_{split}.json").read_text())
+    rows = []
+    for number, (name, (first, last, label)) in enumerate(CUTS.items()):
+        video = f"ucf_crime/{name}_{first}_{last + 1}.mp4"
+        split, lasts = ("train", "test")[number], (last - first) / 30
+        rows.append({"video": video, "start_s": 0, "end_s": round(lasts, 2), "label": label, "split": split})
+        for (start, end), text in zip(uca[name]["timestamps"], uca[name]["sentences"], strict=True):
+            begins, ends = max(0.0, start - first / 30), min(lasts, end - first / 30)
+            if ends - begins > 0.5:
+                rows.append({"video": video, "start_s": round(begins, 2), "end_s": round(ends, 2), "caption": text})
+    rows += [{"video": video, "label": label, "split": "train"} for video, label in LABELS.items()]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, real_data):
+    project = Project(tmp_path_factory.mktemp("engine"))
+    videos = project.folder / "videos"
+    videos.mkdir()
+    for name in FOLDERS:
+        (videos / name).symlink_to(real_data / "videos" / name)
+    (videos / "broken.mp4").write_bytes(b"no video at all")
+    with (videos / "captions.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, ["video", "start_s", "end_s", "caption", "label", "split"])
+        table.writeheader()
+        table.writerows(captions_csv(real_data))
+    project.set("ingest", source="folder", folder__path="videos")
+    project.first = project.run("kedro", "run", STEPS, suites=True)
+    return project
+
+
+def _judged(project):
+    return {draft.video: draft for draft in project.records("03_primary/judged_drafts.jsonl", "JudgedDraft")}
+
+
+def _train(project):
+    return project.records("05_model_input/train_samples.jsonl", "Sample")
+
+
+def test_every_file_is_accounted_for_with_its_reason(run):
+    judged = _judged(run)
+    annotated = {one.video for one in run.records("03_primary/annotations.jsonl", "Annotation")}
+    refused = {one.item: one.reason for one in run.records("02_intermediate/rejected_videos.parquet", "Rejection")}
+    refused |= {one.item: one.reason for one in run.records("03_primary/rejected_drafts.parquet", "Rejection")}
+    files = {path.relative_to(run.folder / "videos").as_posix() for path in (run.folder / "videos").glob("**/*.[ma][pv][4i]")}
+    files |= {path.relative_to(run.folder / "videos").as_posix() for path in (run.folder / "videos").glob("*/*.[ma][pv][4i]")}
+    assert len(files) == 13
+    assert set(judged) | set(refused) == files
+    assert annotated == {name for name, draft in judged.items() if draft.verdict == "accepted"}
+    assert annotated == {*LABELS, *(f"ucf_crime/{name}_{first}_{last + 1}.mp4" for name, (first, last, _) in CUTS.items())}
+    waiting = {name: draft.findings[0].reason for name, draft in judged.items() if draft.verdict == "needs_review"}
+    assert set(waiting) == {name for name in files if name.startswith(("cctv", "intel"))}
+    assert all("measured motion" in reason for reason in waiting.values())
+    assert list(refused) == ["broken.mp4"]
+
+
+def test_what_is_described_rests_on_what_is_known(run):
+    judged = _judged(run)
+    fight = judged["ucf_crime/Fighting033_x264_570_841.mp4"]
+    assert "knocked" in fight.description
+    assert any(source.startswith("label: Fighting") for source in fight.sources)
+    assert "riot" in judged["xd_violence/v=1djrJ0wxlYo__#1_label_B4-0-0_0_759.mp4"].description
+    assert "nothing unusual" in judged["pedestrians/vtest.avi"].description.lower()
+
+
+def test_the_run_says_what_waits_and_keeps_its_figures(run):
+    assert "What became of the drafts" in run.first.stdout
+    assert "wait for a person: .venv/bin/hawk review next" in run.first.stdout
+    told = json.loads((run.folder / "data/08_reporting/validation.json").read_text())
+    assert [told["items"][name] for name in ("accepted", "needs_review", "rejected")] == [7, 5, 0]
+    docs = (run.folder / "data/08_reporting/expectations/data_docs/index.html").read_text()
+    assert all(f"{name}.html" in docs for name in ("videos", "clips", "clip_captions", "drafts", "questions"))
+
+
+def test_what_reviewers_decide_is_what_is_trained_on(run):
+    """One project, step by step: an unlabelled clip is described by a person, an accepted one rejected, then a rerun."""
+    queue = [json.loads(line) for line in (run.folder / "data/03_primary/review_queue.jsonl").read_text().splitlines()]
+    accident = next(task for task in queue if task["video"] == "cctv/car_accident.mp4" and task["kind"] == "description")
+    edit = ("edit", accident["id"], "--text", "Two cars crash at a crossing.", "--reviewer", "ana", "--seconds", "20")
+    run.run("hawk", "review", *edit)
+    riot = _judged(run)["xd_violence/v=1djrJ0wxlYo__#1_label_B4-0-0_0_759.mp4"]
+    assert riot.item_id in {sample.item_id for sample in _train(run)}
+    from hawk_pipelines.curation.decisions import task_id
+
+    rejected = task_id("description", riot.item_id, None, riot.description)
+    run.set("validate", review_share=1.0)
+    run.run("kedro", "run", "--pipelines=validate")
+    run.run("hawk", "review", "reject", rejected, "--reviewer", "ana")
+    before = len(read(run.folder / "data/01_raw/review/decisions.sqlite"))
+    run.run("kedro", "run", "--pipelines=validate")
+    assert len(read(run.folder / "data/01_raw/review/decisions.sqlite")) == before == 2
+    judged = _judged(run)
+    assert judged[riot.video].verdict == "rejected"
+    assert riot.item_id not in {sample.item_id for sample in _train(run)}
+    samples = _train(run) + run.records("05_model_input/test_samples.jsonl", "Sample")
+    described = {sample.item_id: sample.answer for sample in samples if sample.task == "description"}
+    assert described[accident["item_id"]] == "Two cars crash at a crossing."
+    assert "2" in run.run("hawk", "review", "stats").stdout
