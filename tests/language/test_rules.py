@@ -345,3 +345,11 @@ def test_a_pool_with_questions_that_rules_cannot_answer_asks_nothing():
 
 def test_clean_text_stays_as_it_is():
     assert clean("A man, 1.5 m tall, says: stop!") == "A man, 1.5 m tall, says: stop!"
+
+
+def test_an_item_of_which_all_is_known_is_asked_one_question_of_each_kind():
+    event = _caption(2, 6, "A man in red is running on the plaza.")
+    kind_of = {question.text: question.kind for question in POOL.questions}
+    for item in ITEMS:
+        told = describe(Known(item, "running", [Span(start_s=2, end_s=6)], [event], 20.0), POOL, 42, 7)
+        assert sorted(kind_of[pair.q] for pair in told.qa) == ["how", "how much", "what", "when", "where", "who", "why"]

@@ -140,7 +140,10 @@ Answers = dict[tuple[str, str], str]
 
 def _each_once(questions: Sequence[Question]) -> list[Question]:
     """The first question of each (kind, asks): a second one would be given the same answer again."""
-    return list({(one.kind, one.asks): one for one in reversed(questions)}.values())[::-1]
+    first: dict[tuple[str, str], Question] = {}
+    for one in questions:
+        first.setdefault((one.kind, one.asks), one)
+    return list(first.values())
 
 
 def _untold(known: Known) -> Told:
