@@ -95,8 +95,8 @@ def test_the_run_says_what_waits_and_keeps_its_figures(run):
     assert "wait for a person: .venv/bin/hawk review next" in run.first.stdout
     told = json.loads((run.folder / "data/08_reporting/validation.json").read_text())
     assert [told["items"][name] for name in ("accepted", "needs_review", "rejected")] == [7, 5, 0]
-    docs = (run.folder / "data/08_reporting/expectations/data_docs/index.html").read_text()
-    assert all(f"{name}.html" in docs for name in ("videos", "clips", "clip_captions", "drafts", "questions"))
+    docs = (run.folder / "data/08_reporting/expectations/index.html").read_text()
+    assert all(f">{name}</a>" in docs for name in ("videos", "clips", "clip_captions", "drafts", "questions"))
 
 
 def test_what_reviewers_decide_is_what_is_trained_on(run):

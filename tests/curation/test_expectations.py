@@ -28,7 +28,7 @@ def test_tables_as_they_should_be_pass_and_have_their_pages(tmp_path, videos, ca
         assert Suite([name], str(tmp_path)).validate(records) is records
     assert caplog.text == ""
     page = docs_page(tmp_path).read_text()
-    assert all(f"{name}.html" in page for name in tables)
+    assert all(f">{name}</a>" in page for name in tables)
     assert (tmp_path / "suites" / "drafts.json").is_file()
 
 

@@ -197,7 +197,7 @@ def test_rendered_events_stay_whole_through_the_real_look(tmp_path):
     happened = wrong = by_stride = 0
     for number in range(3):
         seen, looked, events = benchmark["look"](number, condition, tmp_path, duration_s=40.0)
-        clips = cut(seen, looked, SplitParameters(max_s=10))
+        clips = cut(seen, looked, SplitParameters())
         stride = cut(seen, looked, SplitParameters(by="stride", stride_s=seen.duration_s / len(clips)))
         happened += len(events)
         wrong += sum(benchmark["is_cut"](event, clips) for event in events)

@@ -8,8 +8,8 @@ Cuts by motion and by shots are the best ones among all that leave clips of allo
 
 The sum is minimised exactly, by dynamic programming over the frames.
 
-An event, that is a stretch in which more moves than is usual, is not cut where the lengths allow it. One that is longer than
-`max_s` must be cut, and so must one that a calm stretch of less than `min_s` parts from another, if both together are longer.
+So an event, a stretch in which more moves than is usual, is cut only where allowed lengths leave no other way: one that is longer
+than `max_s` must be. What stops moving is no event any more: a clip may end while a fallen person lies still.
 """
 
 from typing import Literal

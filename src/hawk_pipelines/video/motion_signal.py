@@ -11,7 +11,6 @@ next a moving camera changes a picture as much as a new shot does.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -198,6 +197,7 @@ def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, fps: 
     change = np.zeros(L, np.float16)
     shortest = max(1, round(SHORTEST_SHOT_S * fps))
     detector = AdaptiveDetector(min_scene_len=shortest, min_content_val=SHOT_CHANGE, luma_only=True)
+    fast_flow = _fast_flow()
     firsts: list[int] = []
     look, before, form = 0, None, None
     for number, points, small in seen:
@@ -209,7 +209,7 @@ def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, fps: 
             continue
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         if before is not None:
-            cells[look - 1] = _motion(before, grey, grey.shape[1] * (times[look] - times[look - 1]))
+            cells[look - 1] = _motion(fast_flow, before, grey, grey.shape[1] * (times[look] - times[look - 1]))
             change[look - 1] = cv2.absdiff(before, grey).mean()
         look, before = look + 1, grey
     frames, shots = looks.astype(np.int32), np.zeros(L, bool)
@@ -230,10 +230,11 @@ def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, fps: 
     }
 
 
-def _motion(before: np.ndarray, after: np.ndarray, pixels_per_speed: float) -> np.ndarray:
+def _motion(fast_flow: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray, pixels_per_speed: float) -> np.ndarray:
     """What moves in each cell: float32 [R, C, 4], share, speed, and direction (dx, dy).
 
     Args:
+        fast_flow: made for this video.
         before, after: uint8 [H, W], grey.
         pixels_per_speed: pixels from one to the other at a speed of one picture width a second.
     """
@@ -245,7 +246,7 @@ def _motion(before: np.ndarray, after: np.ndarray, pixels_per_speed: float) -> n
     mask = cv2.dilate((changed > noise).astype(np.uint8), np.ones((5, 5), np.uint8))
     if not mask.any():
         return np.zeros((ROWS, COLUMNS, 4), np.float32)
-    flow = _dis().calc(before, after, None)  # type: ignore[call-overload]
+    flow = fast_flow.calc(before, after, None)  # type: ignore[call-overload]
     length = cv2.magnitude(flow[..., 0], flow[..., 1])
     moving = ((length > LEAST_SHIFT) & (mask > 0)).astype(np.float32)
     way = moving * length
@@ -256,8 +257,8 @@ def _motion(before: np.ndarray, after: np.ndarray, pixels_per_speed: float) -> n
     return np.stack([share, speed, dx / np.maximum(way, 1e-6), dy / np.maximum(way, 1e-6)], axis=-1)
 
 
-@cache
-def _dis() -> "cv2.DISOpticalFlow":
+def _fast_flow() -> cv2.DISOpticalFlow:
+    """A flow for one video: after small pictures it would go on in another way with large ones."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     flow.setFinestScale(1)  # in pictures so small the preset's quarter of the size loses people
     return flow
