@@ -77,7 +77,9 @@ def main() -> None:
         Suite(["drafts", "questions"], f"{folder}/expectations").validate(settled.drafts)
         documented = time.perf_counter()
     print(f"{count} drafts, {sum(len(draft.QA) for draft in drafts)} answers, {len(captions)} captions")
-    print(f"checks {checked - start:.1f} s, decisions and queue {done - checked:.1f} s, suites and Data Docs {documented - done:.1f} s")
+    print(
+        f"checks {checked - start:.1f} s, decisions and queue {done - checked:.1f} s, suites and Data Docs {documented - done:.1f} s"
+    )
     print(f"all {documented - start:.1f} s; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     print({name: told["items"][name] for name in ("accepted", "needs_review", "rejected")}, told["findings"])
 

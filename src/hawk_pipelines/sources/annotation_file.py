@@ -93,13 +93,13 @@ def _pairs(raw: Any, place: str, what: str, notes: list[Rejection]) -> Iterator[
         notes.append(note(place, f"{what} has no questions: QA: {_instead(raw, 'a list')}. Mend it, or leave it out."))
         return
     for number, pair in enumerate(raw):
-        texts = [pair.get(name) for name in ("q", "a")] if isinstance(pair, dict) else [pair]
-        wrong = next((text for text in texts if not isinstance(text, str)), None)
-        if len(texts) < 2 or not all(isinstance(text, str) for text in texts):
-            told = "an object with `q` and `a` is needed" if len(texts) < 2 else f"`q` and `a`: {_instead(wrong)}"
-            notes.append(note(f"{place} QA[{number}]", f"QA[{number}] of {what[:1].lower()}{what[1:]} was left out: {told}."))
+        question, answer = (pair.get("q"), pair.get("a")) if isinstance(pair, dict) else (None, None)
+        if isinstance(question, str) and isinstance(answer, str):
+            yield QA(q=question, a=answer)
             continue
-        yield QA(q=texts[0], a=texts[1])
+        wrong = answer if isinstance(question, str) else question
+        told = f"`q` and `a`: {_instead(wrong)}" if isinstance(pair, dict) else "an object with `q` and `a` is needed"
+        notes.append(note(f"{place} QA[{number}]", f"QA[{number}] of {what[:1].lower()}{what[1:]} was left out: {told}."))
 
 
 def _instead(value: Any, wanted: str = "text") -> str:
