@@ -1,8 +1,8 @@
 """How long the checks take on as many drafts as HAWK published: `python benchmarks/validation.py ANNOTATIONS [DRAFTS]`.
 
-ANNOTATIONS is a folder with UCA's `uca/UCFCrime_{Train,Val,Test}.json`. Every draft has three real captions, a description made of
-them and of a sentence of another video (so that most drafts name things that their captions do not), and seven answers. Prints the
-seconds of each part and the peak memory.
+ANNOTATIONS is a folder with UCA's `uca/UCFCrime_{Train,Val,Test}.json`. Every draft has three real captions, a description made
+of them and of a sentence of another video (so that most drafts name things that their captions do not), and seven answers. Prints
+the seconds of each part and the peak memory.
 """
 
 import json
@@ -44,8 +44,8 @@ def made(annotations: Path, count: int, folder: Path) -> tuple[list[Video], list
         answers = [*said, rng.choice(sentences), "It lasts from second 2 to second 9.", "About 3 seconds.", "It is a fight."]
         videos.append(
             Video(
-                id=name, source="s", path=str(path), name=f"{number}.mp4", frames=300, fps=30, width=320, height=240, duration_s=10,
-                label="Fighting", spans=[], split="test" if number % 10 == 0 else "train", split_by="seeded",
+                id=name, source="s", path=str(path), name=f"{number}.mp4", frames=300, fps=30, width=320, height=240,
+                duration_s=10, label="Fighting", spans=[], split="test" if number % 10 == 0 else "train", split_by="seeded",
             )
         )  # fmt: skip
         captions += [
@@ -77,9 +77,7 @@ def main() -> None:
         Suite(["drafts", "questions"], f"{folder}/expectations").validate(settled.drafts)
         documented = time.perf_counter()
     print(f"{count} drafts, {sum(len(draft.QA) for draft in drafts)} answers, {len(captions)} captions")
-    print(
-        f"checks {checked - start:.1f} s, decisions and queue {done - checked:.1f} s, suites and Data Docs {documented - done:.1f} s"
-    )
+    print(f"checks {checked - start:.1f} s, decisions and queue {done - checked:.1f} s, suites {documented - done:.1f} s")
     print(f"all {documented - start:.1f} s; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     print({name: told["items"][name] for name in ("accepted", "needs_review", "rejected")}, told["findings"])
 

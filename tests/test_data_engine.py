@@ -22,7 +22,7 @@ LABELS = {
 
 
 def captions_csv(real_data):
-    """What is known of the clips, as a user would write it: UCA's sentences moved to the cut, and classes; nothing of the rest."""
+    """What is known of the clips, as a user would write it: classes, UCA's sentences moved to the cut, and no more."""
     uca = {}
     for split in ("Train", "Val", "Test"):
         uca |= json.loads((real_data / f"annotations/uca/UCFCrime_{split}.json").read_text())

@@ -1,7 +1,7 @@
 """Whoever changes what a step makes of the same input must raise its version: stored items would otherwise be taken for new ones.
 
-`tests/golden/step_outputs.json` holds the version and the output (exact parts as a hash) of every step on a generated clip. After raising a
-version, `python tests/test_step_versions.py` writes it anew.
+`tests/golden/step_outputs.json` holds the version and the output (exact parts as a hash) of every step on a generated clip. After
+raising a version, `python tests/test_step_versions.py` writes it anew.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ def _clip(folder):
 
 
 def outputs(folder):
-    """Of each step its version, a hash of what is the same everywhere, and numbers of which processors differ in the last digits."""
+    """Of each step its version, a hash of what is the same everywhere, and numbers that processors compute a little apart."""
     from hawk_pipelines.language.questions import ASKS, Pool, Question
     from hawk_pipelines.language.rules import RULES_VERSION, Known, describe
     from hawk_pipelines.model.frame_encoders import ENCODER_VERSION

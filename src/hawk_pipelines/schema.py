@@ -91,7 +91,7 @@ class Clip(Record):
     cut_by: str
     """Why it ends where it does."""
     activity: float = Field(ge=0)
-    """How much moves in it, as its mean over the clip; 0 where nothing does or nobody looked. Never a reason to leave a clip out."""
+    """How much moves in it (`motion_signal.activity`), mean over the clip. Never a reason to leave a clip out."""
 
 
 class MotionSignal(Record):

@@ -50,5 +50,6 @@ def _empty(split: Split, drafts: Sequence[JudgedDraft]) -> str:
     return (
         f"No annotation of the {split} split is left: of {len(drafts)} draft(s) {waiting} need review and "
         f"{len(drafts) - waiting} were rejected. Look at them with `hawk review next`, or give their videos captions or labels "
-        f"(`captions.csv` in a folder), and run again; the reasons stand in data/03_primary/judged_drafts.jsonl. The first: {drafts[0].video}: {first}"
+        f"(`captions.csv` in a folder), and run again; the reasons stand in data/03_primary/judged_drafts.jsonl. The first: "
+        f"{drafts[0].video}: {first}"
     )

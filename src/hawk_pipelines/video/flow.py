@@ -1,6 +1,5 @@
 """How much moves: optical flow between neighbouring frames, and the motion mask made of it (HAWK, equations 3 and 4)."""
 
-from functools import cache
 from typing import Literal
 
 import cv2
@@ -91,6 +90,6 @@ def motion_frames(frames: np.ndarray, magnitude: np.ndarray, mask: Mask = "soft"
     return np.rint(frames * motion_mask(magnitude, mask)[..., None]).astype(np.uint8)
 
 
-@cache
 def _dis() -> "cv2.DISOpticalFlow":
+    """A new one each time: one that has seen a smaller picture measures otherwise."""
     return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)

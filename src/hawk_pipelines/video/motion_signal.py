@@ -47,7 +47,7 @@ SHOT_POINTS = 48
 SHOT_CHANGE = 27.0
 """Grey levels by which a new shot differs at least; at less, frames that a camera left out are taken for shots."""
 SHORTEST_SHOT_S = 0.5
-"""A shot that is shorter is none: a flash of light."""
+"""How soon one new shot may follow another: a flash of light is not two."""
 PLANAR = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
 """Formats whose first plane is brightness, a byte a point."""
 # Area averaging, and the same bytes from every processor.
