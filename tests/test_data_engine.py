@@ -110,8 +110,6 @@ def test_what_reviewers_decide_is_what_is_trained_on(run):
     from hawk_pipelines.curation.decisions import task_id
 
     rejected = task_id("description", riot.item_id, None, riot.description)
-    run.set("validate", review_share=1.0)
-    run.run("kedro", "run", "--pipelines=validate")
     run.run("hawk", "review", "reject", rejected, "--reviewer", "ana")
     before = len(read(run.folder / "data/01_raw/review/decisions.sqlite"))
     run.run("kedro", "run", "--pipelines=validate")

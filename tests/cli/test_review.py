@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from hawk_pipelines.cli.review import review
-from hawk_pipelines.curation.decisions import STORE, read, record
+from hawk_pipelines.curation.decisions import STORE, read, record, task_id
 from hawk_pipelines.curation.review import QUEUE
+from hawk_pipelines.schema import JudgedDraft
 from tests.curation.reviews import NASTY, decision, task, write_queue
 
 SRC = Path(__file__).parents[2] / "src"
@@ -262,3 +263,23 @@ def test_two_reviewers_at_once(hawk):
 def test_the_defaults_are_the_projects_files():
     defaults = {option.name: option.default for option in review.commands["next"].params}
     assert (defaults["queue"], defaults["store"]) == (str(QUEUE), str(STORE))
+
+
+def test_a_text_that_is_not_queued_is_found_by_its_video_and_can_be_judged(hawk):
+    draft = JudgedDraft(
+        item_id="v7", video_id="v7", description="A dog sleeps.", QA=[], provider="rules", sources=[], video="yard/7.mp4",
+        split="train", verdict="accepted", findings=[],
+    )  # fmt: skip
+    Path("data/03_primary/judged_drafts.jsonl").write_text(draft.model_dump_json() + "\n")
+    identity = task_id("description", "v7", None, "A dog sleeps.")
+    listed = hawk("list", "--video", "yard")
+    assert identity in listed
+    assert "not queued" in listed
+    assert FALL.id not in listed
+    hawk("reject", identity[:6])
+    assert _decided() == [(identity, "reject", None, "Ann")]
+
+
+def test_ids_and_states_are_whole_on_a_narrow_terminal(hawk):
+    done = CliRunner().invoke(review, ["list"], env={"COLUMNS": "80"})
+    assert all(part in done.output for part in (FALL.id, WHO.id, "description", "waiting"))

@@ -52,7 +52,7 @@ def test_what_is_amiss_with_drafts_is_told_and_stops_nothing(tmp_path, videos, c
     bad = "As an AI language model, I cannot say."
     judged = judge([draft(0, bad, qa=[("Who falls?", bad)]), draft(2)], videos, captions)
     Suite(["drafts", "questions"], str(tmp_path)).validate(judged)
-    assert "drafts: It is no refusal of a language model (1 of 2)." in caplog.text
+    assert "drafts: It is no refusal of a language model: 1 of 2 are not." in caplog.text
     assert "questions: Questions are spread evenly" in caplog.text
     told = {one.text: one for one in run_suite("drafts", judged, tmp_path)}
     assert told["It is no refusal of a language model"].examples == ["0.mp4"]

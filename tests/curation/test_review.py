@@ -53,11 +53,17 @@ def test_a_dispute_names_both_sides_and_notes_are_told():
     assert ruling.reviewers == ["Ann", "Bob"]
 
 
-@pytest.mark.parametrize("what", ["accept", "reject"])
-def test_a_decision_on_a_text_that_has_changed_since_decides_nothing(what):
-    one = decision(task("A dog runs."), what)
+def test_what_took_the_place_of_an_accepted_text_is_judged_anew():
+    one = decision(task("A dog runs."), "accept")
+    assert rule([one], [FALL, WHO]) == ({}, [one], [])
+
+
+def test_what_took_the_place_of_a_rejected_text_asks_for_a_person():
+    one = decision(task("A dog runs."), "reject")
     rulings = rule([one], [FALL, WHO])
-    assert rulings == ({}, [one], [])
+    assert (set(rulings.by_task), rulings.stale) == ({FALL.id}, [one])
+    assert rulings.by_task[FALL.id].outcome == "stale"
+    assert "rejected an earlier text" in rulings.by_task[FALL.id].reason
 
 
 def test_an_edit_of_a_text_that_has_changed_since_asks_for_a_person():
@@ -79,7 +85,8 @@ def test_an_edit_that_the_source_has_followed_is_an_acceptance():
 
 def test_an_edit_that_was_taken_back_does_not_outlive_its_text():
     old = task("A dog runs.")
-    assert _outcome(decision(old, "edit", edited="A cat."), decision(old, "reject", at=1)) is None
+    assert _outcome(decision(old, "edit", edited="A cat."), decision(old, "reject", at=1)) == ("stale", "A man falls.")
+    assert _outcome(decision(old, "edit", edited="A cat."), decision(old, "accept", at=1)) is None
     assert _outcome(decision(old, "edit", edited="A cat."), decision(old, "reject", "Bob")) is None
 
 

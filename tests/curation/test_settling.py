@@ -44,7 +44,7 @@ def test_an_accepted_text_loses_its_findings_and_an_edit_takes_its_place(draft, 
     first, second = [task for task in _settle(judged, videos).queue if task.kind == "description"]
     settled = _settle(judged, videos, [_decide(first, "accept"), _decide(second, "edit", "A man falls over a dog.")])
     assert [one.verdict for one in settled.drafts] == ["accepted", "accepted"]
-    annotations = admit(settled.drafts)
+    annotations = admit(settled.drafts, videos)
     assert [one.description for one in annotations] == ["A dog barks.", "A man falls over a dog."]
     assert [one.reviewers for one in annotations] == [["ana"], ["ana"]]
     assert {task.id for task in settled.queue} >= {first.id, second.id}
@@ -56,16 +56,16 @@ def test_a_rejected_text_is_rejected_whatever_the_checks_say(draft, videos, capt
     settled = _settle(judged, videos, [_decide(description, "reject")])
     assert [one.verdict for one in settled.drafts] == ["rejected", "accepted"]
     settled = _settle(judged, videos, [_decide(answer, "reject")])
-    assert [len(one.QA) for one in admit(settled.drafts)] == [0, 1]
+    assert [len(one.QA) for one in admit(settled.drafts, videos)] == [0, 1]
 
 
 def test_a_decision_about_a_question_of_the_pool_holds_for_every_item_that_asks_it(draft, videos, captions):
     judged = judge([draft(0), draft(2)], videos, captions)
     asked = next(task for task in _settle(judged, videos).queue if task.kind == "question")
     settled = _settle(judged, videos, [_decide(asked, "edit", "Who falls?")])
-    assert [one.QA[0].q for one in admit(settled.drafts)] == ["Who falls?", "Who falls?"]
+    assert [one.QA[0].q for one in admit(settled.drafts, videos)] == ["Who falls?", "Who falls?"]
     settled = _settle(judged, videos, [_decide(asked, "reject")])
-    assert [one.QA for one in admit(settled.drafts)] == [[], []]
+    assert [one.QA for one in admit(settled.drafts, videos)] == [[], []]
 
 
 def test_where_reviewers_differ_the_item_waits(draft, videos, captions):
@@ -108,3 +108,27 @@ def test_the_summary_counts_items_answers_and_what_was_found(draft, videos, capt
     flat = flat_summary(told)
     assert flat["validate.items.accepted_share"] == 0.3333
     assert flat["validate.review.waiting"] == 3
+
+
+def test_a_text_that_took_the_place_of_a_rejected_one_waits(draft, videos, captions):
+    before = judge([draft(0), draft(2)], videos, captions)
+    reject = _decide(_settle(before, videos, share=1.0).queue[0], "reject")
+    after = judge([draft(0, "A man in red falls on the road."), draft(2)], videos, captions)
+    settled = _settle(after, videos, [reject])
+    assert settled.drafts[0].verdict == "needs_review"
+    assert "rejected an earlier text" in settled.queue[0].reasons[0]
+
+
+def test_a_question_that_was_edited_into_another_is_not_asked_twice(draft, videos, captions):
+    judged = judge([draft(0, qa=[("Who falls?", "A man."), ("Who is involved?", "A man.")]), draft(2)], videos, captions)
+    asked = next(task for task in _settle(judged, videos).queue if task.text == "Who is involved?")
+    settled = _settle(judged, videos, [_decide(asked, "edit", "who falls?")])
+    assert [pair.q for pair in admit(settled.drafts, videos)[0].QA] == ["Who falls?"]
+
+
+def test_where_reviewers_differ_about_a_question_its_answers_wait_and_those_who_changed_it_are_named(draft, videos, captions):
+    judged = judge([draft(0), draft(2)], videos, captions)
+    asked = next(task for task in _settle(judged, videos).queue if task.text == "Who is involved?")
+    disputed = [_decide(asked, "accept"), _decide(asked, "reject", reviewer="ben")]
+    assert [one.QA for one in admit(_settle(judged, videos, disputed).drafts, videos)] == [[], []]
+    assert admit(_settle(judged, videos, [_decide(asked, "accept")]).drafts, videos)[0].reviewers == ["ana"]

@@ -27,6 +27,9 @@ _file = click.Path(dir_okay=False, path_type=Path)
 _queue = click.option(
     "--queue", type=_file, default="data/03_primary/review_queue.jsonl", show_default=True, help="What is to be judged."
 )
+_drafts = click.option(
+    "--drafts", type=_file, default="data/03_primary/judged_drafts.jsonl", show_default=True, help="Every text, queued or not."
+)
 _store = click.option(
     "--store", type=_file, default="data/01_raw/review/decisions.sqlite", show_default=True, help="What was decided."
 )
@@ -115,33 +118,40 @@ def _ask(task: "ReviewTask", store: Path, reviewer: str) -> Literal["decided", "
 @review.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @_queue
+@_drafts
 @_store
 @_reviewer
 @_seconds
 @_note
-def accept(ids: tuple[str, ...], queue: Path, store: Path, reviewer: str, seconds: float | None, note: str | None) -> None:
+def accept(
+    ids: tuple[str, ...], queue: Path, drafts: Path, store: Path, reviewer: str, seconds: float | None, note: str | None
+) -> None:
     """Let each ID be used as it is."""
     with one_sentence():
-        _decide(_tasks(queue, ids), "accept", store, reviewer, seconds=seconds, note=note)
+        _decide(_tasks(queue, drafts, ids), "accept", store, reviewer, seconds=seconds, note=note)
 
 
 @review.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @_queue
+@_drafts
 @_store
 @_reviewer
 @_seconds
 @_note
-def reject(ids: tuple[str, ...], queue: Path, store: Path, reviewer: str, seconds: float | None, note: str | None) -> None:
+def reject(
+    ids: tuple[str, ...], queue: Path, drafts: Path, store: Path, reviewer: str, seconds: float | None, note: str | None
+) -> None:
     """Let no ID be used: a description costs its item, an answer or question only itself."""
     with one_sentence():
-        _decide(_tasks(queue, ids), "reject", store, reviewer, seconds=seconds, note=note)
+        _decide(_tasks(queue, drafts, ids), "reject", store, reviewer, seconds=seconds, note=note)
 
 
 @review.command()
 @click.argument("id", metavar="ID")
 @click.option("--text", metavar="TEXT", help="The new text; without it an editor opens, or the text is read from stdin.")
 @_queue
+@_drafts
 @_store
 @_reviewer
 @_seconds
@@ -150,6 +160,7 @@ def edit(
     id: str,  # noqa: A002
     text: str | None,
     queue: Path,
+    drafts: Path,
     store: Path,
     reviewer: str,
     seconds: float | None,
@@ -157,7 +168,7 @@ def edit(
 ) -> None:
     """Let ID be used with other words."""
     with one_sentence():
-        tasks = _tasks(queue, [id])
+        tasks = _tasks(queue, drafts, [id])
         if text is None:
             opened = time.monotonic()
             text = _new_text(tasks[0], store, reviewer) if sys.stdin.isatty() else _piped()
@@ -190,11 +201,35 @@ def _new_text(task: "ReviewTask", store: Path, reviewer: str) -> str | None:
     return None if text is None or text == task.text.strip() else text
 
 
-def _tasks(queue: Path, ids: Iterable[str]) -> "list[ReviewTask]":
+def _tasks(queue: Path, drafts: Path, ids: Iterable[str]) -> "list[ReviewTask]":
+    """Tasks of the queue or, where an id is none of these, of any text that was drafted."""
     from hawk_pipelines.curation.review import find, read_queue
 
-    tasks = read_queue(queue)
-    return [find(tasks, one) for one in ids]
+    tasks, others = read_queue(queue), None
+    found = []
+    for one in ids:
+        if not any(task.id.startswith(one.lower()) for task in tasks):
+            others = _unqueued(drafts, tasks) if others is None else others
+            tasks = [*tasks, *(task for task in others if one and task.id.startswith(one.lower()))]
+        found.append(find(tasks, one))
+    return found
+
+
+def _unqueued(drafts: Path, queue: "Sequence[ReviewTask]") -> "list[ReviewTask]":
+    """The texts of all drafts whose place is not in the queue, where edited ones are with their text before the edit."""
+    from hawk_pipelines.curation.settling import tasks_of
+    from hawk_pipelines.schema import JudgedDraft
+
+    if not drafts.is_file():
+        return []
+    with drafts.open(encoding="utf-8") as lines:
+        try:
+            tasks = [task for line in lines if line.strip() for task in tasks_of(JudgedDraft.model_validate_json(line))]
+        except ValueError as error:
+            msg = f"{drafts} cannot be read as drafts; `kedro run --pipelines=validate` makes it anew."
+            raise HawkError(msg) from error
+    queued = {(task.kind, task.item_id, task.question) for task in queue}
+    return [task for task in tasks if (task.kind, task.item_id, task.question) not in queued]
 
 
 def _ruling(task: "ReviewTask", store: Path) -> "Ruling | None":
@@ -234,17 +269,23 @@ def _decide(
     type=click.Choice(["waiting", "accepted", "edited", "rejected", "disputed", "stale"]),
     help="Only these; stale is what was edited and has changed since.",
 )
-def list_tasks(queue: Path, store: Path, kind: str | None, state: str | None) -> None:
-    """List the queue: each task's id, and how it stands."""
+@click.option("--video", help="All texts of the videos whose name holds this, in the queue or not.")
+@_drafts
+def list_tasks(queue: Path, store: Path, kind: str | None, state: str | None, video: str | None, drafts: Path) -> None:
+    """List the queue, or all texts of a video: each one's id, and how it stands."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     with one_sentence():
-        standing = [(task, how) for task, how in _standing(queue, store) if kind in (None, task.kind) and state in (None, how)]
+        listed = _standing(queue, store)
+        if video is not None:
+            listed += [(task, "not queued") for task in _unqueued(drafts, [task for task, _ in listed])]
+            listed = [(task, how) for task, how in listed if video in (task.video or "")]
+        standing = [(task, how) for task, how in listed if kind in (None, task.kind) and state in (None, how)]
     table = Table(box=None, pad_edge=False)
-    for title in ("id", "kind", "state", "video", "text"):
-        table.add_column(title, overflow="ellipsis", no_wrap=True, max_width=24 if title == "video" else None)
+    for title, width in (("id", 12), ("kind", 11), ("state", 10), ("video", None), ("text", None)):
+        table.add_column(title, overflow="ellipsis", no_wrap=True, min_width=width, max_width=24 if title == "video" else width)
     for task, how in standing:
         table.add_row(task.id, task.kind, how, Text(plain(task.video or "")), Text(_beginning(task.text)))
     Console(highlight=False).print(table if standing else "There is none.")

@@ -4,20 +4,24 @@ import logging
 from collections.abc import Sequence
 
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.schema import Annotation, Draft, JudgedDraft, Split
+from hawk_pipelines.schema import Annotation, Draft, JudgedDraft, Split, Video
 
 logger = logging.getLogger(__name__)
 
 
 class NothingLeft(HawkError):
-    """No annotation at all, or none in a split that had drafts."""
+    """No annotation at all, or none in a split that has videos."""
 
 
-def admit(judged: Sequence[JudgedDraft]) -> list[Annotation]:
+def admit(judged: Sequence[JudgedDraft], videos: Sequence[Video]) -> list[Annotation]:
     """The annotations of accepted drafts, each without the answers that something stands against.
 
+    Args:
+        judged: every draft with its verdict.
+        videos: every usable video.
+
     Raises:
-        NothingLeft: no annotation is left, or none of a split that is trained on or tested on.
+        NothingLeft: no annotation is left, or none of a split that has videos and is trained on or tested on.
     """
     annotations = [_annotation(draft, draft.split) for draft in judged if draft.verdict == "accepted" and draft.split]
     splits: tuple[tuple[Split, str], ...] = (("train", "trained on"), ("test", "tested on"))
@@ -25,8 +29,9 @@ def admit(judged: Sequence[JudgedDraft]) -> list[Annotation]:
         of_split = [draft for draft in judged if draft.split == split]
         if any(draft.verdict == "accepted" for draft in of_split):
             continue
-        if of_split:
-            raise NothingLeft(_empty(split, of_split))
+        count = sum(video.split == split for video in videos)
+        if of_split or count:
+            raise NothingLeft(_empty(split, of_split, count))
         logger.warning("The %s split has no annotation: nothing can be %s.", split, done)
     if not annotations:
         msg = (
@@ -44,7 +49,13 @@ def _annotation(draft: JudgedDraft, split: Split) -> Annotation:
     return Annotation(**told, QA=pairs, video=draft.video, split=split, reviewers=draft.reviewers)
 
 
-def _empty(split: Split, drafts: Sequence[JudgedDraft]) -> str:
+def _empty(split: Split, drafts: Sequence[JudgedDraft], videos: int) -> str:
+    if not drafts:
+        return (
+            f"No annotation of the {split} split is left: of its {videos} video(s) nothing is known. Give them captions or "
+            f"labels (`captions.csv` in a folder), or add `motion` to `caption.captioners` and look at what is measured with "
+            f"`hawk review next`; the reasons stand in data/03_primary/rejected_drafts.parquet."
+        )
     waiting = sum(draft.verdict == "needs_review" for draft in drafts)
     first = next(finding.reason for draft in drafts for finding in draft.findings if finding.place == "description")
     return (

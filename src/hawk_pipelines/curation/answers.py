@@ -17,10 +17,10 @@ _PERSON = re.compile(r"\b(?:which|what) (?:person|people|persons|individuals?)\b
 
 _TIMES = re.compile(
     r"\d|\b(?:when|while|after|before|during|as|until|till|since|once|then|first|last|second|third|middle|beginning|begins?|"
-    r"start(?:s|ed)?|end(?:s|ed)?|early|late|later|throughout|always|whole|entire|time|moment|immediately|suddenly|day|night|morning|evening|frame)\b"
+    r"start(?:s|ed)?|end(?:s|ed)?|early|late|later|throughout|always|whole|entire|time|moment|immediately|suddenly|day|night|morning|afternoon|evening|noon|dawn|dusk|midnight|frame)\b"
 )
 _COUNTS = re.compile(
-    r"\d|\b(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|once|twice|several|many|few|some|all|whole|most|half|part|none|no|about|"
+    r"\d|\b(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|once|twice|several|many|few|some|all|whole|most|half|part|none|no|about|"
     r"entire|throughout|until|brief(?:ly)?|short|long|single|both|couple|group|crowd|times?|seconds?|minutes?)\b"
 )
 _PLACES = re.compile(
@@ -59,7 +59,7 @@ def misses(question: str, answer: str) -> str | None:
         return None
     if kind == "when" and not _TIMES.search(said):
         return "tells no time"
-    if kind == "where" and not _PLACES.search(said):
+    if kind == "where" and len(said.split()) > 3 and not _PLACES.search(said):  # "Parking lot." is a place
         return "tells no place"
     if kind == "how much" and re.search(r"how (?:many|long|often)", question.lower()) and not _COUNTS.search(said):
         return "tells no number"

@@ -71,7 +71,8 @@ class Suite:
             told = run_suite(name, records, self._folder)
             missed = [one for one in told if not one.met]
             for one in missed:
-                logger.warning("%s: %s (%s of %s).", name, one.text, one.unexpected, one.rows)
+                count = f"{one.unexpected:,} of {one.rows:,} are not" if one.unexpected else "they are not"
+                logger.warning("%s: %s: %s.", name, one.text, count)
             critical = [one for one in missed if one.critical]
             if critical:
                 what = "; ".join(f"{one.text} ({one.unexpected} of {one.rows}: {', '.join(one.examples)})" for one in critical)
@@ -107,10 +108,11 @@ def run_suite(name: str, records: Sequence[Record], folder: Path) -> list[Told]:
     import pandas as pd
 
     rows, expectations = SUITES[name].rows(records), SUITES[name].expectations(gx.expectations)
-    if not rows:
-        return []
     for former in (folder / "results" / name, folder / "data_docs" / "validations" / name):
         shutil.rmtree(former, ignore_errors=True)  # the latest result is the one that counts
+    if not rows:
+        _write_page(folder)
+        return []
     context = _context(folder)
     suite = context.suites.add_or_update(gx.ExpectationSuite(name, expectations=expectations))
     batch = (

@@ -14,6 +14,7 @@ from hawk_pipelines.curation.claims import Evidence, evidence, unsupported, warm
 from hawk_pipelines.curation.refusals import is_refusal
 from hawk_pipelines.curation.wording import (
     LONGEST,
+    LONGEST_QUESTION,
     copied,
     foreign_language,
     instruction,
@@ -46,6 +47,8 @@ CHECKS: Mapping[str, str] = {
 """What is checked, and what is right."""
 FINAL = {"video", "single", "empty"}
 """Findings that no decision takes back."""
+MEASURED = {"motion", "detector"}
+"""Captioners that say what is in the picture and how it moves, and nothing of what happens."""
 _WITH_SOURCES = {"rules", "captions", "motion"}
 """Providers whose texts hold the captions word by word, as they should."""
 
@@ -56,18 +59,22 @@ class Known(NamedTuple):
     length: tuple[float, int] | None
     """Seconds and frames of its video; None where that is not known, as when a file is validated by itself."""
     evidence: Evidence | None
-    """None where the draft was not written from captions and labels, as published texts."""
+    """None where there is nothing to hold it against."""
     told: Sequence[str]
     """What its writer was told, besides the questions."""
 
 
-def judge(drafts: Sequence[Draft], videos: Sequence[Video], captions: Sequence[Caption]) -> list[JudgedDraft]:
+def judge(
+    drafts: Sequence[Draft], videos: Sequence[Video], captions: Sequence[Caption], claims_of_published: bool = True
+) -> list[JudgedDraft]:
     """Check every draft.
 
     Args:
         drafts: at most one per item; a later one of the same item is rejected.
         videos: the usable videos.
         captions: what was said of them.
+        claims_of_published: hold published texts, too, against what people and models said of their video, where they said
+            anything. They were written from other captions, by people and models who knew more or less than these say.
     """
     by_id = {video.id: video for video in videos}
     said: dict[str, list[Caption]] = defaultdict(list)
@@ -80,10 +87,14 @@ def judge(drafts: Sequence[Draft], videos: Sequence[Video], captions: Sequence[C
         video = by_id.get(draft.video_id)
         findings = list(_of_item(draft, video, draft.item_id in seen))
         if not findings:
-            told = [caption.text for caption in said[draft.video_id]]
-            written_from_these = draft.provider != "published"
             length = (video.duration_s, video.frames) if video else None
-            known = Known(length, evidence([*told, video.label or ""]) if written_from_these and video else None, told)
+            told = [caption.text for caption in said[draft.video_id]]
+            if draft.provider == "published":  # its writer was told other things
+                seen_by_others = [caption.text for caption in said[draft.video_id] if caption.tool not in MEASURED]
+                held = evidence([*seen_by_others, _label(video)]) if claims_of_published and seen_by_others else None
+                known = Known(length, held, [])
+            else:
+                known = Known(length, evidence([*told, _label(video)]), told)
             findings = findings_of(draft, known)
         seen.add(draft.item_id)
         judged.append(
@@ -98,6 +109,10 @@ def judge(drafts: Sequence[Draft], videos: Sequence[Video], captions: Sequence[C
     return judged
 
 
+def _label(video: Video | None) -> str:
+    return (video and video.label) or ""
+
+
 def verdict(findings: Sequence[Finding]) -> Verdict:
     """What the findings make of an item."""
     of_item = {finding.verdict for finding in findings if finding.place == "description"}
@@ -106,7 +121,8 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
 
 def findings_of(draft: Draft, known: Known) -> list[Finding]:
     """What the checks have against the texts of a draft."""
-    findings = list(_of_text("description", draft.description, known, [DESCRIBE, *known.told], draft))
+    asked_of_writer = [DESCRIBE, *(pair.q for pair in draft.QA), *known.told]
+    findings = list(_of_text("description", draft.description, known, asked_of_writer, draft))
     if draft.provider == "motion":
         reason = "Nothing but measured motion is known of it; say what is to be seen, or that it is unusual."
         findings.append(Finding(check="measured", place="description", verdict="needs_review", reason=reason))
@@ -131,10 +147,20 @@ def _of_pair(place: str, pair: QA, known: Known, repeated: bool, draft: Draft) -
         yield _rejected("empty", "The question is empty; write one or remove the pair.", place)
     elif repeated:
         yield _rejected("repeated", f"The question {_short(pair.q)} is asked a second time; remove one.", place)
-    elif found := unprintable(pair.q) or instruction(pair.q):
+    elif len(pair.q) > LONGEST_QUESTION:
+        yield _doubtful(
+            "length", f"The question has {len(pair.q):,} characters, more than {LONGEST_QUESTION}; shorten it.", place
+        )
+    elif found := unprintable(pair.q):
         yield _doubtful("unprintable", f"The question holds {found}; write it anew.", place)
+    elif found := instruction(pair.q):
+        yield _doubtful("instruction", f"The question speaks to a language model ({found!r}); write it anew.", place)
+    elif is_refusal(pair.q):
+        yield _rejected("refusal", f"The question is a language model's refusal ({_short(pair.q)}); write it anew.", place)
+    elif found := foreign_language(pair.q):
+        yield _doubtful("language", f"The question is in {found}, not in English; translate it.", place)
     else:
-        faults = list(_of_text(place, pair.a, known, known.told, draft))
+        faults = list(_of_text(place, pair.a, known, [pair.q, *known.told], draft))
         yield from faults
         if not faults and (reason := misses(pair.q, pair.a)):
             yield _doubtful("question", f"The answer {_short(pair.a)} {reason} ({_short(pair.q)}); answer it anew.", place)

@@ -9,6 +9,11 @@ _REFUSAL = re.compile(
     r"|^\W*i(?:'m| am) (?:very )?sorry\b"
     r"|\bi(?: apologi[sz]e| cannot| can't|(?: am|'m) unable to|(?: am|'m) not able to| do not have| don't have) (?:\w+ ){0,3}?"
     r"(?:for|watch|view|see|access|analy[sz]e|provide|describe|determine|assist|help|answer|tell|say|enough|the ability)\b"
+    r"|\bno (?:video|footage|image) (?:was|is|has been) (?:attached|provided|uploaded|included)\b"
+    r"|\bplease (?:upload|attach|provide|share) (?:the|a|your) (?:actual )?(?:video|footage|file|image)\b"
+    r"|\bi (?:lack|have no) (?:access|the ability)\b"
+    r"|\bi (?:do not|don't|cannot|can't) see any (?:video|footage|image|attachment)\b"
+    r"|^\W*can't (?:assist|help)\b"
     r"|\bit is (?:not possible|impossible) (?:for me )?to (?:provide|describe|determine|answer)\b",
     re.IGNORECASE,
 )

@@ -50,7 +50,8 @@ def find(tasks: Sequence[ReviewTask], beginning: str) -> ReviewTask:
     if len({task.id for task in found}) == 1:
         return found[0]
     if not found:
-        msg = f"No task in the queue has an id that begins with {beginning!r}; `hawk review list` shows all."
+        msg = f"No task in the queue has an id that begins with {beginning!r}; `hawk review list` shows the queue, and "
+        msg += "with `--video` all texts of a video."
         raise ReviewError(msg)
     some = ", ".join(task.id for task in found[:5])
     msg = f"{len(found)} tasks have an id that begins with {beginning!r} (such as {some}); give more of it."
@@ -134,9 +135,9 @@ class Ruling(NamedTuple):
     """What the decisions on one text come to."""
 
     outcome: Literal["accept", "edit", "reject", "disputed", "stale"]
-    """`disputed`: reviewers differ in whether it can be used. `stale`: it was edited, and has changed since."""
+    """`disputed`: reviewers differ in whether it can be used. `stale`: it was edited or rejected, and has changed since."""
     text: str
-    """What is to be used: the text, or the edit that stands. For `stale`, the edit of the earlier text."""
+    """What is to be used: the text, or the edit that stands. For `stale`, the edit of the earlier text, if it was edited."""
     reviewers: list[str]
     """Who decided, by time."""
     reason: str
@@ -163,8 +164,8 @@ def rule(decisions: Iterable[Decision], texts: Iterable[Subject]) -> Rulings:
 
     Of each reviewer the last decision on a text counts, by its time. Reviewers who differ in whether the text can be used
     (accepted or edited) leave it disputed until they agree; of several edits the latest stands. A decision on a text that is not
-    there any more decides nothing; but where it was an edit, what took the text's place needs review again, unless it is what the
-    edit said.
+    there any more decides nothing; but where it was an edit or a rejection, what took the text's place needs review again, unless
+    it is what the edit said.
 
     Args:
         decisions: in the order in which they were recorded, which decides between equal times.
@@ -180,7 +181,7 @@ def rule(decisions: Iterable[Decision], texts: Iterable[Subject]) -> Rulings:
     by_task: dict[str, Ruling] = {}
     stale: list[Decision] = []
     gone: list[Decision] = []
-    edits: list[Decision] = []
+    outlived: list[Decision] = []
     for identity, given in _last(decisions).items():
         first = given[0]
         if identity in today:
@@ -188,14 +189,16 @@ def rule(decisions: Iterable[Decision], texts: Iterable[Subject]) -> Rulings:
         elif (first.kind, first.item_id, first.question) in places:
             stale += given
             if _ruling(given).outcome == "edit":
-                edits.append(_latest_edit(given))
+                outlived.append(_latest_edit(given))
+            elif _ruling(given).outcome == "reject":
+                outlived.append(given[-1])
         else:
             gone += given
     judged = set(by_task)
-    for edit in sorted(edits, key=when):
-        for identity, one in places[edit.kind, edit.item_id, edit.question].items():
+    for decision in sorted(outlived, key=when):
+        for identity, one in places[decision.kind, decision.item_id, decision.question].items():
             if identity not in judged:
-                by_task[identity] = _outlived(edit, one.text)
+                by_task[identity] = _outlived(decision, one.text)
     return Rulings(by_task, stale, gone)
 
 
@@ -232,7 +235,10 @@ def _ruling(given: Sequence[Decision]) -> Ruling:
 
 
 def _outlived(edit: Decision, text: str) -> Ruling:
-    """What an edit of an earlier text means for the text that took its place."""
+    """What an edit or a rejection of an earlier text means for the text that took its place."""
+    if edit.decision == "reject":
+        reason = f"{edit.reviewer} rejected an earlier text, which has changed since: judge the new one."
+        return Ruling("stale", text, [edit.reviewer], reason)
     wanted = edit.edited or ""
     if wanted == text:
         return Ruling("accept", text, [edit.reviewer], f"It says what {edit.reviewer} made of an earlier text.")

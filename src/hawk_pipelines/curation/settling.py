@@ -58,6 +58,24 @@ def settle(
     return Settled([_settled(draft, rulings) for draft in judged], [*urgent, *drawn, *asked], rulings)
 
 
+def tasks_of(draft: JudgedDraft) -> list[ReviewTask]:
+    """A task for every text of a draft as it stands, in the queue or not, without reasons."""
+    return [
+        ReviewTask(
+            id=task_id(*text),
+            kind=text.kind,
+            item_id=draft.item_id,
+            video=draft.video,
+            path=None,
+            question=text.question,
+            text=text.text,
+            reasons=[],
+            sources=draft.sources,
+        )
+        for text in _texts(draft)
+    ]
+
+
 def _places(draft: JudgedDraft) -> list[str]:
     return ["description", *(f"QA[{number}]" for number in range(len(draft.QA)))]
 
@@ -79,17 +97,8 @@ def _task(draft: JudgedDraft, place: str, text: Text, path: str, rulings: Ruling
     reasons = [finding.reason for finding in draft.findings if finding.place == place]
     if ruling and ruling.outcome in ("disputed", "stale"):
         reasons.append(ruling.reason)
-    return ReviewTask(
-        id=task_id(*text),
-        kind=text.kind,
-        item_id=draft.item_id,
-        video=draft.video,
-        path=path,
-        question=text.question,
-        text=text.text,
-        reasons=reasons,
-        sources=draft.sources,
-    )
+    task = tasks_of(draft)[_places(draft).index(place)]
+    return task.model_copy(update={"path": path, "reasons": reasons})
 
 
 def _pool_task(question: str, rulings: Rulings) -> ReviewTask:
@@ -121,13 +130,17 @@ def _settled(draft: JudgedDraft, rulings: Rulings) -> JudgedDraft:
         findings = _applied(place, ruling, text.text, findings)
         reviewers += _judges(ruling)
         final.append(ruling.text if ruling and ruling.outcome == "edit" else text.text)
-    pairs = []
+    pairs: list[QA] = []
     for number, (pair, answer) in enumerate(zip(draft.QA, final[1:], strict=True)):
         ruling = rulings.of("question", None, None, pair.q)
         if ruling and ruling.outcome in ("reject", "disputed"):
             findings.append(_finding(f"QA[{number}]", ruling))
         reviewers += _judges(ruling)
-        pairs.append(QA(q=ruling.text if ruling and ruling.outcome == "edit" else pair.q, a=answer))
+        question = ruling.text if ruling and ruling.outcome == "edit" else pair.q
+        if question != pair.q and any(question.strip().lower() == other.q.strip().lower() for other in pairs):
+            reason = f"As it was edited, the question {question[:60]!r} is asked a second time; it is left out."
+            findings.append(Finding(check="repeated", place=f"QA[{number}]", verdict="rejected", reason=reason))
+        pairs.append(QA(q=question, a=answer))
     changed = {
         "description": final[0],
         "QA": pairs,

@@ -8,13 +8,22 @@ from typing import Any
 
 LONGEST = 4000
 """Characters of a description or an answer; the longest published description has under 3,000."""
+LONGEST_QUESTION = 300
+"""Characters of a question."""
 LONGEST_REFERENCE = 12
 """Words that a text may share in one run with what its writer was told."""
 
-_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,200}>|&(?:[a-z]{2,8}|#\d{1,6});|\]\(\s*(?:javascript|data|https?):")
+_TAG = re.compile(
+    r"</?[a-z!][^<>]*>|<\s*/?\s*(?:script|img|iframe|svg|style|object|embed|a|body|html|div|span)\b|&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
+    r"|\]\(\s*(?:javascript|data|https?):",
+    re.IGNORECASE,
+)
 _INSTRUCTION = re.compile(
-    r"\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+|the\s+|your\s+|these\s+)*(?:previous|prior|above|earlier|preceding|system)\b"
-    r"|\bsystem prompt\b|\b(?:you are|act as|pretend to be) (?:now )?(?:an? )?(?:ai|assistant|chatbot|language model)\b"
+    r"\b(?:ignore|disregard|forget|(?:do not|don't) follow)\b[^.!?]{0,40}?\b"
+    r"(?:instructions?|prompts?|messages?|rules|guidelines|"
+    r"(?:everything|all|text) above)\b"
+    r"|^\s*(?:system|assistant|user)\s*:|\b(?:reply|respond|answer) (?:only )?with\b|\bsystem prompt\b"
+    r"|\b(?:you are|act as|pretend to be) (?:now )?(?:an? )?(?:ai|assistant|chatbot|language model)\b"
     r"|<\|?(?:im_start|im_end|system|user|assistant|endoftext)\|?>|\[/?INST\]",
     re.IGNORECASE,
 )
@@ -28,18 +37,39 @@ _SECOND_HAND = re.compile(
     re.IGNORECASE,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:could|might|may) (?:be|have|involve|include|indicate|suggest|potentially|possibly)\b|\bhypothetical(?:ly)?\b",
+    r"^(?:perhaps|possibly|maybe)\b|\b(?:could|might|may) (?:be(?! (?:seen|heard|observed))|have|involve|include|"
+    r"indicate|suggest|potentially|"
+    r"possibly)\b|\bhypothetical(?:ly)?\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _SECONDS = re.compile(
     r"\bseconds?\s+(?P<from>\d+(?:\.\d+)?)(?:\s*(?:to|and|-|–|until)\s*(?:second\s+)?(?P<to>\d+(?:\.\d+)?))?"
-    r"|(?<![\d.:])(?P<plain>\d+(?:\.\d+)?)(?:st|nd|rd|th)?[\s-]?(?:s|secs?|seconds?)\b",
+    r"|(?<![\d.:])(?P<plain>\d+(?:\.\d+)?)(?:(?:st|nd|rd|th)?[\s-]?(?:secs?|seconds?)|\ss|(?<!\d0)s)\b",  # not "his 20s"
     re.IGNORECASE,
 )
 _MINUTES = re.compile(r"(?<![\d.:])(\d+(?:\.\d+)?)[\s-]?(?:min|mins|minutes?)\b|\bminute\s+(\d+)", re.IGNORECASE)
+_HOURS = re.compile(r"(?<![\d.:])(\d+(?:\.\d+)?)[\s-]?hours?\b", re.IGNORECASE)
+_STAMP = re.compile(r"\b(?:at|from|to|until|till|after|by) 0?(\d):([0-5]\d)\b(?!:|\s?[ap]\.?m\b)", re.IGNORECASE)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_NUMBERS = {
+    word: str(number)
+    for number, word in [
+        *enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")),
+        *((10 * tens, word) for tens, word in enumerate(_TENS, start=2)),
+        (15, "fifteen"),
+        (100, "hundred"),
+    ]
+}
+_NUMBER = re.compile(
+    rf"\b({'|'.join(_NUMBERS)})(?=[\s-](?:seconds?|minutes?|hours?)\b)|\ban?(?= (?:minute|hour)\b)", re.IGNORECASE
+)
 _FRAMES = re.compile(r"\bframes?\s+(\d+)(?:\s*(?:to|and|-|–|until)\s*(\d+))?", re.IGNORECASE)
-_ENGLISH = {"the", "is", "are", "was", "and", "of", "to", "with", "his", "from", "that", "which", "by", "this", "there", "while"}
+_ENGLISH = {"the", "are", "and", "with", "his", "from", "that", "which", "this", "while", "their", "then", "into", "who", "two"}
+_FOREIGN_RUN = 3
+"""Letters in a row that are not Latin; a name on a sign has fewer, or stands in quotes."""
+_NOT_LATIN = re.compile(rf"[^\W\d_a-zA-Z\u00c0-\u024f]{{{_FOREIGN_RUN}}}")
+_PIECES = re.compile(r"[.!?:;\n\u3002]+")
 _ROUNDING_S = 0.5
 _UNSEEN = {"Cc", "Cf", "Co", "Cs"}
 _ALLOWED = "\n\r\t\u200d\ufeff"  # line ends, and what joins emoji
@@ -72,19 +102,21 @@ def supposed(text: str) -> str | None:
 
 
 def foreign_language(text: str) -> str | None:
-    """The language of a text, where it is surely not English; shorter ones than four words may pass.
+    """The language of a text or of a sentence in it, where it is surely not English; shorter ones than four words may pass.
 
     A thousandth of real English captions is not recognised as English, but none of them with the certainty asked for here.
+    Sentences are judged one by one, because one in another language may stand within English words.
     """
-    letters = [c for c in text if c.isalpha()]
-    latin = sum(c < "\u0250" for c in letters)
-    if letters and latin < len(letters) / 2:
+    if _NOT_LATIN.search(text):
         return "a script that is not Latin"
-    words = text.lower().split()
-    if len(words) < 4 or sum(word in _ENGLISH for word in words) > len(words) / 8:
-        return None  # most texts end here, which is quicker than asking
-    language, certainty = _identifier().classify(text[:LONGEST])
-    return f"the language `{language}`" if language not in ("en", "pcm") and certainty > 0.6 else None
+    for piece in _PIECES.split(text[:LONGEST]):
+        words = piece.lower().split()
+        if len(words) < 4 or len(_ENGLISH & set(words)) >= 2:
+            continue  # most end here, which is quicker than asking
+        language, certainty = _identifier().classify(piece)
+        if language not in ("en", "pcm") and certainty > 0.6:
+            return f"the language `{language}`"
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -98,13 +130,21 @@ def time_outside(text: str, duration_s: float, frames: int) -> str | None:
     """A time or a frame that a text speaks of and that the video does not have.
 
     Args:
-        text: seconds ("second 3", "12.5 s"), minutes and frame numbers are read; times of a clock on the wall are not.
+        text: read are seconds ("second 3", "12.5 s", "twenty seconds"), minutes and hours, "at 0:45" and frame numbers; times of
+            a clock on the wall are not.
         duration_s: of the video.
         frames: of the video.
     """
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+    text = _NUMBER.sub(lambda found: _NUMBERS.get(found[0].lower(), "1"), text)
     for found in _SECONDS.finditer(text):
-        told = [float(value) for value in found.groups() if value]
-        if max(told) > duration_s + _ROUNDING_S:
+        if max(float(value) for value in found.groups() if value) > duration_s + _ROUNDING_S:
+            return found[0].strip()
+    for found in _STAMP.finditer(text):
+        if 60 * int(found[1]) + int(found[2]) > duration_s + _ROUNDING_S:
+            return found[0]
+    for found in _HOURS.finditer(text):
+        if 3600 * float(found[1]) > duration_s + 1800:
             return found[0].strip()
     for found in _MINUTES.finditer(text):
         if 60 * float(found[1] or found[2]) > duration_s + 30:

@@ -51,8 +51,15 @@ class RecordsDataset(AbstractDataset[list, list]):
     def _rows(self) -> list[dict]:
         if self._filepath.suffix == ".parquet":
             return pq.read_table(self._filepath).to_pylist()
+        rows = []
         with open(self._filepath, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            for number, line in enumerate(file, start=1):
+                try:
+                    rows.append(json.loads(line))
+                except ValueError as error:
+                    msg = f"Line {number} of {self._filepath} is not JSON ({error}); run the pipeline that makes it again."
+                    raise DatasetError(msg) from error
+        return rows
 
     def save(self, data: list[schema.Record]) -> None:
         """Write all rows to a new file and put it in the old one's place."""

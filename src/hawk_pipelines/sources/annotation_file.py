@@ -57,7 +57,10 @@ def read_annotation_file(file: Path, notes: list[Rejection]) -> list[Described]:
 
 
 def _raw_items(file: Path, notes: list[Rejection]) -> Iterator[tuple[str, str, Any]]:
-    if file.suffix == ".jsonl":
+    if file.exists() and not file.is_file():
+        msg = f"{file} is no file; name a file of annotations."
+        raise SourceError(msg)
+    if file.suffix.lower() == ".jsonl":
         yield from _lines(file, notes)
         return
     items = read_json(file, notes)

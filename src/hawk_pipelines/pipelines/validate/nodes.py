@@ -27,6 +27,8 @@ class ValidateParameters(BaseModel):
     """Where reviewers' decisions are kept; it need not be there."""
     review_share: float = Field(default=0.05, ge=0, le=1)
     """Of the texts that need no review, what is offered for review all the same."""
+    claims_of_published: bool = True
+    """Hold published texts against the captions of their video, too, where it has any by people or models."""
     motion_text: MotionTextRule = "full"
     """Which words of an answer the motion branch learns to say: our full rule, or the public code's."""
 
@@ -45,16 +47,16 @@ def judge_drafts(
 
     decided = decisions.read(parameters.decisions)
     pool = [question.text for question in read_pool(annotate.questions).questions]
-    judged = judge([*published, *drafts], videos, captions)
+    judged = judge([*published, *drafts], videos, captions, parameters.claims_of_published)
     settled = settle(judged, decided, pool, videos, parameters.review_share, seed)
     told = summary(settled, decided)
     mlflow.log_metrics(flat_summary(told))
     return settled.drafts, settled.queue, told
 
 
-def admit_annotations(judged: list[JudgedDraft]) -> list[Annotation]:
+def admit_annotations(judged: list[JudgedDraft], videos: list[Video]) -> list[Annotation]:
     """What was accepted. A run stops here when a split is left empty; what was judged is kept."""
-    return admit(judged)
+    return admit(judged, videos)
 
 
 def write_samples(
