@@ -29,7 +29,7 @@ def _fails(project, *command):
 def test_settings_are_checked_before_anything_runs(project, parameter, says):
     error = _fails(project, "kedro", "run", "--params", parameter)
     assert all(words in error for words in says)
-    assert not (project.folder / "data/01_raw").exists()
+    assert not (project.folder / "data/02_intermediate").exists()
 
 
 def test_a_source_folder_that_is_missing_or_empty(project):
@@ -140,4 +140,4 @@ def test_an_annotation_file_that_is_no_json_list(project):
     (folder / "a.json").write_text("{not json")
     assert "annotations/a.json is not JSON" in _fails(project, "kedro", "run", "--pipelines=ingest", "--params", source)
     (folder / "a.json").write_text(json.dumps({"video": "x"}))
-    assert "holds a dict, but a list" in _fails(project, "kedro", "run", "--pipelines=ingest", "--params", source)
+    assert "holds an object, but a list" in _fails(project, "kedro", "run", "--pipelines=ingest", "--params", source)

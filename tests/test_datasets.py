@@ -26,6 +26,9 @@ def test_every_published_layout_goes_from_ingest_to_features(tmp_path):
     }
     hawk = trees.hawk(tmp_path / "sets/hawk")
     project.set("ingest", source=list(paths), published=str(hawk / "Annotation/All_Mix"), **paths)
+    project.set(
+        "validate", claims_of_published=False
+    )  # captions and published texts of the trees have nothing to do with each other
     done = project.run("kedro", "run", STEPS)
     videos = _features(project)
     assert {video.source for video in videos.values()} == set(paths)

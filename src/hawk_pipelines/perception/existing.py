@@ -1,4 +1,4 @@
-"""The sentences that came with the source (UCA's, WebVid's names, the rendered world's), each given to its clip."""
+"""The sentences that came with the source, each given to its clip."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
