@@ -14,7 +14,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.optimize import linear_sum_assignment
 
 from hawk_pipelines.perception.captioner import Captioner, CaptionError, LooksAt, Said, Seen
 from hawk_pipelines.perception.frames import read_squares
@@ -170,6 +169,8 @@ def find(network: "cv2.dnn.Net", picture: np.ndarray, score: float) -> list[Box]
 
 def link(found: Sequence[Sequence[Box]]) -> list[Track]:
     """Tracks through the boxes of all looks: a box goes to the nearest thing of its kind seen shortly before."""
+    from scipy.optimize import linear_sum_assignment  # it takes a second to import
+
     tracks: list[Track] = []
     for look, boxes in enumerate(found):
         open_tracks = [track for track in tracks if look - track.looks[-1] <= PATIENCE]
