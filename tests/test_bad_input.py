@@ -15,20 +15,36 @@ def _fails(project, *command):
 
 
 @pytest.mark.parametrize(
-    ("parameter", "says"),
+    ("parameters", "says"),
     [
-        ("finetune.stepz=5", ["`finetune.stepz` is unknown", "did you mean `steps`?"]),
-        ("finetune.steps=many", ["`finetune.steps` is 'many'", "integer"]),
-        ("fintune.steps=5", ["`fintune` is read by no pipeline", "did you mean `finetune`?"]),
-        ("ingest.source=webcam", ["`ingest.source` is 'webcam'", "'folder'"]),
-        ("encode.frame_encoder.kind=clip", ["`encode.frame_encoder.kind` is 'clip'", "'transformers', 'blip2'"]),
-        ("encode.frame_encoder.gird=3", ["`encode.frame_encoder.gird` is unknown", "did you mean `grid`?"]),
-        ("model.language_model.frozen=true", ["without a source it is the tiny decoder"]),
+        (
+            ["finetune.stepz=5", "finetune.batch_size=many", "fintune.steps=5", "encode.frame_encoder.gird=3"],
+            [
+                "`finetune.stepz` is unknown",
+                "did you mean `steps`?",
+                "`finetune.batch_size` is 'many'",
+                "integer",
+                "`fintune` is read by no pipeline",
+                "did you mean `finetune`?",
+                "`encode.frame_encoder.gird` is unknown",
+                "`grid`?",
+            ],
+        ),
+        (
+            ["ingest.source=webcam", "encode.frame_encoder.kind=clip", "model.language_model.frozen=true"],
+            [
+                "`ingest.source` is 'webcam'",
+                "'folder'",
+                "`encode.frame_encoder.kind` is 'clip'",
+                "'transformers', 'blip2'",
+                "without a source it is the tiny decoder",
+            ],
+        ),
     ],
 )
-def test_settings_are_checked_before_anything_runs(project, parameter, says):
-    error = _fails(project, "kedro", "run", "--params", parameter)
-    assert all(words in error for words in says)
+def test_settings_are_checked_before_anything_runs_and_every_fault_is_named(project, parameters, says):
+    error = _fails(project, "kedro", "run", "--params", ",".join(parameters))
+    assert [words for words in says if words not in error] == []
     assert not (project.folder / "data/02_intermediate").exists()
 
 
@@ -78,14 +94,25 @@ def test_a_folder_of_which_nothing_is_known_stops_before_the_long_work_and_loses
     assert not (project.folder / "data/04_feature").exists()
 
 
-def test_hawk_ask_says_what_is_wrong(small_run, tmp_path):
+def test_hawk_ask_says_what_is_wrong(small_run, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from hawk_pipelines.cli import main
+
+    monkeypatch.chdir(small_run.folder)
+
+    def fails(*arguments):  # in this process: importing everything takes longer than asking
+        done = CliRunner().invoke(main, ["ask", *map(str, arguments)])
+        assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+        return done.output
+
     (tmp_path / "no.mp4").write_text("text")
-    assert "does not exist" in _fails(small_run, "hawk", "ask", "nowhere.mp4", "What happens?")
-    assert "cannot be opened as a video" in _fails(small_run, "hawk", "ask", str(tmp_path / "no.mp4"), "What happens?")
+    assert "does not exist" in fails("nowhere.mp4", "What happens?")
+    assert "cannot be opened as a video" in fails(tmp_path / "no.mp4", "What happens?")
     video = small_run.records("02_intermediate/videos.parquet", "Video")[0].path
-    assert "question is empty" in _fails(small_run, "hawk", "ask", video, " ")
-    assert "is not in the registry" in _fails(small_run, "hawk", "ask", video, "Who?", "--model", "models:/nobody@production")
-    assert "holds no saved model" in _fails(small_run, "hawk", "ask", video, "Who?", "--model", "data/01_raw")
+    assert "question is empty" in fails(video, " ")
+    assert "is not in the registry" in fails(video, "Who?", "--model", "models:/nobody@production")
+    assert "holds no saved model" in fails(video, "Who?", "--model", "data/01_raw")
 
 
 def test_only_the_items_that_a_store_has_lost_are_made_again(project):
