@@ -156,7 +156,7 @@ class Rulings(NamedTuple):
 
     def of(self, kind: ReviewKind, item_id: str | None, question: str | None, text: str) -> Ruling | None:
         """The ruling on a text, before any edit; None where nobody judged it."""
-        return self.by_task.get(task_id(kind, item_id, question, text))
+        return self.by_task.get(task_id(kind, item_id, question, text)) if self.by_task else None
 
 
 def rule(decisions: Iterable[Decision], texts: Iterable[Subject]) -> Rulings:

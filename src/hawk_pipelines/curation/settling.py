@@ -46,10 +46,10 @@ def settle(
     paths = {video.id: video.path for video in videos}
     urgent, drawn = [], []
     for draft in judged:
-        for place, text in zip(_places(draft), _texts(draft), strict=True):
+        for place, task in zip(_places(draft), tasks_of(draft), strict=True):
             if _is_final(draft, place):
                 continue
-            task = _task(draft, place, text, paths[draft.video_id], rulings)
+            task = _queued(task, draft, place, paths[draft.video_id], rulings)
             if task.reasons:
                 urgent.append(task)
             elif task.id in decided or _drawn(task.id, share, seed):
@@ -92,12 +92,11 @@ def _is_final(draft: JudgedDraft, place: str) -> bool:
     return bool(checks & (FINAL - {"empty"}))
 
 
-def _task(draft: JudgedDraft, place: str, text: Text, path: str, rulings: Rulings) -> ReviewTask:
-    ruling = rulings.of(*text)
+def _queued(task: ReviewTask, draft: JudgedDraft, place: str, path: str, rulings: Rulings) -> ReviewTask:
+    ruling = rulings.by_task.get(task.id)
     reasons = [finding.reason for finding in draft.findings if finding.place == place]
     if ruling and ruling.outcome in ("disputed", "stale"):
         reasons.append(ruling.reason)
-    task = tasks_of(draft)[_places(draft).index(place)]
     return task.model_copy(update={"path": path, "reasons": reasons})
 
 

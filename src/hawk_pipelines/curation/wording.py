@@ -65,7 +65,13 @@ _NUMBER = re.compile(
     rf"\b({'|'.join(_NUMBERS)})(?=[\s-](?:seconds?|minutes?|hours?)\b)|\ban?(?= (?:minute|hour)\b)", re.IGNORECASE
 )
 _FRAMES = re.compile(r"\bframes?\s+(\d+)(?:\s*(?:to|and|-|–|until)\s*(\d+))?", re.IGNORECASE)
-_ENGLISH = {"the", "are", "and", "with", "his", "from", "that", "which", "this", "while", "their", "then", "into", "who", "two"}
+_ENGLISH = frozenset(
+    """
+    the are and with his from that which this while their then into who two he she her him they there walked walks white black red
+    blue car woman people street road door front out up down back something unusual happens
+    nothing
+    """.split()  # noqa: SIM905
+)
 _FOREIGN_RUN = 3
 """Letters in a row that are not Latin; a name on a sign has fewer, or stands in quotes."""
 _NOT_LATIN = re.compile(rf"[^\W\d_a-zA-Z\u00c0-\u024f]{{{_FOREIGN_RUN}}}")
