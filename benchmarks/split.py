@@ -1,7 +1,7 @@
 """Whether events stay whole when a video is cut, and what the dense look costs.
 
     .venv/bin/python benchmarks/split.py events                       # rendered videos with known events, made harder, too
-    .venv/bin/python benchmarks/split.py speed ../shared/data/videos  # 2 minutes to 1 hour of real clips, on one core
+    .venv/bin/python benchmarks/split.py speed CLIPS  # 2 minutes to 1 hour of real clips, on one core
 
 Events. Each of 24 videos is 60 to 120 s long and goes through the real encoder and the real dense look. Figures stand and sway in
 it all the time, the camera has noise, and every few seconds something happens: someone runs through, a cyclist swerves, a vehicle
