@@ -50,6 +50,13 @@ _reviewer = click.option(
 )
 
 
+def _deciding(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What every command takes that decides on tasks."""
+    for option in (_note, _seconds, _reviewer, _store, _drafts, _queue):
+        command = option(command)
+    return command
+
+
 @click.group()
 def review() -> None:
     """Judge descriptions, answers and questions: accept, edit or reject.
@@ -117,12 +124,7 @@ def _ask(task: "ReviewTask", store: Path, reviewer: str) -> Literal["decided", "
 
 @review.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@_queue
-@_drafts
-@_store
-@_reviewer
-@_seconds
-@_note
+@_deciding
 def accept(
     ids: tuple[str, ...], queue: Path, drafts: Path, store: Path, reviewer: str, seconds: float | None, note: str | None
 ) -> None:
@@ -133,12 +135,7 @@ def accept(
 
 @review.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@_queue
-@_drafts
-@_store
-@_reviewer
-@_seconds
-@_note
+@_deciding
 def reject(
     ids: tuple[str, ...], queue: Path, drafts: Path, store: Path, reviewer: str, seconds: float | None, note: str | None
 ) -> None:
@@ -150,12 +147,7 @@ def reject(
 @review.command()
 @click.argument("id", metavar="ID")
 @click.option("--text", metavar="TEXT", help="The new text; without it an editor opens, or the text is read from stdin.")
-@_queue
-@_drafts
-@_store
-@_reviewer
-@_seconds
-@_note
+@_deciding
 def edit(
     id: str,  # noqa: A002
     text: str | None,
