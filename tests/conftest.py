@@ -20,6 +20,10 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
+# Tests start many processes. Where no bytecode may be written, each compiles all that it imports: ten seconds, each time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 
@@ -63,7 +67,7 @@ class Project:
         for name in ("conf", "src", "dvc.yaml", "pyproject.toml", ".telemetry", ".gitignore"):
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
             else:
                 shutil.copy(source, folder / name)
         (folder / "data" / "01_raw" / "review").mkdir(parents=True)
@@ -106,6 +110,13 @@ class Project:
             pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         return done
 
+    def copy(self, folder: Path) -> "Project":
+        """The same project, with all that was made in it, in another folder."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        other = Project.__new__(Project)
+        other.folder = folder
+        return other
+
     def records(self, name: str, record: str) -> list:
         """Rows of a table below data/."""
         from hawk_pipelines.datasets.records import RecordsDataset
@@ -119,6 +130,12 @@ def small_run(tmp_path_factory) -> Project:
     project = Project(tmp_path_factory.mktemp("project")).smallest()
     project.first = project.run("kedro", "run", suites=True)
     return project
+
+
+@pytest.fixture
+def copied(small_run, tmp_path) -> Project:
+    """A copy of `small_run` that a test may change."""
+    return small_run.copy(tmp_path / "project")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -72,11 +73,18 @@ def test_registered_model_answers_a_video_and_a_question(small_run, monkeypatch)
     assert all(isinstance(answer, str) and answer for answer in answers)
 
 
-def test_hawk_ask_and_describe_use_the_registered_model(small_run):
+def test_hawk_ask_and_describe_use_the_registered_model(small_run, monkeypatch):
+    from click.testing import CliRunner
+
+    from hawk_pipelines.cli import main
+
     video = small_run.records("02_intermediate/videos.parquet", "Video")[0].path
-    assert small_run.run("hawk", "ask", video, "Who is involved?").stdout.strip()
-    described = small_run.run("hawk", "describe", video).stdout.strip()
-    folder = small_run.run("hawk", "describe", video, "--model", "data/06_models/finetuned_model").stdout.strip()
+    assert small_run.run("hawk", "ask", video, "Who is involved?", "--span", "0", "1").stdout.strip()
+    monkeypatch.chdir(small_run.folder)
+    described, folder = (
+        CliRunner().invoke(main, ["describe", video, *options]).stdout.strip()  # in this process: importing takes longer
+        for options in ([], ["--model", "data/06_models/finetuned_model"])
+    )
     assert described == folder != ""
 
 
@@ -99,42 +107,28 @@ def test_a_second_run_redoes_no_item_and_another_machine_makes_the_same(small_ru
     assert (project.folder / metrics).read_bytes() == (small_run.folder / metrics).read_bytes()
 
 
-def test_finetune_opens_no_video(small_run, tmp_path):
+def test_finetune_opens_no_video(copied):
     """The raw videos are moved away; training from the stored features does not miss them."""
-    import shutil
-
-    copy = tmp_path / "project"
-    shutil.copytree(small_run.folder, copy, symlinks=True)
-    shutil.rmtree(copy / "data/01_raw")
-    shutil.rmtree(copy / "data/04_feature/frame_items")
-    moved = type(small_run).__new__(type(small_run))
-    moved.folder = copy
-    before = (copy / "data/06_models/finetuned_model/model.safetensors").read_bytes()
-    (copy / "data/06_models/finetuned_model/model.safetensors").unlink()
-    moved.run("kedro", "run", "--pipeline=finetune")  # the older spelling of the option
-    assert (copy / "data/06_models/finetuned_model/model.safetensors").read_bytes() == before
+    shutil.rmtree(copied.folder / "data/01_raw")
+    shutil.rmtree(copied.folder / "data/04_feature/frame_items")
+    model = copied.folder / "data/06_models/finetuned_model/model.safetensors"
+    before = model.read_bytes()
+    model.unlink()
+    copied.run("kedro", "run", "--pipeline=finetune")  # the older spelling of the option
+    assert model.read_bytes() == before
 
 
-def test_a_description_turned_into_a_refusal_leaves_the_training_data(small_run, tmp_path):
-    import shutil
-
-    copy = tmp_path / "project"
-    shutil.copytree(small_run.folder, copy, symlinks=True)
-    changed = type(small_run).__new__(type(small_run))
-    changed.folder = copy
-    path = copy / "data/03_primary/drafts.jsonl"
+def test_a_description_turned_into_a_refusal_leaves_the_training_data(copied):
+    path = copied.folder / "data/03_primary/drafts.jsonl"
     drafts = [json.loads(line) for line in path.read_text().splitlines()]
-    victim = next(
-        d
-        for d in drafts
-        if any(s.item_id == d["item_id"] for s in changed.records("05_model_input/train_samples.jsonl", "Sample"))
-    )
+    trained_on = {sample.item_id for sample in copied.records("05_model_input/train_samples.jsonl", "Sample")}
+    victim = next(draft for draft in drafts if draft["item_id"] in trained_on)
     victim["description"] = "As an AI language model, I cannot watch videos."
     path.write_text("".join(json.dumps(draft) + "\n" for draft in drafts))
 
-    changed.run("kedro", "run", "--pipelines=validate")
-    left = {sample.item_id for sample in changed.records("05_model_input/train_samples.jsonl", "Sample")}
-    assert victim["item_id"] not in left
+    copied.run("kedro", "run", "--pipelines=validate")
+    left = {sample.item_id for sample in copied.records("05_model_input/train_samples.jsonl", "Sample")}
+    assert left == trained_on - {victim["item_id"]}
     assert len(left) == 7
-    (judged,) = [d for d in changed.records("03_primary/judged_drafts.jsonl", "JudgedDraft") if d.verdict != "accepted"]
+    (judged,) = [d for d in copied.records("03_primary/judged_drafts.jsonl", "JudgedDraft") if d.verdict != "accepted"]
     assert (judged.verdict, judged.findings[0].check) == ("rejected", "refusal")

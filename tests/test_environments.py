@@ -2,6 +2,8 @@
 
 import json
 
+import hawk_pipelines
+
 
 def _config(project):
     return json.loads((project.folder / "data/06_models/finetuned_model/config.json").read_text())
@@ -17,7 +19,9 @@ def test_ablations_are_parameters(project):
     samples = project.records("05_model_input/train_samples.jsonl", "Sample")
     assert any(" at " not in sample.motion_text and sample.motion_text for sample in samples)
     video = project.records("02_intermediate/videos.parquet", "Video")[0].path
-    assert project.run("hawk", "ask", video, "Who?").returncode == 0
+    assert isinstance(
+        hawk_pipelines.load(project.folder / "data/06_models/finetuned_model").ask(project.folder / video, "Who?"), str
+    )
 
 
 def test_small_pretrained_parts_run_from_videos_to_a_registered_model(project):
@@ -47,17 +51,3 @@ def _set_in_smol(project, pipeline, **values):
     settings = yaml.safe_load(path.read_text())
     settings[pipeline] |= values
     path.write_text(yaml.safe_dump(settings))
-
-
-def test_features_of_another_encoder_are_refused(small_run, tmp_path):
-    """A model asks for the encoder it was trained on."""
-    import shutil
-
-    copy = tmp_path / "project"
-    shutil.copytree(small_run.folder, copy, symlinks=True)
-    changed = type(small_run).__new__(type(small_run))
-    changed.folder = copy
-    done = changed.run("kedro", "run", "--pipelines=evaluate", "--params", "encode.frame_encoder.gain=2.0", check=False)
-    assert done.returncode == 1
-    assert "frame_encoder was" in done.stderr
-    assert "Train again, or set them back" in done.stderr

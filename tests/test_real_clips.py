@@ -79,7 +79,7 @@ def test_of_the_thirteen_items_eleven_arrive(tmp_path, real_data):
 
 
 def test_of_the_eighty_published_descriptions_only_refusals_are_refused(real_data):
-    from hawk_pipelines.curation.refusals import is_refusal
+    from hawk_pipelines.language.refusals import is_refusal
 
     sample = json.loads((real_data / "annotations/hawk_descriptions_sample.json").read_text())
     descriptions = [item["description"] for item in sample]

@@ -144,6 +144,25 @@ class QA(Record):
     a: str
 
 
+class Written(Record):
+    """How a language model wrote a draft, and what that took."""
+
+    model: str
+    """As the server names it."""
+    prompts: dict[str, str]
+    """The hash of every prompt file that was used, by its name."""
+    requests: list[str]
+    """The keys of its replies in the store of replies."""
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    """When it was paid for, which may have been in an earlier run."""
+    latency_s: float
+    """From the first request to the last reply, without what lay between."""
+    refusals: int
+    """Texts that were refused or left empty and asked for again in other words."""
+
+
 class Draft(Record):
     """A description and answers that nobody has checked yet, and where their words came from."""
 
@@ -156,9 +175,11 @@ class Draft(Record):
     QA: list[QA]
     provider: str
     """Who wrote it: `rules`; `captions` where it is only what the captions of a video without label say; `motion` where it is
-    only what was measured; `published` where it came with the source."""
+    only what was measured; `openai` for a language model; `published` where it came with the source."""
     sources: list[str]
     """What it was written from: captions and labels, or the annotation file."""
+    written: Written | None = None
+    """None unless a language model wrote it."""
 
 
 class Annotation(Draft):
@@ -236,6 +257,25 @@ class Decision(Record):
     seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """How long it took, where that is known."""
     note: str | None = None
+
+
+class LlmCall(Record):
+    """What became of a request to a language model in a run."""
+
+    item_id: str
+    purpose: str
+    """What was asked for: `description`, `answers` …"""
+    outcome: Literal["answered", "refused", "failed"]
+    """`refused` is also an empty reply; `failed` is none at all."""
+    attempts: int
+    """Sent in this run; 0 where the reply was in the store."""
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    latency_s: float
+    key: str
+    """In the store of replies."""
 
 
 class Sample(Record):

@@ -68,3 +68,8 @@ def test_a_row_cannot_leave_the_directory(folder, tmp_path, outside):
     reading = folder(f"video,caption\n{outside},A secret.\n")
     assert all(tmp_path in video.path.parents for video in reading.videos)
     assert "which is not in" in reading.rejections[0].reason
+
+
+def test_a_directory_without_videos(tmp_path):
+    with pytest.raises(SourceError, match="holds no video file"):
+        read(Parameters(path=tmp_path))

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from hawk_pipelines.curation.answers import misses
 from hawk_pipelines.curation.claims import Evidence, evidence, unsupported, warm_up
-from hawk_pipelines.curation.refusals import is_refusal
 from hawk_pipelines.curation.wording import (
     LONGEST,
     LONGEST_QUESTION,
@@ -24,6 +23,7 @@ from hawk_pipelines.curation.wording import (
     unprintable,
 )
 from hawk_pipelines.engine.progress import progress
+from hawk_pipelines.language.refusals import is_refusal
 from hawk_pipelines.schema import DESCRIBE, QA, Caption, Draft, Finding, JudgedDraft, Verdict, Video
 
 CHECKS: Mapping[str, str] = {

@@ -74,7 +74,12 @@ def read_pool(path: Path) -> Pool:
     if max(sizes.values()) > UNBALANCED * min(sizes.values()):
         told = ", ".join(f"{kind} {count}" for kind, count in sizes.items())
         logger.warning("The questions of %s are unbalanced (%s): some kinds will be asked in the same words again.", path, told)
-    return Pool(questions, hashlib.sha256(json.dumps(questions).encode()).hexdigest())
+    return pool_of(questions)
+
+
+def pool_of(questions: Sequence[Question]) -> Pool:
+    """A pool of questions, with their hash."""
+    return Pool(tuple(questions), hashlib.sha256(json.dumps(questions).encode()).hexdigest())
 
 
 def assign(pool: Pool, answerable: Collection[tuple[str, str]], item_id: str, seed: int, count: int) -> list[Question]:

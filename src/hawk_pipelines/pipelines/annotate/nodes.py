@@ -1,28 +1,28 @@
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import SecretStr
 
-from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
+from hawk_pipelines.curation import decisions
+from hawk_pipelines.curation.question_pool import without_rejected
+from hawk_pipelines.engine import run
+from hawk_pipelines.engine.run import EngineParameters, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
+from hawk_pipelines.language import writing
+from hawk_pipelines.language.llm import Client
+from hawk_pipelines.language.llm_estimate import estimate, insist_on_leave
+from hawk_pipelines.language.llm_report import rows
 from hawk_pipelines.language.questions import Pool, read_pool
 from hawk_pipelines.language.rules import RULES_VERSION, Known, describe
-from hawk_pipelines.schema import Caption, Draft, Rejection, Video
+from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+from hawk_pipelines.pipelines.llm_tracking import track
+from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
+from hawk_pipelines.schema import Caption, Draft, LlmCall, Rejection, Video
 
-
-class AnnotateParameters(BaseModel):
-    """Who writes the drafts, and what is asked."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    provider: Literal["rules"] = "rules"
-    questions: Path = Path("conf/questions.yml")
-    """The question pool."""
-    questions_per_item: int = Field(default=7, ge=0)
-    """Or as many as have answers."""
+Undescribed = list[tuple[Video, list[Caption]]]
+"""Videos that came without a description, each with its captions."""
 
 
 def write_drafts(
@@ -30,28 +30,55 @@ def write_drafts(
     captions: list[Caption],
     published: list[Draft],
     parameters: AnnotateParameters,
+    validate: ValidateParameters,
     seed: int,
     engine: EngineParameters,
+    llm_key: SecretStr | None,
     draft_store: ItemStore,
-) -> tuple[list[Draft], list[Rejection]]:
-    """Draft a description and answers for every video that came without."""
-    pool = read_pool(parameters.questions)
+) -> tuple[list[Draft], list[Rejection], list[LlmCall]]:
+    """Draft a description and answers for every video that came without, with the questions that nobody has rejected."""
+    pool = without_rejected(read_pool(parameters.questions), decisions.read(validate.decisions))
+    todo = undescribed(videos, captions, published)
+    if parameters.provider == "openai":
+        return _by_language_model(todo, pool, parameters, seed, llm_key)
+    return *_by_rules(todo, pool, parameters, seed, engine, draft_store), []
+
+
+def undescribed(videos: Sequence[Video], captions: Sequence[Caption], published: Sequence[Draft]) -> Undescribed:
+    """The videos that are to be described."""
     captions_of = defaultdict(list)
     for caption in captions:
         captions_of[caption.video_id].append(caption)
     described = {draft.item_id for draft in published}
-    items = [
-        Item(video.id, _content(video, captions_of[video.id]), (video, captions_of[video.id]))
-        for video in videos
-        if video.id not in described
-    ]
-    settings = {"provider": parameters.provider, "questions": pool.sha256, "count": parameters.questions_per_item, "seed": seed}
+    return [(video, captions_of[video.id]) for video in videos if video.id not in described]
+
+
+def _by_rules(
+    todo: Undescribed, pool: Pool, parameters: AnnotateParameters, seed: int, engine: EngineParameters, draft_store: ItemStore
+) -> tuple[list[Draft], list[Rejection]]:
+    items = [run.Item(video.id, _content(video, captions), (video, captions)) for video, captions in todo]
+    settings = {"provider": "rules", "questions": pool.sha256, "count": parameters.questions_per_item, "seed": seed}
     step = Step("annotate", partial(_draft, pool, seed, parameters.questions_per_item), RULES_VERSION, settings)
     here = engine.model_copy(update={"workers": 0})  # quicker than starting a process
     outcome = run_items(step, items, draft_store, here)
-    names = {video.id: video.name for video in videos}
+    names = {video.id: video.name for video, _ in todo}
     rejections = [rejection.model_copy(update={"item": names[rejection.item]}) for rejection in outcome.rejections]
     return [Draft.model_validate(draft_store.facts(key)) for key in outcome.keys.values()], rejections
+
+
+def _by_language_model(
+    todo: Undescribed, pool: Pool, parameters: AnnotateParameters, seed: int, llm_key: SecretStr | None
+) -> tuple[list[Draft], list[Rejection], list[LlmCall]]:
+    items, unknown = writing.items_of(todo, pool, seed, parameters.questions_per_item)
+    prompts = writing.read_prompts(parameters.prompts)
+    scripts = writing.scripts(items, prompts, parameters.longest_captions)
+    with Client(parameters.openai, llm_key, "annotate.openai") as client:
+        insist_on_leave(client, estimate(client, scripts))
+        drafts, failures = writing.write_all(client, items, scripts)
+        track("annotate", client)
+        calls = rows(client, [item.video.id for item in items])
+    rejections = [Rejection(step="annotate", item=name, reason=reason) for name, reason in [*unknown, *failures]]
+    return drafts, rejections, calls
 
 
 def _content(video: Video, captions: list[Caption]) -> object:

@@ -14,11 +14,13 @@ def create_pipeline(**_: object) -> Pipeline:
                     "clip_captions",
                     "published_drafts",
                     "params:annotate",
+                    "params:validate",
                     "params:seed",
                     "params:engine",
+                    "llm_key",
                     "draft_store",
                 ],
-                outputs=["drafts", "rejected_drafts"],
+                outputs=["drafts", "rejected_drafts", "draft_calls"],
                 name="write_drafts",
             )
         ]

@@ -1,7 +1,4 @@
 from functools import partial
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from hawk_pipelines.curation import decisions
 from hawk_pipelines.curation.admission import admit
@@ -14,23 +11,9 @@ from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.language.motion_text import MOTION_TEXT_VERSION, MotionTextRule, motion_text
 from hawk_pipelines.language.questions import read_pool
-from hawk_pipelines.pipelines.annotate.nodes import AnnotateParameters
+from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 from hawk_pipelines.schema import Annotation, Caption, Draft, JudgedDraft, Pair, ReviewTask, Sample, Video
-
-
-class ValidateParameters(BaseModel):
-    """What is checked by people, and how annotations become samples."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    decisions: Path = decisions.STORE
-    """Where reviewers' decisions are kept; it need not be there."""
-    review_share: float = Field(default=0.05, ge=0, le=1)
-    """Of the texts that need no review, what is offered for review all the same."""
-    claims_of_published: bool = True
-    """Hold published texts against the captions of their video, too, where it has any by people or models."""
-    motion_text: MotionTextRule = "full"
-    """Which words of an answer the motion branch learns to say: our full rule, or the public code's."""
 
 
 def judge_drafts(

@@ -1,6 +1,6 @@
 import pytest
 
-from hawk_pipelines.curation.refusals import is_refusal
+from hawk_pipelines.language.refusals import is_refusal
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,204 @@
+"""Replies that were paid for, kept for good: one SQLite file. What is in it is never asked for again.
+
+A reply is known by the hash of all that decides it: model, messages, schema and settings, as they are sent. Neither the server's
+address nor the key is part of it, or anywhere in the file.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.schema import Record
+
+logger = logging.getLogger(__name__)
+
+STORE = Path("data/01_raw/llm/replies.sqlite")
+"""Among the raw data, which nothing makes again and `make clean` leaves alone: it was paid for."""
+FREE_MB = 32
+"""What must be free on the disk before anything is paid for."""
+
+_WAIT_S = 30.0
+_APPLICATION = 0x4841574C
+"""HAWL, in SQLite's field for the program that a file belongs to."""
+_VERSION = 1
+"""Of the tables below; raised whenever they or the key change."""
+_SCHEMA = """
+CREATE TABLE replies (
+    key TEXT PRIMARY KEY, request TEXT NOT NULL, reply TEXT NOT NULL, checksum TEXT NOT NULL, time TEXT NOT NULL
+) STRICT;
+-- Handed in as one job whose replies come hours later; kept so that a new run waits for it instead of paying again.
+CREATE TABLE batches (
+    file TEXT PRIMARY KEY, batch TEXT, keys TEXT NOT NULL, time TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0
+) STRICT;
+"""
+
+
+class ReplyStoreError(HawkError):
+    """A store of replies that cannot be read or written. Nothing is paid for without it."""
+
+
+class Kept(Record):
+    """A reply as it came, and what it took."""
+
+    text: str
+    """The JSON that was asked for, or the words of a refusal; may be empty."""
+    refused: bool
+    model: str
+    """As the server names it."""
+    input_tokens: int
+    """With those of attempts that came to nothing."""
+    output_tokens: int
+    cost_usd: float
+    latency_s: float
+    """From the first attempt to the reply; 0 where it came with a batch."""
+    attempts: int
+
+
+class Batch(Record):
+    """Requests that were handed in together."""
+
+    file: str
+    """The server's id of the file with the requests."""
+    batch: str | None
+    """The server's id of the job; None where the run ended before it was known."""
+    keys: list[str]
+
+
+def key_of(body: Mapping[str, Any]) -> str:
+    """What a request is known by: a hash of everything that is sent."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+class ReplyStore:
+    """The file. One object may be used by many threads, and one file by many runs."""
+
+    def __init__(self, path: Path) -> None:
+        """Open, and make where there is none.
+
+        Raises:
+            ReplyStoreError: it is damaged, of another version, cannot be written, or the disk is nearly full.
+        """
+        self._path = path
+        self._lock = threading.Lock()
+        with self._sentences("Nothing was asked for"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new = not path.exists()
+            self._connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+            self._insist_it_is_ours(new)
+        if (free_mb := shutil.disk_usage(path.parent).free / 2**20) < FREE_MB:
+            msg = f"Only {free_mb:.0f} MB are free where {path} keeps replies. Nothing was asked for; make {FREE_MB} MB free."
+            raise ReplyStoreError(msg)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def get(self, key: str) -> Kept | None:
+        """The reply to a request; None where it is not there, or damaged (then that is said, and it may be asked for again)."""
+        with self._lock, self._sentences("Nothing of it was used"):
+            row = self._connection.execute("SELECT request, reply, checksum FROM replies WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        request, reply, checksum = row
+        if checksum == _checksum(key, request, reply):
+            with contextlib.suppress(ValidationError):
+                return Kept.model_validate_json(reply)
+        msg = "Reply %s in %s is damaged and not used; it is asked for again. Put a copy of the file back if you have one."
+        logger.warning(msg, key, self._path)
+        return None
+
+    def put(self, key: str, body: Mapping[str, Any], reply: Kept) -> None:
+        """Keep a reply; when this returns it is on the disk.
+
+        Raises:
+            ReplyStoreError: it is not, because the disk is full or the file cannot be written.
+        """
+        request, text = json.dumps(body, sort_keys=True, ensure_ascii=False), reply.model_dump_json()
+        with self._lock, self._sentences("The reply that just came is lost, and the run ends here"):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, datetime('now'))",
+                (key, request, text, _checksum(key, request, text)),
+            )
+
+    def hand_in(self, file: str, keys: list[str]) -> None:
+        """Note that a file of requests lies with the server."""
+        with self._lock, self._sentences("The batch was not begun"):
+            self._connection.execute(
+                "INSERT INTO batches (file, keys, time) VALUES (?, ?, datetime('now'))", (file, json.dumps(keys))
+            )
+
+    def begun(self, file: str, batch: str) -> None:
+        """Note the job that works on a file."""
+        with self._lock, self._sentences("The batch has begun but is not noted"):
+            self._connection.execute("UPDATE batches SET batch = ? WHERE file = ?", (batch, file))
+
+    def finished(self, file: str) -> None:
+        """Note that all replies to a file were taken in, or that none will come."""
+        with self._lock, self._sentences("Its replies were taken in"):
+            self._connection.execute("UPDATE batches SET done = 1 WHERE file = ?", (file,))
+
+    def open_batches(self) -> list[Batch]:
+        """What was handed in and not yet taken in, the oldest first."""
+        with self._lock, self._sentences("Nothing was asked for"):
+            rows = self._connection.execute("SELECT file, batch, keys FROM batches WHERE NOT done ORDER BY time, file").fetchall()
+        return [Batch(file=file, batch=batch, keys=json.loads(keys)) for file, batch, keys in rows]
+
+    def _insist_it_is_ours(self, new: bool) -> None:
+        connection = self._connection
+        if new:
+            connection.execute("BEGIN EXCLUSIVE")  # another run may make it at the same moment
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                for statement in _SCHEMA.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute("COMMIT")
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if application != _APPLICATION:
+            raise ReplyStoreError(f"{self._path} is no store of replies. {_LEFT}")  # noqa: EM102
+        if version != _VERSION:
+            msg = f"{self._path} was written by another HAWK (version {version}; this one reads {_VERSION}). {_LEFT}"
+            raise ReplyStoreError(msg)
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise sqlite3.DatabaseError(damage)
+        connection.execute("BEGIN IMMEDIATE")  # whether it can be written is known before anything is paid for
+        connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _sentences(self, consequence: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "SQLITE_CORRUPT")
+            if name.startswith("SQLITE_BUSY"):
+                msg = f"{self._path} is in use: another run has been writing to it for more than {_WAIT_S:.0f} s. Try again."
+            elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")):
+                msg = f"{self._path} is damaged or no store of replies ({error}). {_LEFT}"
+            else:
+                msg = f"{self._path} cannot be used ({error}). {consequence}; see to its permissions and the free space."
+            raise ReplyStoreError(msg) from error
+        except OSError as error:
+            msg = f"{self._path} cannot be used ({error.strerror}). {consequence}; see to its folder and its permissions."
+            raise ReplyStoreError(msg) from error
+
+
+_LEFT = (
+    "It was left as it is and nothing was asked for; put your copy of it back, or move it away "
+    "(what was in it would be paid for again)."
+)
+
+
+def _checksum(key: str, request: str, reply: str) -> str:
+    return hashlib.sha256("\0".join((key, request, reply)).encode()).hexdigest()
