@@ -10,6 +10,7 @@ from hawk_pipelines.pipelines import (
     finetune,
     ingest,
     motion,
+    questions,
     register,
     split,
     validate,
@@ -28,8 +29,13 @@ IN_ORDER = {
     "register": register,
 }
 
+"""What `kedro run` runs."""
+BY_NAME = {"questions": questions}
+"""What is run by name only."""
+
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Every pipeline by name; `__default__` is all of them."""
-    pipelines = {name: package.create_pipeline() for name, package in IN_ORDER.items()}
-    return {**pipelines, "__default__": sum(pipelines.values(), Pipeline([]))}
+    """Every pipeline by name; `__default__` is all that follow each other."""
+    in_order = {name: package.create_pipeline() for name, package in IN_ORDER.items()}
+    by_name = {name: package.create_pipeline() for name, package in BY_NAME.items()}
+    return {**in_order, **by_name, "__default__": sum(in_order.values(), Pipeline([]))}

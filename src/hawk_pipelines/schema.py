@@ -259,6 +259,27 @@ class Decision(Record):
     note: str | None = None
 
 
+class Candidate(Record):
+    """A question that a language model proposed for the pool."""
+
+    kind: str
+    """What, who, where, when, how, how much or why."""
+    text: str
+    asks: str = "open"
+    """What would answer it (`language.questions.ASKS`)."""
+    anomaly: float = 0.0
+    """How much it is about the anomaly, 0 to 1."""
+    clarity: float = 0.0
+    """How clear it is and how surely of its kind, 0 to 1."""
+    against: str | None = None
+    """Why it is not in the pool; None where it is."""
+
+    @property
+    def score(self) -> float:
+        """The smaller of its two."""
+        return min(self.anomaly, self.clarity)
+
+
 class LlmCall(Record):
     """What became of a request to a language model in a run."""
 

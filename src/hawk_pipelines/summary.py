@@ -28,6 +28,11 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     if "judged_drafts" in outputs:
         told = catalog.load("validation")
         console.print(_verdicts(told))
+        if (written := told["language_model"])["labels"]:
+            each = written["cost_usd_per_accepted"]
+            cost = f"{written['cost_usd']:.4f} US dollars" + (f", {each:.4f} for each accepted one" if each is not None else "")
+            told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
+            console.print(f"{told_of}; {written['refusals']:,} it refused at first.", soft_wrap=True, highlight=False)
         if waiting := told["review"]["waiting"]:
             console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
     if "metrics" in outputs:
@@ -71,6 +76,8 @@ def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
         uri = catalog.load("registered_model")["uri"]
         model = "" if uri == "models:/hawk@production" else f" --model {shlex.quote(uri)}"
         return f'.venv/bin/hawk ask {shlex.quote(tested)} "What unusual event happens in the video?"{model}'
+    if "question_pool" in outputs:
+        return ".venv/bin/hawk review next --queue data/03_primary/question_queue.jsonl"
     steps = {
         "videos": "split",
         "clips": "caption",

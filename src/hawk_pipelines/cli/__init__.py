@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from hawk_pipelines.cli.annotate import annotate
 from hawk_pipelines.cli.ask import ask
 from hawk_pipelines.cli.chat import chat
 from hawk_pipelines.cli.check_data import check_data
@@ -22,7 +23,7 @@ def main() -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
 
 
-for command in (ask, chat, check_data, describe, import_checkpoint, local_llm, probe, review, store, validate):
+for command in (annotate, ask, chat, check_data, describe, import_checkpoint, local_llm, probe, review, store, validate):
     main.add_command(command)
 
 

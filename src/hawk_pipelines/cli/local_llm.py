@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,7 +45,7 @@ def local_llm(model: str, name: str, port: int, context: int, parallel: int, thr
             _wait_for_the_end()
 
 
-_server: object = None
+_server: Any = None
 """Held so that it lives as long as the process: the library ends it with its object."""
 
 

@@ -34,6 +34,7 @@ CHECKS: Mapping[str, str] = {
     "unprintable": "it is plain writing: no markup, no control characters",
     "refusal": "it is no refusal of a language model",
     "instruction": "it does not speak to a language model",
+    "told instructions": "nothing that a language model was told gives it instructions",
     "second hand": "it speaks of the video, not of a description of it",
     "supposed": "it tells what happens, not what might",
     "language": "it is English",
@@ -47,6 +48,8 @@ CHECKS: Mapping[str, str] = {
 """What is checked, and what is right."""
 FINAL = {"video", "single", "empty"}
 """Findings that no decision takes back."""
+BY_LANGUAGE_MODEL = "openai"
+"""The provider that can be talked into something by what it reads."""
 MEASURED = {"motion", "detector"}
 """Captioners that say what is in the picture and how it moves, and nothing of what happens."""
 _WITH_SOURCES = {"rules", "captions", "motion"}
@@ -62,6 +65,8 @@ class Known(NamedTuple):
     """None where there is nothing to hold it against."""
     told: Sequence[str]
     """What its writer was told, besides the questions."""
+    only_measured: bool = False
+    """Whether a measurement of motion is all that its writer was told."""
 
 
 def judge(
@@ -94,7 +99,8 @@ def judge(
                 held = evidence([*seen_by_others, _label(video)]) if claims_of_published and seen_by_others else None
                 known = Known(length, held, [])
             else:
-                known = Known(length, evidence([*told, _label(video)]), told)
+                only_measured = not _label(video) and all(one.tool in MEASURED for one in said[draft.video_id])
+                known = Known(length, evidence([*told, _label(video)]), told, only_measured)
             findings = findings_of(draft, known)
         seen.add(draft.item_id)
         judged.append(
@@ -123,7 +129,10 @@ def findings_of(draft: Draft, known: Known) -> list[Finding]:
     """What the checks have against the texts of a draft."""
     asked_of_writer = [DESCRIBE, *(pair.q for pair in draft.QA), *known.told]
     findings = list(_of_text("description", draft.description, known, asked_of_writer, draft))
-    if draft.provider == "motion":
+    if draft.provider == BY_LANGUAGE_MODEL and (found := next(filter(None, map(instruction, known.told)), None)):
+        reason = f"A caption that it was written from speaks to a language model ({found!r}); see whether it was obeyed."
+        findings.append(Finding(check="told instructions", place="description", verdict="needs_review", reason=reason))
+    if draft.provider == "motion" or (draft.provider == BY_LANGUAGE_MODEL and known.only_measured):
         reason = "Nothing but measured motion is known of it; say what is to be seen, or that it is unusual."
         findings.append(Finding(check="measured", place="description", verdict="needs_review", reason=reason))
     asked: set[str] = set()

@@ -13,7 +13,7 @@ from hawk_pipelines.language.motion_text import MOTION_TEXT_VERSION, MotionTextR
 from hawk_pipelines.language.questions import read_pool
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
-from hawk_pipelines.schema import Annotation, Caption, Draft, JudgedDraft, Pair, ReviewTask, Sample, Video
+from hawk_pipelines.schema import Annotation, Caption, Draft, JudgedDraft, LlmCall, Pair, ReviewTask, Sample, Video
 
 
 def judge_drafts(
@@ -21,6 +21,7 @@ def judge_drafts(
     published: list[Draft],
     videos: list[Video],
     captions: list[Caption],
+    calls: list[LlmCall],
     parameters: ValidateParameters,
     annotate: AnnotateParameters,
     seed: int,
@@ -32,7 +33,7 @@ def judge_drafts(
     pool = [question.text for question in read_pool(annotate.questions).questions]
     judged = judge([*published, *drafts], videos, captions, parameters.claims_of_published)
     settled = settle(judged, decided, pool, videos, parameters.review_share, seed)
-    told = summary(settled, decided)
+    told = summary(settled, decided, calls)
     mlflow.log_metrics(flat_summary(told))
     return settled.drafts, settled.queue, told
 
