@@ -2,7 +2,7 @@ from hawk_pipelines.curation.admission import admit
 from hawk_pipelines.curation.judging import judge
 from hawk_pipelines.curation.settling import settle
 from hawk_pipelines.curation.summary import flat_summary, summary
-from hawk_pipelines.schema import Decision
+from hawk_pipelines.schema import Decision, LlmCall, Written
 
 POOL = ["Who is involved?", "What happens?"]
 
@@ -108,6 +108,25 @@ def test_the_summary_counts_items_answers_and_what_was_found(draft, videos, capt
     flat = flat_summary(told)
     assert flat["validate.items.accepted_share"] == 0.3333
     assert flat["validate.review.waiting"] == 3
+
+
+def test_the_summary_says_what_labels_of_a_language_model_cost(draft, videos, captions):
+    took = {"input_tokens": 100, "output_tokens": 50, "latency_s": 1.0, "key": "a", "attempts": 1, "model": "m"}
+    calls = [
+        LlmCall(item_id="v0", purpose="description", outcome="answered", cost_usd=0.02, **took),
+        LlmCall(item_id="v1", purpose="description", outcome="answered", cost_usd=0.02, **took),  # the same reply
+        LlmCall(item_id="v2", purpose="description", outcome="failed", cost_usd=0.04, **(took | {"key": "b"})),
+    ]
+    written = Written(
+        model="m", prompts={}, requests=["a"], input_tokens=100, output_tokens=50, cost_usd=0.02, latency_s=1.0, refusals=1
+    )
+    drafts = [draft(0).model_copy(update={"written": written}), draft(1, "A dog barks.").model_copy(update={"written": written})]
+    told = summary(_settle(judge([*drafts, draft(2)], videos, captions), videos), [], calls)
+    assert told["language_model"] == {
+        "labels": 4, "accepted": 2, "accepted_share": 0.5, "refusals": 2, "failed": 1, "cost_usd": 0.06,
+        "cost_usd_per_accepted": 0.03,
+    }  # fmt: skip
+    assert flat_summary(told)["validate.language_model.cost_usd_per_accepted"] == 0.03
 
 
 def test_a_text_that_took_the_place_of_a_rejected_one_waits(draft, videos, captions):

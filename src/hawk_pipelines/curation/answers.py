@@ -53,6 +53,8 @@ def misses(question: str, answer: str) -> str | None:
     kind, said = kind_of(question), answer.lower()
     if re.sub(r"\W+", "", said) == re.sub(r"\W+", "", question.lower()):
         return "only repeats its question"
+    if said.rstrip(" \"'").endswith("?"):
+        return "is a question itself"
     if kind != "whether" and _BARE.fullmatch(said):
         return f"is a yes or a no to a question with `{kind}`"
     if _NEGATIVE.search(said):

@@ -14,6 +14,7 @@ from hawk_pipelines.curation.claims import Evidence, evidence, unsupported, warm
 from hawk_pipelines.curation.wording import (
     LONGEST,
     LONGEST_QUESTION,
+    SHORTEST,
     copied,
     foreign_language,
     instruction,
@@ -30,7 +31,7 @@ CHECKS: Mapping[str, str] = {
     "video": "its video is there",
     "single": "it is the only draft of its item",
     "empty": "it says something",
-    "length": f"it has at most {LONGEST:,} characters",
+    "length": f"it has at most {LONGEST:,} characters, and a description at least {SHORTEST} words",
     "unprintable": "it is plain writing: no markup, no control characters",
     "refusal": "it is no refusal of a language model",
     "instruction": "it does not speak to a language model",
@@ -192,6 +193,8 @@ def _of_text(place: str, text: str, known: Known, told: Sequence[str], draft: Dr
     if len(text) > LONGEST:
         yield _doubtful("length", f"The {what} has {len(text):,} characters, more than {LONGEST:,}; shorten it.", place)
         return
+    if place == "description" and sum(any(map(str.isalpha, word)) for word in text.split()) < SHORTEST:
+        yield _doubtful("length", f"The description {_short(text)} has fewer than {SHORTEST} words; write a sentence.", place)
     if found := unprintable(text):
         yield _doubtful("unprintable", f"The {what} holds {found}; accept it as it is, or edit it.", place)
     if found := instruction(text):

@@ -92,7 +92,7 @@ def propose(kind: str, prompts: Prompts, count: int) -> Script[list[Candidate]]:
     """
     said = messages(prompts.questions, kind=kind, meaning=MEANING[kind], count=count)
     reply = yield Request("questions", said, Proposed, Proposed(questions=["x" * 70] * count))
-    texts = [" ".join(text.split()) for text in (reply.value.questions if reply.value else [])]
+    texts = [" ".join(text.split()) for text in (reply.value.questions[: 2 * count] if reply.value else [])]
     candidates = [Candidate(kind=kind, text=text, against=_fault(kind, text)) for text in dict.fromkeys(texts)]
     usable = [one for one in candidates if one.against is None]
     for start in range(0, len(usable), SCORED_AT_ONCE):

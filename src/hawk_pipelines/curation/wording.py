@@ -8,6 +8,8 @@ from typing import Any
 
 LONGEST = 4000
 """Characters of a description or an answer; the longest published description has under 3,000."""
+SHORTEST = 3
+"""Words of a description."""
 LONGEST_QUESTION = 300
 """Characters of a question."""
 LONGEST_REFERENCE = 12
@@ -18,6 +20,7 @@ _TAG = re.compile(
     r"|\]\(\s*(?:javascript|data|https?):",
     re.IGNORECASE,
 )
+_JSON = re.compile(r"[{}]|\[\s*\"|\"\s*:\s*[\"\[{\d]")
 _INSTRUCTION = re.compile(
     r"\b(?:ignore|disregard|forget|(?:do not|don't) follow)\b[^.!?]{0,40}?\b"
     r"(?:instructions?|prompts?|messages?|rules|guidelines|"
@@ -82,9 +85,11 @@ _ALLOWED = "\n\r\t\u200d\ufeff"  # line ends, and what joins emoji
 
 
 def unprintable(text: str) -> str | None:
-    """What a text holds that is no writing: markup, or characters that no one can see."""
+    """What a text holds that is no writing: markup, pieces of JSON, or characters that no one can see."""
     if tag := _TAG.search(text):
         return f"markup ({tag[0][:40]!r})"
+    if piece := _JSON.search(text):
+        return f"a piece of JSON ({piece[0][:40]!r})"
     hidden = next((c for c in text if unicodedata.category(c) in _UNSEEN and c not in _ALLOWED), None)
     return f"the control character U+{ord(hidden):04X}" if hidden else None
 

@@ -1,0 +1,99 @@
+"""The data engine with a real language model behind HTTP: two real clips, from raw files to judged drafts."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import BIN
+from tests.test_data_engine import CUTS, _project
+
+pytest.importorskip("xllamacpp", reason="xllamacpp is not installed (extra `local-llm`)")
+
+CLIPS = [f"ucf_crime/{name}_{first}_{last + 1}.mp4" for name, (first, last, _) in CUTS.items()]
+KEY = "sk-made-up-6f0d2c5b9e8a47"
+STEPS = "--pipelines=ingest,split,caption,annotate,validate"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory, real_data):
+    """A project that has run over two clips with the server of `hawk local-llm`, and what the run said."""
+    project = _project(tmp_path_factory.mktemp("engine"), real_data, CLIPS)
+    path = project.folder / "conf/local_llm/parameters_annotate.yml"
+    settings = yaml.safe_load(path.read_text())
+    settings["annotate"] |= {"questions_per_item": 2, "longest_captions": 600}
+    settings["annotate"]["openai"]["max_tokens"] = 120
+    path.write_text(yaml.safe_dump(settings))
+    server = subprocess.Popen(
+        [BIN / "hawk", "local-llm", "--threads", "1"], cwd=project.folder, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(project.folder / "src")},
+    )  # fmt: skip
+    try:
+        project.address = re.search(r"http://127\.0\.0\.1:\d+/v1", server.stdout.readline())[0]
+        assert project.address in (project.folder / "conf/local_llm/globals.yml").read_text()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OPENAI_API_KEY", KEY)
+            project.first = project.run("kedro", "run", STEPS, "--env", "local_llm", check=False)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+    return project
+
+
+def test_every_clip_has_a_draft_by_the_model_that_says_where_it_comes_from(engine):
+    drafts = engine.records("03_primary/drafts.jsonl", "Draft")
+    refused = engine.records("03_primary/rejected_drafts.parquet", "Rejection")
+    assert sorted([draft.provider for draft in drafts] + [one.step for one in refused]) in (
+        ["openai", "openai"], ["annotate", "openai"]
+    )  # fmt: skip
+    for draft in drafts:
+        assert draft.written.model == "SmolLM2-135M-Instruct"
+        assert set(draft.written.prompts) >= {"description"}
+        assert draft.written.input_tokens > 100
+        assert any(source.startswith("label: ") for source in draft.sources)
+        assert any(" by existing: " in source for source in draft.sources)
+
+
+def test_every_draft_is_judged_and_what_it_took_is_reported(engine):
+    judged = {draft.video: draft for draft in engine.records("03_primary/judged_drafts.jsonl", "JudgedDraft")}
+    assert {draft.item_id for draft in judged.values()} == {d.item_id for d in engine.records("03_primary/drafts.jsonl", "Draft")}
+    told = json.loads((engine.folder / "data/08_reporting/validation.json").read_text())["language_model"]
+    assert told["labels"] == sum(1 + len(draft.QA) for draft in judged.values())
+    calls = engine.records("03_primary/draft_calls.parquet", "LlmCall")
+    assert {call.purpose for call in calls} <= {"description", "answers"}
+    assert all(call.attempts >= 1 and call.latency_s > 0 for call in calls)
+    import mlflow
+
+    runs = mlflow.MlflowClient(f"sqlite:///{engine.folder}/mlflow.db").search_runs(["1"])
+    assert runs[0].data.metrics["annotate.llm.requests"] == len(calls)
+    assert runs[0].data.metrics["validate.language_model.labels"] == told["labels"]
+
+
+def test_again_without_a_server_and_a_key(engine):
+    """What was paid for is used: the server is gone, there is no key, and the drafts are the same."""
+    before = (engine.folder / "data/03_primary/drafts.jsonl").read_bytes()
+    calls = engine.records("03_primary/draft_calls.parquet", "LlmCall")
+    if any(call.outcome == "failed" for call in calls):
+        pytest.skip("the small model did not bring one of its drafts to an end, so that there is no reply to use again")
+    assert not (engine.folder / "conf/local_llm/globals.yml").exists()
+    engine.run("kedro", "run", "--pipelines=annotate", "--env", "local_llm")
+    assert (engine.folder / "data/03_primary/drafts.jsonl").read_bytes() == before
+    assert [call.attempts for call in engine.records("03_primary/draft_calls.parquet", "LlmCall")] == [0] * len(calls)
+
+
+def test_the_key_is_nowhere(engine):
+    said = engine.first.stdout + engine.first.stderr
+    assert "write_drafts" in said
+    assert KEY not in said
+    looked_at = 0
+    for folder, _, names in os.walk(engine.folder):  # follows no links: neither to the environment nor to the clips
+        for path in (Path(folder, name) for name in names):
+            if not path.is_symlink():
+                assert KEY.encode() not in path.read_bytes(), path
+                looked_at += 1
+    assert looked_at > 100
