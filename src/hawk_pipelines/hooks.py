@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import re
 from typing import Any, get_args
 
 from kedro.framework.context import KedroContext
@@ -102,7 +103,12 @@ def _fault(name: str, kind: Any, error: Any) -> str:
     if error["type"] == "missing":
         return f"`{place}` is missing"
     reason = error["msg"].removeprefix("Value error, ")
-    return f"`{place}` is {error['input']!r}, but {reason[:1].lower()}{reason[1:]}"
+    return f"`{place}` is {shown(error['input'])}, but {reason[:1].lower()}{reason[1:]}"
+
+
+def shown(value: object) -> str:
+    """A setting as it may be printed: without the password of an address."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "…@", repr(value))
 
 
 _NO_KIND = FieldInfo()
