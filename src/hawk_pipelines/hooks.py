@@ -16,6 +16,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.summary import show
 from hawk_pipelines.training.tracking import flat
 
@@ -43,10 +45,13 @@ class ProjectHooks:
         check_parameters(self._parameters, {"seed": int} | types)
 
     @hook_impl
-    def before_pipeline_run(self) -> None:
-        """Write every parameter to the MLflow run, one by one, so that runs can be compared by them."""
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Look ahead to a language model, then write every parameter to the MLflow run, so that runs can be compared by them."""
         import mlflow
 
+        if "llm_key" in pipeline.inputs():
+            annotate = AnnotateParameters.model_validate(self._parameters["annotate"])
+            look_ahead({node.name for node in pipeline.nodes}, annotate, catalog.load("llm_key"))
         mlflow.log_params(flat(self._parameters))
 
     @hook_impl

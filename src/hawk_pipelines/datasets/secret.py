@@ -11,7 +11,10 @@ class SecretDataset(AbstractDataset[None, SecretStr | None]):
 
     def __init__(self, credentials: dict[str, Any]) -> None:
         api_key = credentials.get("api_key")
-        self._key = SecretStr(str(api_key)) if api_key else None
+        if api_key and not isinstance(api_key, SecretStr):
+            api_key = SecretStr(str(api_key))
+            credentials["api_key"] = api_key  # Kedro keeps what a dataset was made with, and would keep the bare key
+        self._key = api_key or None
 
     def load(self) -> SecretStr | None:
         """The key."""
