@@ -28,6 +28,7 @@ def test_a_sound_draft_is_accepted(draft, videos, captions):
         ("A possible accident could be that a man falls.", "supposed", "needs_review"),
         ("A man falls and a dog barks.", "claims", "needs_review"),
         ("{id: 12345, a man falls", "unprintable", "needs_review"),
+        ("A man falls during anomaly_s.", "unprintable", "needs_review"),
         ("A fall.", "length", "needs_review"),
     ],
 )

@@ -20,7 +20,7 @@ _TAG = re.compile(
     r"|\]\(\s*(?:javascript|data|https?):",
     re.IGNORECASE,
 )
-_JSON = re.compile(r"[{}]|\[\s*\"|\"\s*:\s*[\"\[{\d]")
+_JSON = re.compile(r"[{}]|\[\s*\"|\"\s*:\s*[\"\[{\d]|\b[a-z]+_[a-z][a-z_]*\b")  # and names of fields, such as anomaly_s
 _INSTRUCTION = re.compile(
     r"\b(?:ignore|disregard|forget|(?:do not|don't) follow)\b[^.!?]{0,40}?\b"
     r"(?:instructions?|prompts?|messages?|rules|guidelines|"
