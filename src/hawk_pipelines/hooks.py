@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.summary import show
@@ -51,7 +52,8 @@ class ProjectHooks:
 
         if "llm_key" in pipeline.inputs():
             annotate = AnnotateParameters.model_validate(self._parameters["annotate"])
-            look_ahead({node.name for node in pipeline.nodes}, annotate, catalog.load("llm_key"))
+            caption = CaptionParameters.model_validate(self._parameters["caption"])
+            look_ahead({node.name for node in pipeline.nodes}, annotate, caption, catalog.load("llm_key"))
         mlflow.log_params(flat(self._parameters))
 
     @hook_impl

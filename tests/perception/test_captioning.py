@@ -34,10 +34,12 @@ class World:
         self.table = [MotionSignal(video_id="b", key=key, **known)]
 
     def caption(self, **settings):
-        return caption_clips(
-            self.clips, self.videos, self.sentences, self.table, CaptionParameters(**settings), EngineParameters(),
+        captions, rejections, calls = caption_clips(
+            self.clips, self.videos, self.sentences, self.table, CaptionParameters(**settings), EngineParameters(), None,
             self.signals, self.store,
         )  # fmt: skip
+        assert calls == []
+        return captions, rejections
 
 
 @pytest.fixture

@@ -5,10 +5,13 @@ from pydantic import SecretStr
 
 from hawk_pipelines.language.prices import PriceError
 from hawk_pipelines.language.prompts import PromptError
+from hawk_pipelines.perception.captioner import CaptionError
+from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from tests.conftest import ROOT
 
+NO_VISION = CaptionParameters()
 KEY = SecretStr("sk-made-up-1234567890")
 
 
@@ -25,18 +28,18 @@ def _settings(provider="openai", **others):
 def test_what_a_later_step_needs_is_missed_before_the_first():
     steps = {"ingest_videos", "write_drafts"}
     with pytest.raises(PriceError, match="no price for the model 'gpt-99'"):
-        look_ahead(steps, _settings(model="gpt-99"), KEY)
+        look_ahead(steps, _settings(model="gpt-99"), NO_VISION, KEY)
     with pytest.raises(PromptError, match=r"nowhere/description\.md"):
-        look_ahead(steps, _settings(prompts="nowhere"), KEY)
+        look_ahead(steps, _settings(prompts="nowhere"), NO_VISION, KEY)
     with pytest.raises(PriceError, match="gpt-99"):
-        look_ahead({"write_questions"}, _settings("rules", model="gpt-99"), KEY)
+        look_ahead({"write_questions"}, _settings("rules", model="gpt-99"), NO_VISION, KEY)
 
 
 def test_a_server_that_is_not_there_or_a_missing_key_is_warned_of(caplog):
     """A run whose replies are all in the store needs neither."""
     logging.getLogger("hawk_pipelines").propagate = True
-    look_ahead({"ingest_videos", "write_drafts"}, _settings(), KEY)
-    look_ahead({"ingest_videos", "write_drafts"}, _settings(base_url="https://api.openai.com/v1"), None)
+    look_ahead({"ingest_videos", "write_drafts"}, _settings(), NO_VISION, KEY)
+    look_ahead({"ingest_videos", "write_drafts"}, _settings(base_url="https://api.openai.com/v1"), NO_VISION, None)
     first, second = (record.getMessage() for record in caplog.records)
     assert "Nothing answers at http://127.0.0.1:9/v1" in first
     assert "There is no key for api.openai.com" in second
@@ -45,5 +48,12 @@ def test_a_server_that_is_not_there_or_a_missing_key_is_warned_of(caplog):
 
 @pytest.mark.parametrize(("steps", "provider"), [({"ingest_videos", "write_drafts"}, "rules"), ({"train"}, "openai")])
 def test_nothing_is_looked_at_where_no_model_is_asked(caplog, steps, provider):
-    look_ahead(steps, _settings(provider, model="gpt-99"), None)
+    look_ahead(steps, _settings(provider, model="gpt-99"), NO_VISION, None)
     assert not caplog.records
+
+
+def test_that_frames_may_not_leave_is_said_before_the_first_step():
+    vision = CaptionParameters(captioners=["motion", "openai_vision"])
+    with pytest.raises(CaptionError, match="allow_frames_to_leave"):
+        look_ahead({"ingest_videos", "caption_clips"}, _settings("rules"), vision, None)
+    look_ahead({"ingest_videos"}, _settings("rules"), vision, None)

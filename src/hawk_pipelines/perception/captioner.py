@@ -1,11 +1,11 @@
 """What every captioner is given, and what it gives back. A back-end is one module of this room; see `BackEnd`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.schema import Clip, SourceCaption, Video
+from hawk_pipelines.schema import Clip, LlmCall, SourceCaption, Video
 from hawk_pipelines.video.motion_signal import Signal
 
 LooksAt = Literal["sentences", "signal", "pictures"]
@@ -50,6 +50,31 @@ class Captioner(NamedTuple):
     """Raises a `HawkError` when it is no use to go on with further clips."""
 
 
+class Answer(NamedTuple):
+    """What a server says of a clip."""
+
+    said: list[Said]
+    call: LlmCall
+    """What that took, as the runs after this one tell it: with no attempts."""
+
+
+class Undescribed(NamedTuple):
+    """Why a clip has no caption."""
+
+    reason: str
+    for_good: bool
+    """Whether it would be the same again. Otherwise nothing is kept of it, and the next run tries it again."""
+
+
+class RemoteCaptioner(NamedTuple):
+    """A captioner that waits for a server, and therefore is given all clips: it decides how many are on their way at a time."""
+
+    version: str
+    describe_all: Callable[[Sequence[Seen]], Iterator[tuple[int, Answer | Undescribed]]]
+    """Yields (position of the clip, what is said of it), in the order in which they get ready. It is given those clips whose
+    captions are not kept yet, and raises a `HawkError` where it may not begin or it is no use to go on."""
+
+
 class BackEnd(Protocol):
     """What is in the module of a back-end, beside `Parameters`: its settings, a pydantic model.
 
@@ -63,5 +88,5 @@ class BackEnd(Protocol):
     VERSION: int
     """Raised whenever the module makes other captions of the same clip."""
 
-    def open_captioner(self, parameters: Any, /) -> AbstractContextManager[Captioner]:
+    def open_captioner(self, parameters: Any, /) -> AbstractContextManager[Captioner | RemoteCaptioner]:
         """A context in which clips can be captioned: what must be loaded, or started and ended again."""

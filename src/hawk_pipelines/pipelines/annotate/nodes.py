@@ -17,7 +17,7 @@ from hawk_pipelines.language.llm_report import rows
 from hawk_pipelines.language.questions import Pool, read_pool
 from hawk_pipelines.language.rules import RULES_VERSION, Known, describe
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
-from hawk_pipelines.pipelines.llm_tracking import track
+from hawk_pipelines.pipelines.llm_tracking import track, track_calls
 from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 from hawk_pipelines.schema import Caption, Draft, LlmCall, Rejection, Video
 
@@ -74,9 +74,12 @@ def _by_language_model(
     scripts = writing.scripts(items, prompts, parameters.longest_captions)
     with Client(parameters.openai, llm_key, "annotate.openai") as client:
         insist_on_leave(client, estimate(client, scripts))
-        drafts, failures = writing.write_all(client, items, scripts)
-        track("annotate", client)
+        try:
+            drafts, failures = writing.write_all(client, items, scripts)
+        finally:  # what was spent is told even where the run ends at its limit
+            track("annotate", client)
         calls = rows(client, [item.video.id for item in items])
+    track_calls("annotate", calls)
     rejections = [Rejection(step="annotate", item=name, reason=reason) for name, reason in [*unknown, *failures]]
     return drafts, rejections, calls
 

@@ -8,7 +8,7 @@ from hawk_pipelines.language.llm_estimate import estimate, insist_on_leave
 from hawk_pipelines.language.llm_report import rows
 from hawk_pipelines.language.questions import ASKS
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
-from hawk_pipelines.pipelines.llm_tracking import track
+from hawk_pipelines.pipelines.llm_tracking import track, track_calls
 from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 from hawk_pipelines.schema import Candidate, LlmCall, ReviewTask
 
@@ -38,9 +38,12 @@ def write_questions(
     decided = decisions.read(validate.decisions)
     with Client(annotate.openai, llm_key, "annotate.openai") as client:
         insist_on_leave(client, estimate(client, question_pool.scripts(prompts, parameters.proposed_per_kind)))
-        proposed = question_pool.propose_all(client, prompts, parameters.proposed_per_kind)
-        track("questions", client)
+        try:
+            proposed = question_pool.propose_all(client, prompts, parameters.proposed_per_kind)
+        finally:  # what was spent is told even where the run ends at its limit
+            track("questions", client)
         calls = rows(client, list(ASKS))
+    track_calls("questions", calls)
     rejected = question_pool.rejected_questions([one.text for one in proposed], decided)
     chosen = question_pool.choose(proposed, rejected, parameters.keep, parameters.least_score, parameters.alike)
     kept = sum(one.against is None for one in chosen)
