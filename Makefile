@@ -31,7 +31,7 @@ local-llm: setup  ## a small language model on this machine, for `kedro run --en
 	$(BIN)/hawk local-llm
 
 test: setup  ## every feature once, at its smallest
-	$(BIN)/pytest -m 'not slow' -n 2 --dist loadfile -q
+	$(BIN)/pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder -q
 
 test-slow: setup  ## what takes longer
 	$(BIN)/pytest -m slow -q

@@ -1,6 +1,8 @@
 """What the tests share: small rendered videos, the outside folders, and a project of one's own to run."""
 
+import fcntl
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.prefork import run as prefork_run
 
 for name, value in {
     "DO_NOT_TRACK": "1",
@@ -59,6 +63,10 @@ def rendered(tmp_path_factory):
     return read(parameters, seed=0, workers=0).videos
 
 
+def _start(program: Path, arguments: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run([program, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
 class Project:
     """A copy of the project that a test may change and run."""
 
@@ -74,6 +82,13 @@ class Project:
         (folder / "data" / "01_raw" / "review" / ".gitkeep").touch()
         (folder / ".venv").mkdir()
         (folder / ".venv" / "bin").symlink_to(BIN)
+
+    @classmethod
+    def of(cls, folder: Path) -> "Project":
+        """The project that is in a folder already."""
+        project = cls.__new__(cls)
+        project.folder = folder
+        return project
 
     def set(self, pipeline: str, **values: object) -> None:
         """Change settings in conf/base; `a__b` is b below a."""
@@ -93,8 +108,8 @@ class Project:
         self.set("finetune", steps=3, batch_size=4, log_every=1)
         return self
 
-    def run(self, *command: str, check: bool = True, suites: bool = False) -> subprocess.CompletedProcess:
-        """Run a command of the environment in the project.
+    def run(self, *command: str, check: bool = True, suites: bool = False, prefork: bool = True) -> subprocess.CompletedProcess:
+        """Run a command of the environment in the project; without `prefork` in a new interpreter (see `tests.prefork`).
 
         Great Expectations takes five seconds to import, in every run: tables are held against their suites only where a test
         is about that.
@@ -102,10 +117,8 @@ class Project:
         environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}
         environment["KEDRO_DATASET_VALIDATION"] = "1" if suites else "0"
         environment.pop("MLFLOW_TRACKING_URI", None)
-        program = str(BIN / command[0])
-        done = subprocess.run(
-            [program, *command[1:]], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
+        start = prefork_run if prefork else _start
+        done = start(BIN / command[0], list(command[1:]), self.folder, environment)
         if check and done.returncode:
             pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         return done
@@ -113,9 +126,7 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """The same project, with all that was made in it, in another folder."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        other = Project.__new__(Project)
-        other.folder = folder
-        return other
+        return Project.of(folder)
 
     def records(self, name: str, record: str) -> list:
         """Rows of a table below data/."""
@@ -126,9 +137,19 @@ class Project:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Project:
-    """A project in which `kedro run` has run once, at its smallest. Read it; do not change it."""
-    project = Project(tmp_path_factory.mktemp("project")).smallest()
-    project.first = project.run("kedro", "run", suites=True)
+    """A project in which `kedro run` has run once, at its smallest. Read it; do not change it: all pytest workers share it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "small_run"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker makes it; another one that wants it meanwhile waits
+        told = folder.with_suffix(".pickle")
+        if not told.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what is left where it failed in the other worker
+            folder.mkdir()
+            first = Project(folder).smallest().run("kedro", "run", suites=True, prefork=False)
+            told.write_bytes(pickle.dumps(first))
+    project = Project.of(folder)
+    project.first = pickle.loads(told.read_bytes())  # noqa: S301
     return project
 
 
@@ -142,3 +163,8 @@ def copied(small_run, tmp_path) -> Project:
 def project(tmp_path) -> Project:
     """A fresh project that a test may change."""
     return Project(tmp_path).smallest()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs come first; the small tests fill up the time that a worker has left at the end."""
+    items.sort(key=lambda item: item.path.parent != ROOT / "tests")

@@ -17,7 +17,7 @@ def test_settings_are_checked_before_anything_runs_and_every_fault_is_named(proj
         "finetune.stepz=5",
         "finetune.batch_size=many",
         "fintune.steps=5",
-        "motion.faces=3",
+        "motion.phasez=3",
         "ingest.source=webcam",
         "encode.frame_encoder.kind=clip",
         "model.language_model.frozen=true",
@@ -30,7 +30,7 @@ def test_settings_are_checked_before_anything_runs_and_every_fault_is_named(proj
         "integer",
         "`fintune` is read by no pipeline",
         "did you mean `finetune`?",
-        "`motion.faces` is unknown",
+        "`motion.phasez` is unknown",
         "`phases`?",
         "`ingest.source` is 'webcam'",
         "'folder'",
@@ -146,10 +146,10 @@ def test_a_run_from_a_sub_directory_makes_the_same_files(project):
     assert not (below / "data").exists()
 
 
-def test_features_of_another_kind_are_not_evaluated_silently(small_run):
+def test_features_of_another_kind_are_not_evaluated_silently(copied):
     """A model asks for the encoder and the mask that it was trained with."""
     changes = "encode.mask=hard,encode.frame_encoder.gain=2.0"
-    error = _fails(small_run, "kedro", "run", "--pipelines=evaluate", "--params", changes)
+    error = _fails(copied, "kedro", "run", "--pipelines=evaluate", "--params", changes)
     assert "mask was soft, now hard" in error
     assert "frame_encoder was" in error
     assert "Train again, or set them back" in error

@@ -79,7 +79,7 @@ def test_hawk_ask_and_describe_use_the_registered_model(small_run, monkeypatch):
     from hawk_pipelines.cli import main
 
     video = small_run.records("02_intermediate/videos.parquet", "Video")[0].path
-    assert small_run.run("hawk", "ask", video, "Who is involved?", "--span", "0", "1").stdout.strip()
+    assert small_run.run("hawk", "ask", video, "Who is involved?", "--span", "0", "1", prefork=False).stdout.strip()
     monkeypatch.chdir(small_run.folder)
     described, folder = (
         CliRunner().invoke(main, ["describe", video, *options]).stdout.strip()  # in this process: importing takes longer

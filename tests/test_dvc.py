@@ -54,8 +54,7 @@ def test_push_and_pull_restore_data_and_models(reproduced, tmp_path):
     assert "my_videos.dvc" in _git(reproduced, "ls-files", "data/01_raw")
     assert ".mp4" not in _git(reproduced, "ls-files")
 
-    clone = Project.__new__(Project)
-    clone.folder = tmp_path / "clone"
+    clone = Project.of(tmp_path / "clone")
     _git(reproduced, "clone", "-q", str(reproduced.folder), str(clone.folder))
     shutil.rmtree(clone.folder / ".venv", ignore_errors=True)
     assert not (clone.folder / "data/06_models").exists()

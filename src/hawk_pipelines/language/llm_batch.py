@@ -1,8 +1,8 @@
 """Many requests handed in as one job (OpenAI's batch API): cheaper, and ready within a day.
 
 Each round hands in the next request of every script whose reply is not in the store, waits, and takes the replies in. What was
-handed in is noted in the store first, so that a run that is ended finds its job again. What a job could not answer is asked
-one by one afterwards, as without batches.
+handed in is noted in the store first, so that a run that is ended finds its job again. What a finished job could not answer is
+asked one by one afterwards, as without batches; a job that did not finish ends the run, as one by one costs more.
 """
 
 import io
@@ -112,64 +112,106 @@ def _portions(client: "Client", requests: Requests) -> Iterator[dict[str, bytes]
 def _handed_in(client: "Client", lines: Mapping[str, bytes]) -> Batch:
     import openai
 
-    sdk = client.server().sdk
+    server = client.server()
     try:
         content = io.BytesIO(b"".join(lines.values()))
-        file = sdk.files.create(file=("requests.jsonl", content, "application/jsonl"), purpose="batch").id
+        file = _id(server.sdk.files.create(file=("requests.jsonl", content, "application/jsonl"), purpose="batch"))
         client.store.hand_in(file, list(lines))
-        job = sdk.batches.create(input_file_id=file, endpoint="/v1/chat/completions", completion_window="24h").id
-    except openai.OpenAIError as error:
-        words = client.server().without_key(" ".join(str(error).split()))[:300]
-        msg = f"{client.parameters.base_url} takes no batch ({words}); set `{client.section}.batch: false` if it never does."
-        raise LlmError(msg) from error
+        job = _id(server.sdk.batches.create(input_file_id=file, endpoint="/v1/chat/completions", completion_window="24h"))
+    except (openai.OpenAIError, AttributeError, ValueError, RecursionError) as error:
+        msg = f"{client.parameters.base_url} takes no batch ({_words(client, error)}); {_one_by_one(client)} if it never does."
+        raise LlmError(msg) from None
     client.store.begun(file, job)
     logger.info("Batch %s with %d requests was handed in.", job, len(lines))
     return Batch(file=file, batch=job, keys=list(lines))
 
 
+def _id(made: Any) -> str:
+    if not isinstance(made.id, str):
+        msg = "it gives no id"
+        raise ValueError(msg)
+    return made.id
+
+
 def _take_in(client: "Client", job: Batch, requests: Requests) -> bool:
-    """Wait for a job and keep its replies; False where there is no such job."""
+    """Wait for a job and keep its replies; False where it was never begun.
+
+    Raises:
+        LlmError: it ended before it was done, or the server does not know it or says nothing of it any more.
+    """
     state = _ended(client, job)
+    if state is None and job.batch is not None:
+        msg = (
+            f"{client.parameters.base_url} does not know batch {job.batch}, in which {len(job.keys)} requests were handed in. "
+            "Take the address and the key with which that was done, and its replies are taken in; "
+            f"or {_one_by_one(client)} to pay for them anew."
+        )
+        raise LlmError(msg)
     if state is None:
         logger.warning("The batch of %d requests from file %s was never begun; it is handed in anew.", len(job.keys), job.file)
         client.store.finished(job.file)
         return False
     taken = 0
     for line in _lines(client, state.output_file_id):
-        request = requests.get(line.get("custom_id", ""))
+        request = requests.get(line["custom_id"]) if isinstance(line.get("custom_id"), str) else None
         if request is not None and _keep(client, line, request):
             taken += 1
-    client.store.finished(job.file)
+    if all(key in requests or client.store.get(key) for key in job.keys):
+        client.store.finished(job.file)  # else it has replies to what this run does not ask; they are there when one does
     level = logging.INFO if taken == len(job.keys) else logging.WARNING
     logger.log(level, "Batch %s is %s: %d of %d requests have a reply.", job.batch, state.status, taken, len(job.keys))
-    if not taken and state.status == "failed":
+    if state.status != "completed":
         told = (state.errors.data or []) if state.errors else []
         faults = "; ".join(str(fault.message) for fault in told[:3]) or "it gives no reason"
-        msg = f"{client.parameters.base_url} could not work on the batch ({client.server().without_key(faults)[:300]})."
+        msg = (
+            f"{client.parameters.base_url} has not done all of batch {state.id}: it is {state.status} "
+            f"({client.server().without_key(faults)[:300]}). The {taken} replies that it gave are kept; run again to hand the "
+            f"others in, or {_one_by_one(client)} to ask for them at the full price."
+        )
         raise LlmError(msg)
     return True
 
 
+def _one_by_one(client: "Client") -> str:
+    return f"set `{client.section}.batch: false`"
+
+
+def _words(client: "Client", error: BaseException) -> str:
+    return client.server().without_key(" ".join(str(error).split()))[:300]
+
+
 def _ended(client: "Client", job: Batch) -> Any:
-    """The job when it has ended; None where there is no such job."""
+    """The job when it has ended; None where the server knows none."""
     import openai
 
     sdk = client.server().sdk
     bar = Bar(f"batch of {len(job.keys)}", len(job.keys))
-    shown = 0
+    shown = silent = 0
     try:
         while True:
             try:
                 state = sdk.batches.retrieve(job.batch) if job.batch else _begun_on(sdk, job.file)
+                if state is None or state.status in ENDED:
+                    return state
+                if not isinstance(state.status, str):
+                    raise ValueError("it gives no status")  # noqa: EM101
+                if job.batch is None:
+                    client.store.begun(job.file, _id(state))
+                    job = job.model_copy(update={"batch": state.id})
+                done, silent = min(len(job.keys), state.request_counts.completed or 0 if state.request_counts else 0), 0
             except openai.NotFoundError:
-                state = None
-            except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as error:
+                return None
+            except (openai.OpenAIError, AttributeError, TypeError, ValueError, RecursionError) as error:
+                silent += 1
+                passing = isinstance(error, openai.APIConnectionError | openai.InternalServerError | openai.RateLimitError)
+                if not passing or silent >= client.parameters.give_up_after:
+                    msg = (
+                        f"{client.parameters.base_url} does not say how batch {job.batch or 'on ' + job.file} is "
+                        f"({_words(client, error)}). It is not lost: run again and its replies are taken in."
+                    )
+                    raise LlmError(msg) from None
                 logger.info("The server does not say how batch %s is (%s); it is asked again.", job.batch, type(error).__name__)
-                time.sleep(client.parameters.batch_poll_s)
-                continue
-            if state is None or state.status in ENDED:
-                return state
-            done = state.request_counts.completed if state.request_counts else 0
+                done = shown
             for _ in range(done - shown):
                 bar.advance()
             shown = max(shown, done)
@@ -184,10 +226,20 @@ def _begun_on(sdk: Any, file: str) -> Any:
 
 
 def _lines(client: "Client", file: str | None) -> Iterator[dict[str, Any]]:
+    import httpx2
+    import openai
+
     if file is None:
         return
-    text = client.server().sdk.files.content(file).text
-    for number, line in enumerate(client.server().without_key(text).splitlines(), start=1):
+    try:
+        text = client.server().sdk.with_options(max_retries=4).files.content(file).content.decode("utf-8", errors="replace")
+    except (openai.OpenAIError, httpx2.HTTPError) as error:
+        msg = (
+            f"The replies of a batch, file {file}, did not come ({_words(client, error)}). They are not lost: run again and they "
+            "are taken in."
+        )
+        raise LlmError(msg) from None
+    for number, line in enumerate(text.rstrip("\n").split("\n"), start=1):  # a reply may hold other kinds of line ends
         try:
             yield dict(json.loads(line))
         except (ValueError, TypeError, RecursionError):
@@ -198,12 +250,13 @@ def _keep(client: "Client", line: Mapping[str, Any], request: "Request") -> bool
     response = line.get("response")
     if not isinstance(response, dict) or response.get("status_code") != 200:
         return False
-    body = client.body_of(request)
+    body, without_key = client.body_of(request), client.server().without_key
     attempt = read_completion(json.dumps(response.get("body")), body)
     client.spend(attempt.tokens, batch=True)
     said = understand(attempt, request.schema) if attempt.text is not None else None
     if said is None or said.fault:
         return False
-    kept = client.kept(said.text, said.refused, attempt.model or body["model"], attempt.tokens, 0.0, 1, batch=True)
+    model = without_key(attempt.model) or client.parameters.model
+    kept = client.kept(without_key(said.text), said.refused, model, attempt.tokens, 0.0, 1, batch=True)
     client.store.put(client.key_of(request), body, kept)
     return True

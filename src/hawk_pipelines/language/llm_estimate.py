@@ -16,7 +16,7 @@ class Estimate(NamedTuple):
     requests: int
     """If nothing is refused and nothing has to be asked twice."""
     stored: int
-    """Of the requests, those whose reply is there."""
+    """Of the requests, those whose reply is there, or will be: another script of the same run asks the same before."""
     tokens: Tokens
     usd: float
     most_usd: float
@@ -25,26 +25,28 @@ class Estimate(NamedTuple):
 
 def estimate(client: Client, scripts: Sequence[Callable[[], Script]]) -> Estimate:
     """Go through scripts with the replies that are in the store, and typical ones where they are not. Nothing is sent."""
-    requests, stored, missing, tokens = 0, 0, 0, Tokens()
+    requests, stored, tokens = 0, 0, Tokens()
+    missing: set[str] = set()
     for begin in scripts:
         script = begin()
         try:
             request = next(script)
             while True:
                 requests += 1
-                reply = client.stored(request)
+                key, reply = client.key_of(request), client.stored(request)
+                if reply is not None or key in missing:
+                    stored += 1
                 if reply is None:
                     said = request.typical.model_dump_json()
-                    missing += 1
-                    tokens += Tokens(about_tokens(request.messages), about_tokens([{"content": said}]))
-                    reply = Reply(request.typical, said, "", _NOTHING)
-                else:
-                    stored += 1
+                    if key not in missing:
+                        tokens += Tokens(about_tokens(request.messages), about_tokens([{"content": said}]))
+                    missing.add(key)
+                    reply = Reply(request.typical, said, key, _NOTHING)
                 request = script.send(reply)
         except StopIteration:
             continue
     batch = client.parameters.batch
-    longest = Tokens(tokens.input, missing * client.parameters.max_tokens)
+    longest = Tokens(tokens.input, len(missing) * client.parameters.max_tokens)
     usd, most_usd = (cost_usd(client.price, one, batch) for one in (tokens, longest))
     return Estimate(len(scripts), requests, stored, tokens, usd, most_usd)
 

@@ -44,8 +44,10 @@ class LlmParameters(BaseModel):
     """Requests on their way at a time."""
     timeout_s: float = Field(default=120, gt=0)
     """For one attempt, from sending to the last byte."""
-    attempts: int = Field(default=6, ge=1, le=20)
-    """At one request."""
+    attempts: int = Field(default=12, ge=1, le=30)
+    """At one request: where four of ten come to nothing, one request in sixty thousand fails."""
+    repairs: int = Field(default=3, ge=0)
+    """Of these, how many may follow replies that are not of the form that was asked for. Such replies are paid for."""
     first_wait_s: float = Field(default=1, ge=0)
     """Before the second attempt, then twice as long each time, unless the server says how long."""
     give_up_after: int = Field(default=20, ge=1)
@@ -71,13 +73,13 @@ class LlmParameters(BaseModel):
     def _plain_address(cls, address: str | None) -> str | None:
         if address is None:
             return None
+        msg = "it is an address such as https://api.openai.com/v1"
         try:
             parts = urlsplit(address)
-            port_and_host = parts.port, parts.hostname
-        except ValueError:
-            port_and_host = None, None
-        if parts.scheme not in ("http", "https") or not port_and_host[1]:
-            msg = "it is an address such as https://api.openai.com/v1"
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError(msg) from error
+        if parts.scheme not in ("http", "https") or not parts.hostname or any(not "!" <= one <= "~" for one in address):
             raise ValueError(msg)
         if parts.username or parts.password or parts.query:
             msg = "it holds no password and no query; the key comes from the environment and `query` holds the rest"

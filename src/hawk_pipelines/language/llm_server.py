@@ -1,12 +1,13 @@
 """One request to an OpenAI-compatible server: sending it once, and reading what comes back.
 
 Servers differ and fail in many ways; each becomes an `Attempt`, or an `LlmError` where it is no use to send anything more. The
-key goes into the request's header and nowhere else: it is taken out of whatever a server says.
+key goes into the request's header and nowhere else: it is taken out of whatever a server says, and errors do not carry the SDK's
+own along, which quote the server.
 """
 
+import contextlib
 import json
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.language.llm_parameters import LlmParameters
@@ -26,6 +28,8 @@ CHARACTERS_PER_TOKEN = 4.0
 """Of English, for estimates and for servers that do not count."""
 TOKENS_PER_PICTURE = 800
 """For estimates, too."""
+LARGEST_COUNT = 10**9
+"""Tokens that a server may say it has read or written; what is more is no count."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Servers on this machine may want no key."""
 
@@ -45,6 +49,7 @@ class Attempt(NamedTuple):
     """Whether the text ends at the greatest length."""
     model: str = ""
     tokens: Tokens = Tokens()
+    """Where nothing usable came of a request that the server may have worked on: what it has probably read."""
     reason: str = ""
     """Why there is no reply."""
     wait_s: float | None = None
@@ -67,7 +72,7 @@ class Server:
         Raises:
             LlmError: no key, a wrong address, or an unknown model.
         """
-        import openai
+        from hawk_pipelines.language.llm_connection import connect, key_kept_out_of_logs
 
         self._parameters, self._section = parameters, section
         self._key = key.get_secret_value() if key else ""
@@ -81,17 +86,14 @@ class Server:
         if any(not "!" <= character <= "~" for character in self._key):
             msg = "The key in OPENAI_API_KEY has spaces, line ends or characters that are not ASCII; copy it again."
             raise LlmError(msg)
-        headers: dict[str, Any] = {}
-        if parameters.key_header == "api-key":
-            headers = {"Authorization": openai.Omit(), "api-key": self._key}
-        self.sdk = openai.OpenAI(
-            api_key=self._key or "none",  # a server on this machine may want none, but the SDK wants one
-            base_url=parameters.base_url,
-            timeout=openai.Timeout(parameters.timeout_s, connect=min(10.0, parameters.timeout_s)),
-            max_retries=0,  # the client counts attempts, and looks at the budget in between
-            default_query=dict(parameters.query),
-            default_headers=headers,
-        )
+        try:
+            self.sdk = connect(parameters, self._key)
+        except ValueError as error:
+            msg = f"{parameters.base_url} is no address ({error}); correct `{section}.base_url`."
+            raise LlmError(msg) from None
+        self._open = contextlib.ExitStack()
+        self._open.enter_context(key_kept_out_of_logs(self._key))
+        self._open.callback(self.sdk.close)
         if parameters.check_model:
             try:
                 self._insist_on_model()
@@ -101,7 +103,7 @@ class Server:
 
     def close(self) -> None:
         """Close the connections."""
-        self.sdk.close()
+        self._open.close()
 
     def send(self, body: Mapping[str, Any]) -> Attempt:
         """Send a chat request once.
@@ -112,74 +114,82 @@ class Server:
         import httpx2
         import openai
 
-        parameters, deadline = self._parameters, time.monotonic() + self._parameters.timeout_s
+        parameters, raw = self._parameters, bytearray()
         known = {name: value for name, value in body.items() if name not in parameters.extra}
         extra = {name: value for name, value in body.items() if name in parameters.extra}
-        raw = bytearray()
         try:
             create = self.sdk.chat.completions.with_streaming_response.create
             with create(**known, extra_body=extra or None) as response:
-                for part in response.iter_bytes():  # a server that sends a byte now and then is stopped, too
+                for part in response.iter_bytes():
                     raw += part
-                    if time.monotonic() > deadline:
-                        return Attempt(reason=f"no whole reply within {parameters.timeout_s:g} s")
                     if len(raw) > LARGEST:
-                        return Attempt(reason=f"the reply is larger than {LARGEST:,} bytes")
-        except (openai.APITimeoutError, httpx2.TimeoutException):
-            return Attempt(reason=f"no reply within {parameters.timeout_s:g} s")
+                        return Attempt(reason=f"the reply is larger than {LARGEST:,} bytes", tokens=_read(body))
+        except (openai.APITimeoutError, httpx2.TimeoutException) as error:
+            return Attempt(reason=f"no whole reply within {parameters.timeout_s:g} s", tokens=_read(body, error))
         except openai.APIStatusError as error:
             return self._of_status(error)
-        except (openai.APIConnectionError, httpx2.TransportError) as error:
-            return Attempt(reason=f"the connection was lost ({self._cause(error)})")
-        return read_completion(self.without_key(raw.decode("utf-8", errors="replace")), body)
+        except (openai.APIConnectionError, httpx2.RequestError) as error:
+            return Attempt(reason=f"the connection was lost ({self._cause(error)})", tokens=_read(body, error))
+        attempt = read_completion(raw.decode("utf-8", errors="replace"), body)
+        text, refusal = (None if words is None else self.without_key(words) for words in (attempt.text, attempt.refusal))
+        return attempt._replace(text=text, refusal=refusal, model=self.without_key(attempt.model))
 
     def without_key(self, text: str) -> str:
         """A server's words, without the key in them."""
-        return text.replace(self._key, "[key]") if self._key else text
+        from hawk_pipelines.language.llm_connection import without
+
+        return without(self._key, text)
 
     def _insist_on_model(self) -> None:
+        import httpx2
         import openai
 
         address, model = self._parameters.base_url, self._parameters.model
+        asking = self.sdk.with_options(max_retries=2, timeout=min(30.0, self._parameters.timeout_s))  # it costs nothing
         try:
-            models = [one.id for one in self.sdk.models.list().data or []]
+            models = [one.id for one in asking.models.list().data or [] if isinstance(one.id, str)]
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise self._no_entry(error) from error
+            raise self._no_entry(error) from None
         except openai.APIConnectionError as error:
             msg = f"Nothing answers at {address} ({self._cause(error)}); correct `{self._section}.base_url`, or start the server."
-            raise LlmError(msg) from error
-        except (openai.OpenAIError, TypeError, AttributeError, ValueError) as error:
+            raise LlmError(msg) from None
+        except (openai.OpenAIError, httpx2.HTTPError, TypeError, AttributeError, ValueError, RecursionError) as error:
             status = f" (status {error.status_code})" if isinstance(error, openai.APIStatusError) else ""
             msg = (
                 f"{address} gives no list of models{status}: is it the address of an OpenAI-compatible server, with its /v1? "
                 f"Correct `{self._section}.base_url`, or set `{self._section}.check_model: false` where there is no such list."
             )
-            raise LlmError(msg) from error
+            raise LlmError(msg) from None
         if model not in models:
             known = ", ".join(sorted(models)[:12]) + (" …" if len(models) > 12 else "")
-            msg = f"{address} has no model {model!r}; it has {known or 'none'}. Correct `{self._section}.model`."
+            has = self.without_key(known)[:500] or "none"
+            msg = f"{address} has no model {model!r}; it has {has}. Correct `{self._section}.model`."
             raise LlmError(msg)
 
     def _of_status(self, error: Any) -> Attempt:
         """What an error status means: another attempt, the end of this request, or of the run."""
         import openai
 
-        detail = error.body if isinstance(error.body, dict) else {}
-        code = str(detail.get("code") or "")
+        detail, status = error.body if isinstance(error.body, dict) else {}, error.status_code
+        kinds = {str(detail.get("code")), str(detail.get("type"))}
         words = self.without_key(" ".join(str(detail.get("message") or error.message).split()))[:300].rstrip(".")
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            raise self._no_entry(error) from error
-        if code == "insufficient_quota":
+            raise self._no_entry(error) from None
+        if status == 402 or kinds & {"insufficient_quota", "billing_hard_limit_reached"}:
             msg = f"The account behind the key has no money left ({words}). What was answered is kept; run again to go on."
-            raise LlmError(msg) from error
+            raise LlmError(msg) from None
         if isinstance(error, openai.NotFoundError):
             msg = f"{self._parameters.base_url} knows no model {self._parameters.model!r}, or is no such address ({words})."
-            raise LlmError(msg) from error
-        if code == "content_filter":
+            raise LlmError(msg) from None
+        if 300 <= status < 400:
+            place = self.without_key(error.response.headers.get("location", "another address"))[:200]
+            msg = f"{self._parameters.base_url} sends us to {place}, where nothing was sent. Correct `{self._section}.base_url`."
+            raise LlmError(msg) from None
+        if "content_filter" in kinds:
             return Attempt(text="", refusal=words)
-        if error.status_code in (408, 409, 425, 429) or error.status_code >= 500:
-            return Attempt(reason=f"status {error.status_code} ({words})", wait_s=retry_after_s(error.response.headers))
-        return Attempt(reason=f"status {error.status_code} ({words})", final=True)
+        if status in (408, 409, 425, 429) or status >= 500:
+            return Attempt(reason=f"status {status} ({words})", wait_s=retry_after_s(error.response.headers))
+        return Attempt(reason=f"status {status} ({words})", final=True)
 
     def _no_entry(self, error: Exception) -> LlmError:
         words = self.without_key(" ".join(str(error).split()))[:200]
@@ -203,16 +213,19 @@ def read_completion(raw: str, body: Mapping[str, Any]) -> Attempt:
         said = json.loads(raw)
         choice = said["choices"][0]
         message = choice["message"]
-        text, refusal = message.get("content") or "", message.get("refusal")
-        if not isinstance(text, str) or not isinstance(refusal, str | None):
-            raise TypeError
+        text, refusal = _encodable(message.get("content")), _encodable(message.get("refusal"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        return Attempt(reason="what came back is no chat completion in JSON")
+        return Attempt(reason="what came back is no chat completion in JSON", tokens=_read(body))
     end = choice.get("finish_reason")
     if end == "content_filter":
         refusal = refusal or text or "The server's filter held the reply back."
-    tokens = _tokens(said.get("usage"), body, text + (refusal or ""))
-    return Attempt(text, refusal, end == "length", str(said.get("model") or ""), tokens)
+    model = _encodable(said["model"])[:200] if isinstance(said.get("model"), str) else ""
+    return Attempt(text, refusal or None, end == "length", model, _tokens(said.get("usage"), body, text + refusal))
+
+
+def _encodable(words: str | None) -> str:
+    """Words without the halves of characters that JSON can hold and nothing can write down."""
+    return ("" if words is None else words).encode("utf-8", errors="replace").decode()
 
 
 class Understood(NamedTuple):
@@ -236,7 +249,9 @@ def understand(attempt: Attempt, schema: type[BaseModel]) -> Understood:
             return Understood(schema.model_validate(candidate).model_dump_json(), refused=False)
         except ValidationError as error:
             first = error.errors()[0]
-            fault = f"{'.'.join(map(str, first['loc'])) or 'the object'}: {first['msg']}"
+            fault = f"{'.'.join(map(str, first['loc'])) or 'the object'}: {first['msg']}"[:300]
+        except PydanticSerializationError:
+            fault = "it holds half of a character"
     if is_refusal(text):
         return Understood(text, refused=True)
     if attempt.cut:
@@ -269,7 +284,18 @@ def _tokens(usage: Any, body: Mapping[str, Any], said: str) -> Tokens:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT else None
+
+
+def _read(body: Mapping[str, Any], error: BaseException | None = None) -> Tokens:
+    """What a server has probably read of a request to which nothing usable came; nothing where there was no connection."""
+    import httpx2
+
+    while error is not None:
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+            return Tokens()
+        error = error.__cause__
+    return Tokens(about_tokens(body["messages"]))
 
 
 def about_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
@@ -283,16 +309,17 @@ def about_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """The seconds that a server asks to wait for, from `retry-after-ms` or `Retry-After` (seconds or a date); None without."""
-    try:
-        if milliseconds := headers.get("retry-after-ms"):
-            return max(0.0, float(milliseconds) / 1000)
-        value = headers.get("retry-after")
-        if value is None:
-            return None
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    except (ValueError, TypeError):
-        return None
+    milliseconds, value = _number(headers.get("retry-after-ms")), headers.get("retry-after")
+    seconds = _number(value) if milliseconds is None else milliseconds / 1000
+    if seconds is None and value is not None:
+        with contextlib.suppress(ValueError, TypeError, OverflowError):
+            date = parsedate_to_datetime(value)
+            seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return None if seconds is None else max(0.0, seconds)
+
+
+def _number(value: str | None) -> float | None:
+    with contextlib.suppress(ValueError, TypeError):
+        if math.isfinite(number := float(value or "")):
+            return number
+    return None

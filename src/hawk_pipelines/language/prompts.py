@@ -49,7 +49,7 @@ def read_prompt(folder: Path, name: str, slots: Collection[str]) -> Prompt:
         if path.stat().st_size > LARGEST:
             msg = f"{path} is larger than {LARGEST:,} bytes, which no prompt is; put the right file there."
             raise PromptError(msg)
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"The prompt {path} cannot be read ({error}); the project's own prompts are in {FOLDER}."
         raise PromptError(msg) from error

@@ -8,8 +8,10 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -91,13 +93,16 @@ class ReplyStore:
         self._path = path
         self._lock = threading.Lock()
         with self._sentences("Nothing was asked for"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            new = not path.exists()
+            if not path.exists():
+                _create(path)
             self._connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-            self._insist_it_is_ours(new)
-        if (free_mb := shutil.disk_usage(path.parent).free / 2**20) < FREE_MB:
-            msg = f"Only {free_mb:.0f} MB are free where {path} keeps replies. Nothing was asked for; make {FREE_MB} MB free."
-            raise ReplyStoreError(msg)
+            self._connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # checksums find what is damaged
+            try:
+                self._insist_it_is_ours()
+                self._insist_on_space()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -151,18 +156,14 @@ class ReplyStore:
         """What was handed in and not yet taken in, the oldest first."""
         with self._lock, self._sentences("Nothing was asked for"):
             rows = self._connection.execute("SELECT file, batch, keys FROM batches WHERE NOT done ORDER BY time, file").fetchall()
-        return [Batch(file=file, batch=batch, keys=json.loads(keys)) for file, batch, keys in rows]
+        try:
+            return [Batch(file=file, batch=batch, keys=json.loads(keys)) for file, batch, keys in rows]
+        except ValueError as error:
+            msg = f"{self._path} is damaged: what it says of a batch that was handed in cannot be read. {_LEFT}"
+            raise ReplyStoreError(msg) from error
 
-    def _insist_it_is_ours(self, new: bool) -> None:
+    def _insist_it_is_ours(self) -> None:
         connection = self._connection
-        if new:
-            connection.execute("BEGIN EXCLUSIVE")  # another run may make it at the same moment
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                for statement in _SCHEMA.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            connection.execute("COMMIT")
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if application != _APPLICATION:
@@ -173,8 +174,17 @@ class ReplyStore:
         damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise sqlite3.DatabaseError(damage)
-        connection.execute("BEGIN IMMEDIATE")  # whether it can be written is known before anything is paid for
+        # Whether it can be written is known before anything is paid for: this wants the journal beside it, too.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("ROLLBACK")
+
+    def _insist_on_space(self) -> None:
+        if (free_mb := shutil.disk_usage(self._path.parent).free / 2**20) < FREE_MB:
+            msg = (
+                f"Only {free_mb:.0f} MB are free where {self._path} keeps replies. Nothing was asked for; make {FREE_MB} MB free."
+            )
+            raise ReplyStoreError(msg)
 
     @contextlib.contextmanager
     def _sentences(self, consequence: str) -> Iterator[None]:
@@ -192,6 +202,24 @@ class ReplyStore:
         except OSError as error:
             msg = f"{self._path} cannot be used ({error.strerror}). {consequence}; see to its folder and its permissions."
             raise ReplyStoreError(msg) from error
+
+
+def _create(path: Path) -> None:
+    """Make an empty store elsewhere and put it in place whole: a file of no bytes is a damaged store, never a new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
+        new = Path(folder) / path.name
+        with contextlib.closing(sqlite3.connect(new)) as connection:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            return  # another run was quicker
+        except OSError:  # a file system without links
+            if not path.exists():
+                new.rename(path)
 
 
 _LEFT = (

@@ -1,0 +1,445 @@
+import gzip
+import json
+import socket
+import time
+
+import pytest
+from pydantic import ValidationError
+
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.language import llm_server
+from hawk_pipelines.language.llm import Failed
+from hawk_pipelines.language.llm_parameters import LlmParameters
+from hawk_pipelines.language.llm_server import LlmError, retry_after_s
+from hawk_pipelines.language.prices import PriceError
+from tests.language.asking import KEY, Description, complete, marker, outcomes, request, scripts
+from tests.servers.llm import INPUT, MODEL, OUTPUT, Answer, completion, error
+
+GOOD = json.dumps({"description": "item-0000 is a street."})
+JSON = [("Content-Type", "application/json")]
+HTML = Answer("", b"<html>Welcome</html>", headers=[("Content-Type", "text/html")])
+
+
+def _free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def _sentence(raised):
+    """What a person reads: one short paragraph."""
+    text = str(raised.value)
+    assert "\n" not in text
+    assert len(text) < 800
+    assert text.endswith(".")
+    return text
+
+
+# --- before any work -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "told"),
+    [
+        ("https://llm.invalid/v1", None, "There is no key for llm.invalid: set the environment variable OPENAI_API_KEY"),
+        ("https://llm.invalid/v1", "", "There is no key for llm.invalid"),
+        ("https://llm.invalid/v1", KEY + "\n", "has spaces, line ends or characters that are not ASCII"),
+        ("https://llm.invalid/v1", f" {KEY}", "has spaces"),
+        ("https://llm.invalid/v1", "ключ-0123456789", "not ASCII"),
+        ("https://llm.invalid/v1", KEY, "Nothing answers at https://llm.invalid/v1"),
+        (None, KEY, "`annotate.openai.base_url` is not set; name the server, or start one of your own with `make local-llm`"),
+    ],
+    ids=["no key", "empty key", "line end", "space", "not ASCII", "no such host", "no address"],
+)
+def test_without_a_key_or_an_address_nothing_is_asked(llm, url, key, told):
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(url, key=key), scripts(20))
+    assert told in _sentence(raised)
+    assert KEY not in str(raised.value)
+
+
+def test_nothing_listens(llm):
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(f"http://127.0.0.1:{_free_port()}/v1", key=None), scripts(20))
+    assert "Nothing answers at http://127.0.0.1" in _sentence(raised)
+    assert "refused" in str(raised.value)
+    assert "correct `annotate.openai.base_url`, or start the server" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HTML,
+        Answer("", b"[]", headers=JSON),
+        Answer("", b'{"data": 5}', headers=JSON),
+        Answer("", b'{"data": [5, "x"]}', headers=JSON),
+        Answer("", b'{"data": "test-model"}', headers=JSON),
+        Answer("", b'{"data": [', headers=JSON),
+        Answer("", b'{"data": ' + b"[" * 100_000, headers=JSON),
+        Answer("", b"\xff\xfe\x00", headers=JSON),
+        Answer("", b"not zipped", headers=[*JSON, ("Content-Encoding", "gzip")]),
+        Answer("", HTML.body, 404, HTML.headers),
+        Answer("", b"x" * 300_000, 404),
+        Answer("", b"", 204),
+    ],
+    ids=["page", "list", "number", "numbers", "word", "cut off", "deep", "bytes", "no gzip", "404", "large 404", "nothing"],
+)
+def test_an_http_server_that_is_no_llm_server(serve, llm, answer):
+    server = serve()
+    server.paths["GET /v1/models"] = lambda: answer
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(server), scripts(20))
+    told = _sentence(raised)
+    assert "gives no list of models" in told or "Nothing answers" in told
+    assert "`annotate.openai.base_url`" in told
+    assert server.chats == []
+
+
+def test_a_list_of_models_with_odd_entries_is_no_reason_to_fall(serve, llm):
+    server = serve()
+    server.paths["GET /v1/models"] = lambda: Answer("", b'{"data": [{"id": 5}, {"id": null}, {}, {"id": "b"}, {"id": "a"}]}')
+    with pytest.raises(LlmError, match=rf"has no model '{MODEL}'; it has a, b\. Correct `annotate.openai.model`\."):
+        outcomes(llm(server), scripts(3))
+    assert server.chats == []
+
+
+def test_an_endless_list_of_models(serve, llm):
+    server = serve()
+    server.paths["GET /v1/models"] = lambda: Answer("", how="trickle")
+    begun = time.monotonic()
+    with pytest.raises(LlmError, match="Nothing answers at"):
+        outcomes(llm(server, timeout_s=0.3), scripts(3))
+    assert time.monotonic() - begun < 20
+    assert server.chats == []
+
+
+def test_an_address_without_its_v1(serve, llm):
+    server = serve()
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(server.url.removesuffix("/v1")), scripts(20))
+    assert "(status 404): is it the address of an OpenAI-compatible server, with its /v1?" in _sentence(raised)
+    assert server.chats == []
+
+
+def test_an_address_without_its_v1_where_the_list_is_not_looked_at(serve, llm):
+    server = serve()
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(server.url.removesuffix("/v1"), check_model=False, concurrency=1), scripts(20))
+    assert "or is no such address" in _sentence(raised)
+    assert server.outcomes() == {}
+
+
+def test_an_unknown_model(serve, llm):
+    server = serve(models=("gpt-x", "gpt-y"))
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(server), scripts(20))
+    assert f"has no model '{MODEL}'; it has gpt-x, gpt-y. Correct `annotate.openai.model`." in _sentence(raised)
+    assert server.chats == []
+    with pytest.raises(LlmError, match=f"knows no model '{MODEL}'"):
+        outcomes(llm(server, check_model=False), scripts(20))
+
+
+def test_a_model_without_a_price(serve, llm):
+    server = serve(models=("dear",))
+    with pytest.raises(PriceError) as raised:
+        llm(server, model="dear")
+    assert "has no price for the model 'dear' (it has test-model, free); add a line for it" in _sentence(raised)
+    assert server.log == []
+
+
+def test_a_key_that_is_not_accepted(serve, llm):
+    server = serve(key="sk-another", echo=True)
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(server), scripts(20))
+    assert "does not accept the key in OPENAI_API_KEY (Error code: 401 - Incorrect API key provided [key].)" in _sentence(raised)
+    assert server.chats == []
+
+
+def test_a_key_goes_where_a_gateway_wants_it(serve, llm):
+    asked = []
+    server = serve(key=KEY, answer=lambda one: asked.append(one.headers))
+    complete(outcomes(llm(server, key_header="api-key"), scripts(1)), 1)
+    complete(outcomes(llm(server, model=MODEL, seed=1), scripts(1)), 1)
+    assert [(one.get("api-key"), one.get("Authorization")) for one in asked] == [(KEY, None), (None, f"Bearer {KEY}")]
+
+
+def test_a_server_on_this_machine_wants_no_key(serve, llm):
+    complete(outcomes(llm(serve(), key=None), scripts(2)), 2)
+
+
+def test_a_list_of_models_that_comes_at_the_second_attempt(serve, llm):
+    server = serve()
+    answers = [error(429, "Later.", None, [("Retry-After", "0")]), error(500, "No."), None]
+
+    def list_models():
+        answer = answers.pop(0)
+        if not answers:
+            del server.paths["GET /v1/models"]
+        return answer or Answer("", json.dumps({"object": "list", "data": [{"id": MODEL}]}).encode())
+
+    server.paths["GET /v1/models"] = list_models
+    complete(outcomes(llm(server), scripts(2)), 2)
+    assert answers == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "llm.invalid/v1",
+        "ftp://llm.invalid",
+        "https://",
+        "https://user:secret@llm.invalid/v1",
+        "https://llm.invalid/v1?key=x",
+        "http://llm.invalid:99999/v1",
+        "http://[::1/v1",
+        "https://llm.invalid/v1 ",
+        "https://llm.invalid/v1\n",
+        "https://llm invalid/v1",
+        "https://llm.ínvalid/v1",
+    ],
+)
+def test_what_is_no_address(url):
+    with pytest.raises(ValidationError):
+        LlmParameters(base_url=url)
+
+
+@pytest.mark.parametrize("url", ["http://a..b/v1", "http://-/v1", "http://127.0.0.1:0/v1", "http://" + "a" * 300 + "/v1"])
+def test_odd_addresses_are_told_of_in_a_sentence(llm, url):
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(url), scripts(2))
+    assert "`annotate.openai.base_url`" in str(raised.value)
+
+
+# --- replies -------------------------------------------------------------------------------------------------------------
+
+
+def _without_usage(**usage):
+    said = json.loads(completion(GOOD).body)
+    del said["usage"]
+    return Answer("answered", json.dumps(said | usage).encode())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        completion(f"```json\n{GOOD}\n```"),
+        completion(f"Sure! Here is the object {{as you wished}}:\n\n{GOOD}\n\nAnything else? {{}}"),
+        completion(f"\ufeff  {GOOD}\n\n"),
+        completion(f"<think>The schema is {{}}.</think>{GOOD}"),
+        completion(GOOD, refusal=""),
+        completion(GOOD, finish="length"),
+        completion(GOOD, finish=None),
+        Answer("answered", gzip.compress(completion(GOOD).body), headers=[("Content-Encoding", "gzip")]),
+        Answer("answered", completion(GOOD).body, headers=[("Content-Type", "text/plain")]),
+        Answer("answered", b"\n\n   \n" + completion(GOOD).body),
+        Answer("answered", completion(GOOD).body.replace(b"street", b"stra\xdfe")),
+        completion(GOOD, model=None),
+        completion(GOOD, model={"a": 1}),
+        completion(GOOD, usage={"prompt_tokens": "many", "completion_tokens": -1}),
+        completion(GOOD, usage={"prompt_tokens": 10**300, "completion_tokens": True, "prompt_tokens_details": 5}),
+        completion(GOOD, usage=[1, 2]),
+        _without_usage(),
+        _without_usage(usage=None),
+    ],
+    ids=[
+        "fence", "words around", "byte order mark", "thoughts", "empty refusal", "whole though cut", "no finish", "gzip",
+        "plain type", "blank lines", "not UTF-8", "no model", "odd model", "odd usage", "huge usage", "list as usage",
+        "no usage", "null as usage",
+    ],
+)  # fmt: skip
+def test_replies_that_are_understood_at_once(serve, llm, answer):
+    server = serve(answer=lambda _: answer)
+    client = llm(server)
+    got = outcomes(client, scripts(1))
+    complete(got, 1)
+    assert got[0].value.description.startswith("item-0000 is a str")
+    assert len(server.chats) == 1
+    assert 0 < client.spent_tokens.input <= INPUT
+    assert 0 < client.spent_tokens.output <= OUTPUT
+    assert client.store.get(got[0].key) == got[0].kept
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (completion("It is a street."), "it holds no JSON object"),
+        (completion('{"description": "It is a str', finish="length"), "it was cut off at `max_tokens`"),
+        (completion('{"text": "A street."}'), "description: Field required"),
+        (completion('{"description": "A", "more": 1}'), "more: Extra inputs are not permitted"),
+        (completion('{"description": 5}'), "description: Input should be a valid string"),
+        (completion('{"description": null}'), "description: Input should be a valid string"),
+        (completion('["A street."]'), "it holds no JSON object"),
+        (completion('{"description": ' + "[" * 50_000), "it holds no JSON object"),
+        (completion("{" * 50_000), "it holds no JSON object"),
+        (completion('{"description": "\\ud800"}'), "it holds half of a character"),
+        (completion(json.dumps({"x" * 100_000: 1})), "description: Field required"),
+    ],
+    ids=["words", "cut", "other name", "more", "number", "null", "list", "deep", "braces", "half a character", "long name"],
+)
+def test_replies_of_another_form_are_told_so_and_asked_for_again(serve, llm, answer, told):
+    server = serve(answer=lambda asked: answer if asked.nth == 1 else None)
+    client = llm(server)
+    complete(outcomes(client, scripts(1)), 1)
+    assert len(server.chats) == 2
+    first, second = (body["messages"] for body in server.bodies)
+    assert second[:2] == first
+    assert second[2]["role"] == "assistant"
+    assert len(second[2]["content"]) <= 4000
+    assert f"is not of the form that was asked for ({told}" in second[3]["content"]
+    assert len(second[3]["content"]) < 600
+    assert (client.spent_tokens.input, client.spent_tokens.output) == (2 * INPUT, 2 * OUTPUT)
+    assert client.calls[0].kept.output_tokens == 2 * OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (completion(None, refusal="I will not."), "I will not."),
+        (completion(GOOD, refusal="I will not."), "I will not."),
+        (completion("I'm sorry, but I can't help with that."), "I'm sorry, but I can't help with that."),
+        (completion("", finish="content_filter"), "The server's filter held the reply back."),
+        (completion('{"descr', finish="content_filter"), '{"descr'),
+        (error(400, "The response was filtered.", "content_filter"), "The response was filtered"),
+        (completion(""), ""),
+        (completion(None), ""),
+        (completion(" \n "), ""),
+        (completion(None, refusal="No \ud800 way."), "No ? way."),
+    ],
+    ids=[
+        "field",
+        "field and words",
+        "words",
+        "filter",
+        "filter with words",
+        "Azure",
+        "empty",
+        "null",
+        "blank",
+        "half a character",
+    ],
+)
+def test_refusals_and_empty_replies_are_kept_as_such_and_not_asked_for_again(serve, llm, answer, said):
+    server = serve(answer=lambda _: answer)
+    client = llm(server)
+    got = outcomes(client, scripts(1))
+    assert (got[0].value, got[0].said) == (None, said)
+    assert client.calls[0].outcome == "refused"
+    assert outcomes(llm(server), scripts(1))[0].said == said
+    assert len(server.chats) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("broken", b""),
+        Answer("broken", b"null"),
+        Answer("broken", b"[]"),
+        Answer("broken", b'{"choices": []}'),
+        Answer("broken", b'{"choices": [null]}'),
+        Answer("broken", b'{"choices": [{"message": null}]}'),
+        Answer("broken", b'{"choices": [{"message": {"content": 5}}]}'),
+        Answer("broken", b'{"choices": {"0": 1}}'),
+        Answer("broken", b"[" * 100_000),
+        Answer("broken", b'{"a": 1' + b"0" * 10_000),
+        Answer("broken", completion(GOOD).body, how="cut"),
+        Answer("broken", b"no gzip", headers=[("Content-Encoding", "gzip")]),
+        Answer("broken", gzip.compress(completion(GOOD).body)[:40], headers=[("Content-Encoding", "gzip")]),
+        Answer("broken", how="drop"),
+        Answer("broken", b'{"error": {"message": "Overloaded"}}'),
+        HTML,
+        Answer("broken", b"Bad gateway", 502),
+        Answer("broken", b'["x"]', 503),
+        Answer("broken", b"[" * 50_000, 500),
+        Answer("broken", b"no gzip", 500, [("Content-Encoding", "gzip")]),
+        Answer("broken", b"half", 500, how="cut"),
+        error(409, "Conflict."),
+        error(408, "Too slow."),
+    ],
+)
+def test_answers_that_are_no_reply_are_asked_for_again(serve, llm, answer):
+    server = serve(answer=lambda asked: answer if asked.nth == 1 else None)
+    complete(outcomes(llm(server), scripts(1)), 1)
+    assert len(server.chats) == 2
+    assert server.bodies[0] == server.bodies[1]
+
+
+@pytest.mark.parametrize("how", ["never", "trickle", "endless"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_answers_that_do_not_end_are_given_up(serve, llm, monkeypatch, how, status):
+    monkeypatch.setattr(llm_server, "LARGEST", 200_000)
+    server = serve(answer=lambda asked: Answer("hostile", b" ", status, how=how) if asked.nth == 1 else None)
+    begun = time.monotonic()
+    complete(outcomes(llm(server, timeout_s=30 if how == "endless" else 0.4), scripts(1)), 1)
+    assert time.monotonic() - begun < 10
+    assert len(server.chats) == 2
+
+
+def test_a_small_reply_that_unpacks_without_end_is_given_up(serve, llm):
+    bomb = gzip.compress(b" " * 50_000_000)
+    server = serve(answer=lambda asked: Answer("bomb", bomb, headers=[("Content-Encoding", "gzip")]))
+    got = outcomes(llm(server, attempts=1), scripts(1))
+    assert isinstance(got[0], Failed)
+    assert "the reply is larger than 4,000,000 bytes" in got[0].reason
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_nothing_is_sent_on_to_another_address(serve, llm, status):
+    elsewhere = serve()
+    server = serve(answer=lambda _: Answer("moved", b"", status, [("Location", f"{elsewhere.url}/chat/completions")]))
+    with pytest.raises(LlmError) as raised:
+        outcomes(llm(server, key_header="api-key", concurrency=1), scripts(5))
+    assert f"sends us to {elsewhere.url}/chat/completions, where nothing was sent" in _sentence(raised)
+    assert elsewhere.log == []
+    assert len(server.chats) == 1
+
+
+@pytest.mark.parametrize("key", ["x", "ollama", "EMPTY", "description", "item"])
+def test_a_placeholder_in_the_place_of_a_key_changes_no_reply(serve, llm, key):
+    client = llm(serve(), key=key)
+    got = outcomes(client, scripts(2))
+    complete(got, 2)
+    assert got[1].value.description == "The description of item-0001: a man falls in the street."
+
+
+def test_every_error_is_one_that_a_user_can_mend(serve, llm):
+    """The statuses that a server may send, each for good."""
+    server = serve()
+    for status in (*range(300, 309), *range(400, 420), 422, 424, 426, 429, 451, *range(500, 512), 529, 599):
+        server.answer = lambda _, status=status: error(status, "No.")
+        try:
+            got = outcomes(llm(server, attempts=1, check_model=False), scripts(1))
+        except HawkError as raised:
+            assert "No" in str(raised) or "another address" in str(raised)  # noqa: PT017
+        else:
+            assert isinstance(got[0], Failed), status
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3"}, 3),
+        ({"retry-after": "2.5"}, 2.5),
+        ({"retry-after": "-3"}, 0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "1e999"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "tomorrow"}, None),
+        ({"retry-after": "Wed, 99 Oct 99999 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 -0000"}, 0),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after-ms": "x", "retry-after": "9"}, 9),
+        ({"retry-after-ms": "nan", "retry-after": "9"}, 9),
+        ({}, None),
+    ],
+)
+def test_how_long_a_server_asks_to_wait(headers, seconds):
+    assert retry_after_s(headers) == seconds
+
+
+def test_the_schema_of_a_reply_is_its_own(llm):
+    client = llm("http://127.0.0.1:9/v1")
+    assert client.body_of(request(1))["response_format"]["json_schema"]["name"] == "description"
+    assert marker(1) in json.dumps(client.body_of(request(1)))
+    assert Description.model_json_schema() == client.body_of(request(1))["response_format"]["json_schema"]["schema"]
