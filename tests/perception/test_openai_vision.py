@@ -312,6 +312,15 @@ def test_what_is_no_caption_costs_its_clip_and_is_paid_once(own, server, reply, 
     assert len(server.got) == 1 + asked  # the replies are kept
 
 
+def test_pictures_are_not_kept_with_the_replies(own, server):
+    assert len(own.caption().captions) == 2
+    (kept,) = own.folder.rglob("replies.sqlite")
+    held = kept.read_bytes()
+    assert b"A man walks." in held
+    assert b"sha256:" in held
+    assert b"base64" not in held
+
+
 def test_other_words_may_bring_a_caption(own, server):
     own.clips = own.clips[:1]
     server.reply = lambda _: says("A man walks.") if len(server.got) == 2 else (200, {"content": None, "refusal": "No."})

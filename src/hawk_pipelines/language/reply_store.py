@@ -1,7 +1,7 @@
 """Replies that were paid for, kept for good: one SQLite file. What is in it is never asked for again.
 
 A reply is known by the hash of all that decides it: model, messages, schema and settings, as they are sent. Neither the server's
-address nor the key is part of it, or anywhere in the file.
+address nor the key is part of it, or anywhere in the file; pictures are not kept, only their hashes.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -123,12 +124,13 @@ class ReplyStore:
         return None
 
     def put(self, key: str, body: Mapping[str, Any], reply: Kept) -> None:
-        """Keep a reply; when this returns it is on the disk.
+        """Keep a reply, and the request without its pictures; when this returns it is on the disk.
 
         Raises:
             ReplyStoreError: it is not, because the disk is full or the file cannot be written.
         """
-        request, text = json.dumps(body, sort_keys=True, ensure_ascii=False), reply.model_dump_json()
+        request = _PICTURE.sub(_hashed, json.dumps(body, sort_keys=True, ensure_ascii=False))
+        text = reply.model_dump_json()
         with self._lock, self._sentences("The reply that just came is lost, and the run ends here"):
             self._connection.execute(
                 "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, datetime('now'))",
@@ -226,6 +228,14 @@ _LEFT = (
     "It was left as it is and nothing was asked for; put your copy of it back, or move it away "
     "(what was in it would be paid for again)."
 )
+
+
+_PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=]+")
+
+
+def _hashed(picture: re.Match[str]) -> str:
+    """What stands for a picture: footage is kept where videos are, and nowhere else."""
+    return f"sha256:{hashlib.sha256(picture[0].encode()).hexdigest()}"
 
 
 def _checksum(key: str, request: str, reply: str) -> str:

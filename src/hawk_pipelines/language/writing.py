@@ -1,7 +1,7 @@
 """A language model writes the draft of an item: a description of its captions, label and times, then answers to its questions.
 
 Whatever the model refuses or leaves empty it is asked for once more in other words. What it then still refuses stands in the
-draft as it was said, for people to see: validation lets none of it through.
+draft as it was said, or empty, for people to see: validation lets none of it through.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -186,7 +186,7 @@ def _described(data: str, prompts: Prompts, told: _Told) -> Generator[Request, R
     for prompt in (prompts.description, prompts.description_again):
         typical = Description(description="x" * TYPICAL_DESCRIPTION)
         reply = yield from _asked(Request("description", messages(prompt, data=data), Description, typical), prompt, told)
-        description = reply.said if reply.value is None else clean(reply.value.description)
+        description = _refusal(reply) if reply.value is None else clean(reply.value.description)
         if not _is_missing(description):
             break
         told.refusals += 1
@@ -206,7 +206,7 @@ def _answered(
         request = Request("answers", messages(prompt, data=data, questions=asked), schema, typical)
         reply = yield from _asked(request, prompt, told)
         for n, place in enumerate(wanted, start=1):
-            text = reply.said if reply.value is None else getattr(reply.value, f"answer_{n}")
+            text = _refusal(reply) if reply.value is None else getattr(reply.value, f"answer_{n}")
             answers[place] = text if text is None else clean(text)
         wanted = [place for place in wanted if _is_missing(answers[place])]
         told.refusals += len(wanted)
@@ -220,6 +220,11 @@ def _asked(request: Request, prompt: Prompt, told: _Told) -> Generator[Request, 
     told.replies.append(reply)
     told.prompts[prompt.name] = prompt.sha256
     return reply
+
+
+def _refusal(reply: Reply) -> str:
+    """The words of a refusal where validation knows them for one; nothing where it would take them for a text."""
+    return reply.said if is_refusal(reply.said) else ""
 
 
 def _is_missing(text: str | None) -> bool:
