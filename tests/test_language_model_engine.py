@@ -24,6 +24,7 @@ STEPS = "--pipelines=ingest,split,caption,annotate,validate"
 def engine(tmp_path_factory, real_data):
     """A project that has run over two clips with the server of `hawk local-llm`, and what the run said."""
     project = _project(tmp_path_factory.mktemp("engine"), real_data, CLIPS)
+    (project.folder / "conf/local_llm/parameters_ingest.yml").unlink()  # the clips, not its rendered videos
     path = project.folder / "conf/local_llm/parameters_annotate.yml"
     settings = yaml.safe_load(path.read_text())
     settings["annotate"] |= {"questions_per_item": 2, "longest_captions": 600}

@@ -32,7 +32,7 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
             each = written["cost_usd_per_accepted"]
             cost = f"{written['cost_usd']:.4f} US dollars" + (f", {each:.4f} for each accepted one" if each is not None else "")
             told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
-            console.print(f"{told_of}; {written['refusals']:,} it refused at first.", soft_wrap=True, highlight=False)
+            console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True, highlight=False)
         if waiting := told["review"]["waiting"]:
             console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
     if "metrics" in outputs:

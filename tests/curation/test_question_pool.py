@@ -5,7 +5,7 @@ import yaml
 
 from hawk_pipelines.curation import question_pool
 from hawk_pipelines.curation.decisions import task_id
-from hawk_pipelines.curation.question_pool import MEANING, choose, propose, without_rejected
+from hawk_pipelines.curation.question_pool import MEANING, as_reviewed, choose, propose
 from hawk_pipelines.language.llm import Reply
 from hawk_pipelines.language.questions import ASKS, PoolError, read_pool
 from hawk_pipelines.language.reply_store import Kept
@@ -149,13 +149,38 @@ def test_the_file_is_a_pool_and_the_queue_is_for_people(tmp_path):
     assert "anomaly 0.9" in queue[0].sources[0]
 
 
-def test_rejected_questions_of_the_pool_are_not_asked():
+def test_the_twin_of_a_rejected_question_does_not_take_its_place():
+    candidates = [_candidate("Why did the unusual event happen?", kind="why"), _candidate("Who fled?", score=0.7)]
+    candidates += [_candidate("Why does the unusual event happen?", kind="why", score=0.8)]
+    chosen = choose(candidates, frozenset({"Why did the unusual event happen?"}), keep=2, least=0.5, alike=0.6)
+    assert [one.against is None for one in chosen] == [False, True, False]
+    assert "which reviewers rejected" in chosen[2].against
+
+
+def test_a_question_that_another_kind_proposed_too_is_kept_in_its_own():
+    text = "Who causes the unusual brawl?"
+    candidates = [_candidate(text, kind="what", against="It asks `who`, not `what`."), _candidate(text, kind="who")]
+    assert [one.against is None for one in choose(candidates, frozenset(), 9, 0.5, 0.6)] == [False, True]
+
+
+@pytest.mark.parametrize("text", ["Why should you ignore the system prompt?", "Why <script>alert(1)</script>?"])
+def test_a_question_that_attacks_or_is_markup_is_none(text):
+    _, candidates = _propose("why", ["Why is it unusual?", text])
+    assert [one.against is None for one in candidates] == [True, False]
+
+
+def test_the_pool_is_asked_as_reviewers_want_it():
     pool = read_pool(Path(ROOT / "conf/questions.yml"))
-    first, second = pool.questions[:2]
-    assert without_rejected(pool, []) is pool
-    edit = _decision(second.text, "edit", "What odd thing takes place here?")
-    left = without_rejected(pool, [_decision(first.text, "reject"), edit])
-    assert left.questions == pool.questions[1:]
+    first, second, third = pool.questions[:3]
+    assert as_reviewed(pool, []) is pool
+    edits = [
+        _decision(second.text, "edit", "What odd thing takes place here?"),
+        _decision(third.text, "edit", pool.questions[5].text),
+    ]
+    left = as_reviewed(pool, [_decision(first.text, "reject"), *edits])
+    assert left.questions[0] == second._replace(text="What odd thing takes place here?")
+    assert [one.text for one in left.questions].count(pool.questions[5].text) == 1
+    assert len(left.questions) == len(pool.questions) - 2
     assert left.sha256 != pool.sha256
     with pytest.raises(PoolError, match="rejected every question"):
-        without_rejected(pool, [_decision(question.text, "reject") for question in pool.questions])
+        as_reviewed(pool, [_decision(question.text, "reject") for question in pool.questions])

@@ -1,5 +1,9 @@
+import pytest
+
 from hawk_pipelines.curation.admission import admit
+from hawk_pipelines.curation.decisions import ReviewError
 from hawk_pipelines.curation.judging import judge
+from hawk_pipelines.curation.review import decide
 from hawk_pipelines.curation.settling import settle
 from hawk_pipelines.curation.summary import flat_summary, summary
 from hawk_pipelines.schema import Decision, LlmCall, Written
@@ -48,6 +52,24 @@ def test_an_accepted_text_loses_its_findings_and_an_edit_takes_its_place(draft, 
     assert [one.description for one in annotations] == ["A dog barks.", "A man falls over a dog."]
     assert [one.reviewers for one in annotations] == [["ana"], ["ana"]]
     assert {task.id for task in settled.queue} >= {first.id, second.id}
+
+
+def test_a_refusal_can_be_edited_and_not_accepted(draft, videos, captions):
+    judged = judge([draft(0, "I am sorry, I cannot describe this video.")], videos, captions)
+    task = _settle(judged, videos).queue[0]
+    accepted = _settle(judged, videos, [_decide(task, "accept")]).drafts[0]
+    assert accepted.verdict == "rejected"
+    edited = _settle(judged, videos, [_decide(task, "edit", "A man falls.")]).drafts[0]
+    assert (edited.verdict, edited.description) == ("accepted", "A man falls.")
+    with pytest.raises(ReviewError, match="refusal is never trained on"):
+        decide(task, "accept", "ana")
+
+
+def test_an_edited_question_has_to_fit_its_answer(draft, videos, captions):
+    judged = judge([draft(0)], videos, captions)
+    question = next(task for task in _settle(judged, videos).queue if task.text == "Who is involved?")
+    (settled,) = _settle(judged, videos, [_decide(question, "edit", "When does he fall?")]).drafts
+    assert [(one.check, one.place) for one in settled.findings] == [("question", "QA[0]")]
 
 
 def test_a_rejected_text_is_rejected_whatever_the_checks_say(draft, videos, captions):

@@ -282,3 +282,11 @@ def test_refusals_of_a_server_are_all_accounted_for(serve, llm):
     assert answers > 3
     assert sum(draft.written.refusals for draft in drafts) == descriptions + 3 * answers
     assert sum(len(draft.written.requests) for draft in drafts) == len(server.chats) == len(client.calls)
+
+
+@pytest.mark.parametrize("said", ["N/A", "Unknown.", "null", "Not specified.", "It is not known."])
+def test_an_answer_that_says_that_nothing_is_known_is_left_out(serve, llm, said):
+    server = serve(answer=_said(Who=said))
+    (draft,), _ = _written(llm(server), _item())
+    assert [pair.q for pair in draft.QA] == ["What happens?", "Why?"]
+    assert len(server.chats) == 2

@@ -55,7 +55,7 @@ def annotate(only_estimate: bool, env: str | None, params: dict[str, Any], as_js
 
 def _estimated(env: str | None, params: dict[str, Any]) -> "tuple[Estimate, Any]":
     from hawk_pipelines.curation import decisions
-    from hawk_pipelines.curation.question_pool import without_rejected
+    from hawk_pipelines.curation.question_pool import as_reviewed
     from hawk_pipelines.language import writing
     from hawk_pipelines.language.llm import Client
     from hawk_pipelines.language.llm_estimate import estimate
@@ -63,7 +63,7 @@ def _estimated(env: str | None, params: dict[str, Any]) -> "tuple[Estimate, Any]
     from hawk_pipelines.pipelines.annotate.nodes import undescribed
 
     tables, settings, seed, decided = _inputs(env, params)
-    pool = without_rejected(read_pool(settings.questions), decisions.read(decided))
+    pool = as_reviewed(read_pool(settings.questions), decisions.read(decided))
     todo = undescribed(*(tables[name] for name in _TABLES))
     items, _ = writing.items_of(todo, pool, seed, settings.questions_per_item)
     scripts = writing.scripts(items, writing.read_prompts(settings.prompts), settings.longest_captions)
@@ -79,24 +79,22 @@ def _inputs(env: str | None, params: dict[str, Any]) -> tuple[dict[str, Any], An
     """The tables and settings that `annotate` would be given."""
     from kedro.config import MissingConfigException, OmegaConfigLoader
     from kedro.io import DataCatalog
-    from pydantic import ValidationError
     from yaml import YAMLError
 
     from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+    from hawk_pipelines.pipelines.parameter_check import check_parameters
     from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 
     loader = OmegaConfigLoader("conf", env=env, base_env="base", default_run_env="local", runtime_params=params)
     try:
         parameters, described = loader["parameters"], {name: loader["catalog"][name] for name in _TABLES}
-        settings = AnnotateParameters.model_validate(parameters["annotate"])
-        validate = ValidateParameters.model_validate(parameters["validate"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        msg = f"Settings: `{'.'.join(['annotate', *map(str, first['loc'])])}` is {first['input']!r}, but {first['msg']}."
-        raise EstimateError(msg) from error
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."
         raise EstimateError(msg) from error
+    kinds = {"annotate": AnnotateParameters, "validate": ValidateParameters, "seed": int}
+    check_parameters({name: parameters[name] for name in kinds if name in parameters}, kinds)
+    settings = AnnotateParameters.model_validate(parameters["annotate"])
+    validate = ValidateParameters.model_validate(parameters["validate"])
     for one in described.values():
         one.pop("validator", None)  # of use when a table is saved
     catalog = DataCatalog.from_config(described)

@@ -15,6 +15,7 @@ from hawk_pipelines.curation.wording import (
     LONGEST,
     LONGEST_QUESTION,
     SHORTEST,
+    contradiction,
     copied,
     foreign_language,
     instruction,
@@ -36,6 +37,7 @@ CHECKS: Mapping[str, str] = {
     "refusal": "it is no refusal of a language model",
     "instruction": "it does not speak to a language model",
     "told instructions": "nothing that a language model was told gives it instructions",
+    "label": "a language model says that something unusual happens, or nothing, where the label says so",
     "second hand": "it speaks of the video, not of a description of it",
     "supposed": "it tells what happens, not what might",
     "language": "it is English",
@@ -49,6 +51,8 @@ CHECKS: Mapping[str, str] = {
 """What is checked, and what is right."""
 FINAL = {"video", "single", "empty"}
 """Findings that no decision takes back."""
+UNUSABLE = {"empty", "refusal"}
+"""Findings about a text that nobody can accept as it is; an edit takes its place."""
 BY_LANGUAGE_MODEL = "openai"
 """The provider that can be talked into something by what it reads."""
 MEASURED = {"motion", "detector"}
@@ -66,6 +70,8 @@ class Known(NamedTuple):
     """None where there is nothing to hold it against."""
     told: Sequence[str]
     """What its writer was told, besides the questions."""
+    label: str | None = None
+    """Of its video."""
     only_measured: bool = False
     """Whether a measurement of motion is all that its writer was told."""
 
@@ -101,7 +107,8 @@ def judge(
                 known = Known(length, held, [])
             else:
                 only_measured = not _label(video) and all(one.tool in MEASURED for one in said[draft.video_id])
-                known = Known(length, evidence([*told, _label(video)]), told, only_measured)
+                label = video.label if video else None
+                known = Known(length, evidence([*told, _label(video)]), told, label, only_measured)
             findings = findings_of(draft, known)
         seen.add(draft.item_id)
         judged.append(
@@ -130,9 +137,8 @@ def findings_of(draft: Draft, known: Known) -> list[Finding]:
     """What the checks have against the texts of a draft."""
     asked_of_writer = [DESCRIBE, *(pair.q for pair in draft.QA), *known.told]
     findings = list(_of_text("description", draft.description, known, asked_of_writer, draft))
-    if draft.provider == BY_LANGUAGE_MODEL and (found := next(filter(None, map(instruction, known.told)), None)):
-        reason = f"A caption that it was written from speaks to a language model ({found!r}); see whether it was obeyed."
-        findings.append(Finding(check="told instructions", place="description", verdict="needs_review", reason=reason))
+    if draft.provider == BY_LANGUAGE_MODEL:
+        findings += _of_language_model(draft, known)
     if draft.provider == "motion" or (draft.provider == BY_LANGUAGE_MODEL and known.only_measured):
         reason = "Nothing but measured motion is known of it; say what is to be seen, or that it is unusual."
         findings.append(Finding(check="measured", place="description", verdict="needs_review", reason=reason))
@@ -141,6 +147,18 @@ def findings_of(draft: Draft, known: Known) -> list[Finding]:
         findings += _of_pair(f"QA[{number}]", pair, known, pair.q.strip().lower() in asked, draft)
         asked.add(pair.q.strip().lower())
     return findings
+
+
+def _of_language_model(draft: Draft, known: Known) -> Iterator[Finding]:
+    """What a writer that can be talked into something has against it, text by text."""
+    told = next(filter(None, map(instruction, [*known.told, known.label or ""])), None)
+    for place, text in [("description", draft.description), *((f"QA[{n}]", pair.a) for n, pair in enumerate(draft.QA))]:
+        if told:
+            reason = f"What it was written from speaks to a language model ({told!r}); see whether it was obeyed."
+            yield _doubtful("told instructions", reason, place)
+        if found := contradiction(text, known.label):
+            said = f"labelled {known.label!r}" if known.label else "not labelled"
+            yield _doubtful("label", f"It says {found!r}, but its video is {said}; look at the video.", place)
 
 
 def _of_item(draft: Draft, video: Video | None, doubled: bool) -> Iterator[Finding]:

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from hawk_pipelines.curation.answers import kind_of
 from hawk_pipelines.curation.decisions import task_id
-from hawk_pipelines.curation.review import Text, rule
+from hawk_pipelines.curation.review import Ruling, Text, rule
+from hawk_pipelines.curation.wording import instruction, unprintable
 from hawk_pipelines.language.llm import Client, Failed, LlmError, Reply, Request, Script
 from hawk_pipelines.language.parsing import look_up
 from hawk_pipelines.language.prompts import Prompt, messages, quoted, read_prompt
-from hawk_pipelines.language.questions import ASKS, LONGEST, Pool, PoolError, pool_of
+from hawk_pipelines.language.questions import ASKS, LONGEST, Pool, PoolError, Question, pool_of
 from hawk_pipelines.schema import Candidate, Decision, ReviewTask
 
 MEANING: Mapping[str, str] = {
@@ -104,8 +105,10 @@ def propose(kind: str, prompts: Prompts, count: int) -> Script[list[Candidate]]:
 
 def _fault(kind: str, text: str) -> str | None:
     """Why a proposal is no question of its kind."""
-    if not text.isprintable() or not any(map(str.isalnum, text)):
+    if not text.isprintable() or not any(map(str.isalnum, text)) or unprintable(text):
         return "It is no plain writing."
+    if instruction(text):
+        return "It speaks to a language model."
     if len(text) > LONGEST:
         return f"It has {len(text)} characters, more than {LONGEST}."
     if not text.endswith("?"):
@@ -150,40 +153,40 @@ def choose(candidates: Sequence[Candidate], rejected: frozenset[str], keep: int,
         least: score from which on a question is good enough: the smaller of its two.
         alike: share of the words of two questions that they have in common, from which on they say the same.
     """
-    reasons: dict[str, str] = {}
-    chosen: dict[str, list[Candidate]] = defaultdict(list)
-    ranked = sorted(candidates, key=lambda one: (-one.score, one.text))
-    kept: list[tuple[Candidate, frozenset[str]]] = []
-    for one in ranked:
+    reasons: dict[int, str] = {}
+    chosen: dict[str, list[int]] = defaultdict(list)
+    taken = [(text, _words(text), ", which reviewers rejected") for text in sorted(rejected)]
+    for place in sorted(range(len(candidates)), key=lambda place: (-candidates[place].score, candidates[place].text)):
+        one = candidates[place]
         words = _words(one.text)
-        same = next((other.text for other, theirs in kept if _shared(words, theirs) >= alike), None)
+        same = next((f"{text!r}{note}" for text, theirs, note in taken if _shared(words, theirs) >= alike), None)
         if one.against:
-            reasons[one.text] = one.against
+            reasons[place] = one.against
         elif one.text in rejected:
-            reasons[one.text] = "Reviewers rejected it."
+            reasons[place] = "Reviewers rejected it."
         elif one.score < least:
-            reasons[one.text] = f"Its score is {one.score:.2f}, less than {least:g}."
+            reasons[place] = f"Its score is {one.score:.2f}, less than {least:g}."
         elif same:
-            reasons[one.text] = f"It says nearly the same as {same!r}."
+            reasons[place] = f"It says nearly the same as {same}."
         else:
-            kept.append((one, words))
-            chosen[one.kind].append(one)
-    for one in _balanced_out(chosen, keep):
-        reasons[one.text] = "There are better ones of its kind."
-    return [one.model_copy(update={"against": reasons.get(one.text)}) for one in candidates]
+            taken.append((one.text, words, ""))
+            chosen[one.kind].append(place)
+    for place in _too_many(candidates, chosen, keep):
+        reasons[place] = "There are better ones of its kind."
+    return [one.model_copy(update={"against": reasons.get(place)}) for place, one in enumerate(candidates)]
 
 
-def _balanced_out(chosen: Mapping[str, Sequence[Candidate]], keep: int) -> list[Candidate]:
-    """What is too much: each kind has its share, and what a kind lacks the others have more, the best first."""
+def _too_many(candidates: Sequence[Candidate], chosen: Mapping[str, Sequence[int]], keep: int) -> list[int]:
+    """Of the chosen, what is too much: each kind has its share, and what a kind lacks the others have more, the best first."""
     quota = dict.fromkeys(chosen, 0)
     while sum(quota.values()) < keep:
         open_kinds = [kind for kind in chosen if quota[kind] < len(chosen[kind])]
         if not open_kinds:
             break
         least = min(quota[kind] for kind in open_kinds)
-        best = max((kind for kind in open_kinds if quota[kind] == least), key=lambda kind: chosen[kind][quota[kind]].score)
-        quota[best] += 1
-    return [one for kind in chosen for one in chosen[kind][quota[kind] :]]
+        with_least = [kind for kind in open_kinds if quota[kind] == least]
+        quota[max(with_least, key=lambda kind: candidates[chosen[kind][quota[kind]]].score)] += 1
+    return [place for kind in chosen for place in chosen[kind][quota[kind] :]]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -243,23 +246,31 @@ def queue_of(candidates: Sequence[Candidate]) -> list[ReviewTask]:
 
 def rejected_questions(texts: Sequence[str], decisions: Sequence[Decision]) -> frozenset[str]:
     """Of these questions, those that reviewers have rejected."""
-    subjects = [Text("question", None, None, text) for text in texts]
-    rulings = rule(decisions, subjects)
-    outcomes = [(subject.text, rulings.of(*subject)) for subject in subjects]
-    return frozenset(text for text, ruling in outcomes if ruling is not None and ruling.outcome == "reject")
+    return frozenset(text for text, ruling in _rulings(texts, decisions) if ruling and ruling.outcome == "reject")
 
 
-def without_rejected(pool: Pool, decisions: Sequence[Decision]) -> Pool:
-    """The pool without the questions that reviewers have rejected, so that nobody is asked them and nothing is paid for them.
+def as_reviewed(pool: Pool, decisions: Sequence[Decision]) -> Pool:
+    """The pool as reviewers want it: without what they have rejected, and with the words of their edits.
 
-    Edited questions stay as they are in the file: `validate` puts the new words in their place.
+    So nobody is asked, and nothing is paid for, what is not wanted.
 
     Raises:
         PoolError: no question is left.
     """
-    rejected = rejected_questions([question.text for question in pool.questions], decisions)
-    left = [question for question in pool.questions if question.text not in rejected]
+    left: dict[str, Question] = {}
+    rulings = _rulings([question.text for question in pool.questions], decisions)
+    for question, (text, ruling) in zip(pool.questions, rulings, strict=True):
+        if ruling is None or ruling.outcome != "reject":
+            wanted = ruling.text if ruling and ruling.outcome == "edit" else text
+            left.setdefault(wanted.casefold(), question._replace(text=wanted))  # an edit may say what is there already
     if not left:
         msg = "Reviewers have rejected every question of the pool; write others and set `annotate.questions`."
         raise PoolError(msg)
-    return pool_of(left) if rejected else pool
+    questions = tuple(left.values())
+    return pool if questions == pool.questions else pool_of(questions)
+
+
+def _rulings(texts: Sequence[str], decisions: Sequence[Decision]) -> list[tuple[str, Ruling | None]]:
+    subjects = [Text("question", None, None, text) for text in texts]
+    rulings = rule(decisions, subjects)
+    return [(subject.text, rulings.of(*subject)) for subject in subjects]

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, Protocol
 from pydantic import ValidationError
 
 from hawk_pipelines.curation.decisions import ReviewError, fault, first_fault, task_id, when
+from hawk_pipelines.language.refusals import is_refusal
 from hawk_pipelines.schema import Decision, ReviewKind, ReviewTask
 
 QUEUE = Path("data/03_primary/review_queue.jsonl")
@@ -81,8 +82,11 @@ def decide(
         seconds: how long it took.
 
     Raises:
-        ReviewError: an edit without new text, no reviewer, or seconds that are no duration.
+        ReviewError: a refusal is accepted, an edit has no new text, no reviewer, or seconds that are no duration.
     """
+    if decision == "accept" and task.kind != "question" and is_refusal(task.text):
+        msg = f"The decision on {task.id} was not recorded: a language model's refusal is never trained on; edit or reject it."
+        raise ReviewError(msg)
     try:
         made = Decision(
             task_id=task.id,

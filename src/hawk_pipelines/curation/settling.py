@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from hawk_pipelines.curation.answers import misses
 from hawk_pipelines.curation.decisions import task_id
-from hawk_pipelines.curation.judging import FINAL, verdict
+from hawk_pipelines.curation.judging import FINAL, UNUSABLE, verdict
 from hawk_pipelines.curation.review import Ruling, Rulings, Text, rule
 from hawk_pipelines.schema import QA, Decision, Finding, JudgedDraft, ReviewTask, Video
 
@@ -126,7 +127,7 @@ def _settled(draft: JudgedDraft, rulings: Rulings) -> JudgedDraft:
     findings, reviewers, final = list(draft.findings), [], []
     for place, text in zip(_places(draft), _texts(draft), strict=True):
         ruling = rulings.of(*text)
-        findings = _applied(place, ruling, text.text, findings)
+        findings = _applied(place, ruling, findings)
         reviewers += _judges(ruling)
         final.append(ruling.text if ruling and ruling.outcome == "edit" else text.text)
     pairs: list[QA] = []
@@ -139,6 +140,9 @@ def _settled(draft: JudgedDraft, rulings: Rulings) -> JudgedDraft:
         if question != pair.q and any(question.strip().lower() == other.q.strip().lower() for other in pairs):
             reason = f"As it was edited, the question {question[:60]!r} is asked a second time; it is left out."
             findings.append(Finding(check="repeated", place=f"QA[{number}]", verdict="rejected", reason=reason))
+        if question != pair.q and (amiss := misses(question, answer)):
+            reason = f"The question was edited, and the answer {answer[:60]!r} {amiss} as it stands now; answer it anew."
+            findings.append(Finding(check="question", place=f"QA[{number}]", verdict="needs_review", reason=reason))
         pairs.append(QA(q=question, a=answer))
     changed = {
         "description": final[0],
@@ -150,15 +154,14 @@ def _settled(draft: JudgedDraft, rulings: Rulings) -> JudgedDraft:
     return draft.model_copy(update=changed)
 
 
-def _applied(place: str, ruling: Ruling | None, text: str, findings: list[Finding]) -> list[Finding]:
+def _applied(place: str, ruling: Ruling | None, findings: list[Finding]) -> list[Finding]:
     """The findings that stand after a ruling."""
     if ruling is None:
         return findings
     if ruling.outcome in ("reject", "disputed", "stale"):
         return [*findings, _finding(place, ruling)]
-    if ruling.outcome == "accept" and not text.strip():
-        return findings
-    return [finding for finding in findings if finding.place != place]
+    stay = UNUSABLE if ruling.outcome == "accept" else set()
+    return [finding for finding in findings if finding.place != place or finding.check in stay]
 
 
 def _judges(ruling: Ruling | None) -> list[str]:

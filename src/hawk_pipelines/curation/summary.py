@@ -17,7 +17,7 @@ def summary(settled: Settled, decisions: Sequence[Decision], calls: Sequence[Llm
     Args:
         settled: drafts with the last word on them.
         decisions: all that were ever made.
-        calls: what a language model was asked for the drafts.
+        calls: what language models were asked for captions and drafts.
 
     Returns:
         `items` and `answers` with counts and shares of each verdict; `by_split` and `by_provider`; `findings` by check;

@@ -21,14 +21,36 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _JSON = re.compile(r"[{}]|\[\s*\"|\"\s*:\s*[\"\[{\d]|\b[a-z]+_[a-z][a-z_]*\b")  # and names of fields, such as anomaly_s
+_BEGINS = r"(?:^|[.!?:;,\"'(\n]\s*|\b(?:please|now|and|then|but|instead)\s+)"
+"""Where a sentence that gives an order may begin."""
+_DROP = r"(?:ignore|disregard|forget|override|bypass|skip|(?:do not|don't|stop) follow(?:ing)?)"
 _INSTRUCTION = re.compile(
-    r"\b(?:ignore|disregard|forget|(?:do not|don't) follow)\b[^.!?]{0,40}?\b"
-    r"(?:instructions?|prompts?|messages?|rules|guidelines|"
-    r"(?:everything|all|text) above)\b"
-    r"|^\s*(?:system|assistant|user)\s*:|\b(?:reply|respond|answer) (?:only )?with\b|\bsystem prompt\b"
+    rf"\b{_DROP}\W+(?:(?:all|everything|anything|any|the|of|text|what|is|was|said)\W+){{0,5}}above\b"
+    rf"|\b{_DROP}\b(?:\W+\w+){{0,4}}?\W+(?:previous|prior|preceding|earlier)\W+(?:\w+\W+)?"
+    r"(?:texts?|lines?|sentences?|captions?|contents?|words)\b"
+    rf"|\b{_DROP}\b[^.!?]{{0,40}}?\b(?:instructions?|prompts?|guidelines)\b"
+    rf"|{_BEGINS}{_DROP}\b[^.!?]{{0,40}}?\b(?:messages?|rules|captions?|everything|text)\b"
+    r"|\b(?:new|real|actual|next) (?:task|instructions?|orders?)\s*(?::|is\b|are\b)"
+    r"|\binstead of (?:describing|answering|captioning|writing|summari[sz]ing)\b"
+    r"|\byou (?:must|should|have to|are to|will|shall) (?:now |only |always )?"
+    r"(?:answer|say|write|reply|respond|output|describe|return|state|report|ignore|pretend)\b"
+    rf"|{_BEGINS}(?:say|write|answer|state|output|report|claim|reply|respond)(?: only| just| always)? (?:that|with|null|as)\b"
+    rf"|{_BEGINS}(?:system|assistant|user)\s*:"
+    r"|\b(?:reply|respond|answer) (?:only )?with\b|\bsystem prompt\b"
     r"|\b(?:you are|act as|pretend to be) (?:now )?(?:an? )?(?:ai|assistant|chatbot|language model)\b"
-    r"|<\|?(?:im_start|im_end|system|user|assistant|endoftext)\|?>|\[/?INST\]",
+    r"|<\|?(?:im_start|im_end|system|user|assistant|endoftext)\|?>|\[/?INST\]"
+    r"|\bignor\w*\b[^.!?]{0,40}?\b(?:anweisung|instrucci|instruction|istruzion|instru\u00e7)\w*",
     re.IGNORECASE,
+)
+_TWO_ALPHABETS = re.compile(r"[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]", re.IGNORECASE)
+"""Letters that look alike, to hide a word."""
+_NOTHING = re.compile(
+    r"\b(?:nothing|no|not|nobody|without)\b[^.!?]{0,20}?\b(?:unusual|abnormal|anomal\w+|suspicious|out of the ordinary)\b"
+    r"|\b(?:everything|all|the (?:scene|video|situation)) (?:is|was|seems|looks|appears|remains) (?:\w+ )?(?:normal|usual)\b",
+    re.IGNORECASE,
+)
+_SOMETHING = re.compile(
+    r"\b(?:something|an?|the|this is|it is|are) (?:\w+ )?(?:unusual|abnormal|anomal\w+|suspicious)\b", re.IGNORECASE
 )
 _SECOND_HAND = re.compile(
     r"\b(?:based on|from|in|given|per|according to|follow(?:s|ing)) (?:the|this|your) (?:[\w-]+ ){0,2}?"
@@ -36,7 +58,8 @@ _SECOND_HAND = re.compile(
     r"|\b(?:the|this|brief|dense|detailed) (?:description|captions?) "
     r"(?:provided|given|indicates?|suggests?|says?|states?|mentions?)\b"
     r"|\bwithout (?:the ability|being able|having access|access) to\b.{0,40}\b(?:video|footage|content)\b"
-    r"|\bthe described (?:video|scene|event)\b|\bas an? analyst\b|\bconceptual analysis\b",
+    r"|\bthe described (?:video|scene|event)\b|\bas an? analyst\b|\bconceptual analysis\b"
+    r"|\b(?:in|from|by) the data\b|\b(?:answer|question)s? (?:to |number |no\. ?)?(?:question )?\d",
     re.IGNORECASE,
 )
 _SUPPOSED = re.compile(
@@ -95,9 +118,22 @@ def unprintable(text: str) -> str | None:
 
 
 def instruction(text: str) -> str | None:
-    """The part of a text that speaks to a language model instead of telling what is to be seen."""
-    found = _INSTRUCTION.search(text)
-    return found[0] if found else None
+    """The part of a text that speaks to a language model instead of telling what is to be seen.
+
+    Orders in common forms are found, also with characters between that no one sees; not every order is.
+    """
+    text = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    found = _INSTRUCTION.search(text) or _TWO_ALPHABETS.search(text)
+    return found[0].strip() if found else None
+
+
+def contradiction(text: str, label: str | None) -> str | None:
+    """Where a text says that nothing unusual happens, or that something does, and the label does not say so."""
+    nothing = _NOTHING.search(text)
+    if label == "normal":
+        something = None if nothing else _SOMETHING.search(text)
+        return something[0] if something else None
+    return nothing[0] if nothing else None
 
 
 def second_hand(text: str) -> str | None:
@@ -125,7 +161,7 @@ def foreign_language(text: str) -> str | None:
         if len(words) < 4 or len(_ENGLISH & set(words)) >= 2:
             continue  # most end here, which is quicker than asking
         language, certainty = _identifier().classify(piece)
-        if language not in ("en", "pcm") and certainty > 0.6:
+        if language not in ("en", "pcm", "zxx") and certainty > 0.6:  # zxx: none at all
             return f"the language `{language}`"
     return None
 

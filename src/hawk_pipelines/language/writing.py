@@ -4,6 +4,7 @@ Whatever the model refuses or leaves empty it is asked for once more in other wo
 draft as it was said, or empty, for people to see: validation lets none of it through.
 """
 
+import re
 from collections.abc import Callable, Generator, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +23,13 @@ PROVIDER = "openai"
 TYPICAL_DESCRIPTION = 450
 """Characters, for estimates."""
 TYPICAL_ANSWER = 110
+_UNKNOWN = re.compile(
+    r"\W*(?:null|none|nil|n\s?/\s?a|unknown|unclear|unspecified|no answer|"
+    r"not (?:specified|known|stated|mentioned|available|applicable|provided|given|told)|"
+    r"(?:it|that|this) is (?:unknown|unclear|not (?:specified|known|stated|mentioned|clear)))\W*",
+    re.IGNORECASE,
+)
+"""How models say in words what they are to say as null."""
 
 
 class Description(BaseModel):
@@ -207,7 +215,7 @@ def _answered(
         reply = yield from _asked(request, prompt, told)
         for n, place in enumerate(wanted, start=1):
             text = _refusal(reply) if reply.value is None else getattr(reply.value, f"answer_{n}")
-            answers[place] = text if text is None else clean(text)
+            answers[place] = None if text is None or _UNKNOWN.fullmatch(clean(text)) else clean(text)
         wanted = [place for place in wanted if _is_missing(answers[place])]
         told.refusals += len(wanted)
         if not wanted:

@@ -174,7 +174,7 @@ class _Sender:
 
     def _say_what_leaves(self, clips: int) -> None:
         parameters = self._parameters
-        msg = "%s: %s of each of %d clips, %d pictures in all, leave for %s. What was answered before is not sent again."
+        msg = "%s: %s of each of %d clips, %d pictures in all, go to %s now. What was answered before is not sent again."
         logger.info(msg, TOOL, _pictures(parameters), clips, parameters.frames * clips, _host(parameters))
 
     def _estimate(self, clips: int) -> Estimate:

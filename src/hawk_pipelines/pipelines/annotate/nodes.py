@@ -1,3 +1,4 @@
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -5,13 +6,13 @@ from functools import partial
 from pydantic import SecretStr
 
 from hawk_pipelines.curation import decisions
-from hawk_pipelines.curation.question_pool import without_rejected
+from hawk_pipelines.curation.question_pool import as_reviewed
 from hawk_pipelines.engine import run
 from hawk_pipelines.engine.run import EngineParameters, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.language import writing
-from hawk_pipelines.language.llm import Client
+from hawk_pipelines.language.llm import Client, LlmError
 from hawk_pipelines.language.llm_estimate import estimate, insist_on_leave
 from hawk_pipelines.language.llm_report import rows
 from hawk_pipelines.language.questions import Pool, read_pool
@@ -20,6 +21,8 @@ from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_tracking import track, track_calls
 from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 from hawk_pipelines.schema import Caption, Draft, LlmCall, Rejection, Video
+
+logger = logging.getLogger(__name__)
 
 Undescribed = list[tuple[Video, list[Caption]]]
 """Videos that came without a description, each with its captions."""
@@ -36,8 +39,8 @@ def write_drafts(
     llm_key: SecretStr | None,
     draft_store: ItemStore,
 ) -> tuple[list[Draft], list[Rejection], list[LlmCall]]:
-    """Draft a description and answers for every video that came without, with the questions that nobody has rejected."""
-    pool = without_rejected(read_pool(parameters.questions), decisions.read(validate.decisions))
+    """Draft a description and answers for every video that came without, with the questions as reviewers want them."""
+    pool = as_reviewed(read_pool(parameters.questions), decisions.read(validate.decisions))
     todo = undescribed(videos, captions, published)
     if parameters.provider == "openai":
         return _by_language_model(todo, pool, parameters, seed, llm_key)
@@ -78,8 +81,16 @@ def _by_language_model(
             drafts, failures = writing.write_all(client, items, scripts)
         finally:  # what was spent is told even where the run ends at its limit
             track("annotate", client)
-        calls = rows(client, [item.video.id for item in items])
-    track_calls("annotate", calls)
+            calls = rows(client, [item.video.id for item in items])
+            track_calls("annotate", calls)
+    if failures:
+        name, reason = failures[0]
+        told = (
+            f"{len(failures)} of {len(items)} items have no draft; the next run asks for them again. The first, {name}: {reason}"
+        )
+        if not drafts:
+            raise LlmError(told)
+        logger.warning("%s", told)
     rejections = [Rejection(step="annotate", item=name, reason=reason) for name, reason in [*unknown, *failures]]
     return drafts, rejections, calls
 

@@ -42,8 +42,8 @@ def write_questions(
             proposed = question_pool.propose_all(client, prompts, parameters.proposed_per_kind)
         finally:  # what was spent is told even where the run ends at its limit
             track("questions", client)
-        calls = rows(client, list(ASKS))
-    track_calls("questions", calls)
+            calls = rows(client, list(ASKS))
+            track_calls("questions", calls)
     rejected = question_pool.rejected_questions([one.text for one in proposed], decided)
     chosen = question_pool.choose(proposed, rejected, parameters.keep, parameters.least_score, parameters.alike)
     kept = sum(one.against is None for one in chosen)

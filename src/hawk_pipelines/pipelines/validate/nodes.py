@@ -21,7 +21,8 @@ def judge_drafts(
     published: list[Draft],
     videos: list[Video],
     captions: list[Caption],
-    calls: list[LlmCall],
+    caption_calls: list[LlmCall],
+    draft_calls: list[LlmCall],
     parameters: ValidateParameters,
     annotate: AnnotateParameters,
     seed: int,
@@ -33,7 +34,7 @@ def judge_drafts(
     pool = [question.text for question in read_pool(annotate.questions).questions]
     judged = judge([*published, *drafts], videos, captions, parameters.claims_of_published)
     settled = settle(judged, decided, pool, videos, parameters.review_share, seed)
-    told = summary(settled, decided, calls)
+    told = summary(settled, decided, [*caption_calls, *draft_calls])
     mlflow.log_metrics(flat_summary(told))
     return settled.drafts, settled.queue, told
 

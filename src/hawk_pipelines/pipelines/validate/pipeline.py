@@ -14,6 +14,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "published_drafts",
                     "videos",
                     "clip_captions",
+                    "caption_calls",
                     "draft_calls",
                     "params:validate",
                     "params:annotate",
