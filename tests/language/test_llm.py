@@ -224,8 +224,39 @@ def test_one_request_without_reply_costs_its_item_and_no_other(serve, llm):
 def test_a_request_that_a_server_refuses_for_good_is_sent_once(serve, llm):
     server = serve(answer=lambda _: error(400, "The prompt is too long.", "context_length_exceeded"))
     got = outcomes(llm(server), scripts(1))
-    assert "status 400 (The prompt is too long)" in got[0].reason
+    assert got[0].reason.endswith("status 400 (The prompt is too long); tell it less (`longest_captions`).")
     assert len(server.chats) == 1
+
+
+def test_a_request_that_is_too_long_for_llama_cpp(serve, llm):
+    body = b'{"error": {"code": 400, "message": "Too large.", "type": "exceed_context_size_error", "n_ctx": 4096}}'
+    got = outcomes(llm(serve(answer=lambda _: Answer("400", body, 400))), scripts(1))
+    assert got[0].reason.endswith("status 400 (Too large); tell it less (`longest_captions`).")
+
+
+def _too_long(asked, last):
+    return error(400, "Too long.", "context_length_exceeded") if marker(0) < asked.marker <= marker(last) else None
+
+
+def test_requests_that_are_refused_as_they_are_do_not_end_a_run_in_which_others_are_answered(serve, llm):
+    server = serve(answer=lambda asked: _too_long(asked, 12))
+    client = llm(server, give_up_after=5, concurrency=1)
+    got = outcomes(client, scripts(20))
+    assert [number for number, one in sorted(got.items()) if isinstance(one, Failed)] == list(range(1, 13))
+    again = outcomes(llm(server, give_up_after=5, concurrency=1), scripts(25))
+    assert [number for number, one in sorted(again.items()) if isinstance(one, Failed)] == list(range(1, 13))
+
+
+def test_a_server_that_refuses_all_requests_as_they_are_ends_the_run(serve, llm):
+    server = serve(answer=lambda _: error(400, "response_format is not known."))
+    client = llm(server, give_up_after=5, concurrency=2)
+    with pytest.raises(LlmError) as raised:
+        outcomes(client, scripts(40))
+    assert str(raised.value) == (
+        f"{server.url} answered none of the first 5 requests, the last because of this: status 400 "
+        "(response_format is not known). Correct `annotate.openai` and run again."
+    )
+    assert len(server.chats) == sent(client) <= 5 + 2
 
 
 def test_a_server_that_is_gone_ends_the_run(serve, llm):
@@ -254,20 +285,62 @@ def test_a_model_that_writes_no_json_is_told_so_a_few_times(serve, llm):
         (lambda: [("Retry-After", "1")], 1, 1.9),
         (lambda: [("retry-after-ms", "700"), ("Retry-After", "30")], 0.7, 1.6),
         (lambda: [("Retry-After", format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True))], 1, 2.9),
-        (lambda: [("Retry-After", "999999999")], 1.2, 2.1),
-        (lambda: [("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")], 1.2, 2.1),
         (lambda: [("Retry-After", "-5")], 0, 0.9),
         (lambda: [("Retry-After", "soon")], 0, 0.9),
         (list, 0, 0.9),
     ],
-    ids=["seconds", "milliseconds", "date", "absurd seconds", "absurd date", "negative", "words", "none"],
+    ids=["seconds", "milliseconds", "date", "negative", "words", "none"],
 )
-def test_a_server_is_left_alone_for_as_long_as_it_asks_and_no_longer_than_bearable(serve, llm, monkeypatch, headers, least, most):
-    monkeypatch.setattr(module, "LONGEST_WAIT_S", 1.2)
+def test_a_server_is_left_alone_for_as_long_as_it_asks(serve, llm, monkeypatch, headers, least, most):
+    monkeypatch.setattr(module, "LONGEST_BACKOFF_S", 0.5)
     server = serve(answer=lambda asked: error(429, "Later.", None, headers()) if asked.nth == 1 else None)
     complete(outcomes(llm(server), scripts(1)), 1)
     first, second = (logged.begun for logged in server.chats)
     assert least <= second - first < most
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_a_server_asks_for_holds_for_all_requests(serve, llm, status):
+    def answer(_):
+        return error(status, "Later.", None, [("Retry-After", "1.5")]) if len(server.chats) == 8 else None
+
+    server = serve(answer=answer, latency_s=0.05)
+    complete(outcomes(llm(server, concurrency=4), scripts(30)), 30)
+    refused = next(logged.begun for logged in server.chats if logged.outcome == str(status))
+    later = [logged.begun - refused for logged in server.chats if logged.begun > refused + 0.3]
+    assert len(later) >= 30 - 8 - 4
+    assert 1.5 <= min(later) < 2.5
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ([("Retry-After", "901")], "for 16 minutes (status 429 (Later)), and a run waits for 15 at most"),
+        ([("Retry-After", "999999999")], "for 16,666,667 minutes"),
+        ([("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")], "minutes"),
+    ],
+)
+def test_a_server_that_wants_to_be_left_alone_for_too_long_ends_the_run(serve, llm, headers, told):
+    server = serve(answer=lambda _: error(429, "Later.", None, headers))
+    client = llm(server, concurrency=1)
+    with pytest.raises(LlmError, match="wants to be left alone for ") as raised:
+        outcomes(client, scripts(5))
+    assert told in str(raised.value)
+    assert str(raised.value).endswith("What was answered is kept; run again then.")
+    assert len(server.chats) == sent(client) == 1
+
+
+def test_a_run_that_waits_can_be_left(serve, llm):
+    server = serve(
+        answer=lambda asked: error(429, "Later.", None, [("Retry-After", "800")]) if asked.marker != marker(0) else None
+    )
+    run = llm(server, concurrency=2).run(scripts(6), "test")
+    next(run)
+    while not server.outcomes()["429"]:
+        time.sleep(0.01)
+    begun = time.monotonic()
+    run.close()
+    assert time.monotonic() - begun < 2
 
 
 def test_waits_grow(serve, llm):

@@ -98,13 +98,14 @@ def test_line_ends_inside_replies_are_no_ends_of_lines(serve, llm):
 
 def test_a_limit_hands_in_what_it_allows_and_a_higher_one_the_rest(serve, llm):
     server = serve()
-    client = llm(server, batch=True, limit_tokens=1600)
-    with pytest.raises(SpendingLimit, match=r"its next request would go beyond the limit.*raise `annotate\.openai\.limit_usd`"):
+    client = llm(server, batch=True, limit_tokens=1600, max_tokens=OUTPUT)
+    told = r"one more request could go beyond the limit, were its reply as long as `annotate\.openai\.max_tokens` allows\. .*"
+    with pytest.raises(SpendingLimit, match=told + r"raise `annotate\.openai\.limit_usd`"):
         outcomes(client, scripts(40))
     first = len([logged for logged in server.log if logged.path == "batch"])
     assert 5 <= first < 40
     assert client.spent_tokens.input + client.spent_tokens.output == first * (INPUT + OUTPUT)
-    again = llm(server, batch=True)
+    again = llm(server, batch=True, max_tokens=OUTPUT)
     complete(outcomes(again, scripts(40)), 40)
     assert len([logged for logged in server.log if logged.path == "batch"]) == 40
     assert server.chats == []
@@ -112,10 +113,29 @@ def test_a_limit_hands_in_what_it_allows_and_a_higher_one_the_rest(serve, llm):
 
 def test_a_limit_in_money(serve, llm):
     server = serve()
-    client = llm(server, batch=True, limit_usd=0.5)
+    client = llm(server, batch=True, limit_usd=2.5, max_tokens=400)
+    with pytest.raises(SpendingLimit):
+        outcomes(client, scripts(80))
+    most = int(2.5 / estimate(llm(server, batch=True, max_tokens=400, seed=1), scripts(1)).most_usd)
+    assert len(server.files["file-1"].splitlines()) == most > 5
+    assert len(server.batches) > 2  # replies are shorter than they might be, and the next round spends what is left
+    assert 2.0 < client.spent_usd <= 2.5
+
+
+def test_a_limit_holds_where_every_reply_is_as_long_as_it_may_be(serve, llm):
+    usage = {"prompt_tokens": 10, "completion_tokens": 400}
+    server = serve(answer=lambda asked: completion(json.dumps({"description": asked.marker}), usage=usage))
+    client = llm(server, batch=True, limit_usd=2.5, max_tokens=400)
     with pytest.raises(SpendingLimit):
         outcomes(client, scripts(40))
-    assert len(server.files["file-1"].splitlines()) == int(0.5 / estimate(llm(server, batch=True, seed=1), scripts(1)).usd) > 5
+    assert 2.0 < client.spent_usd <= 2.5
+
+
+def test_a_limit_that_allows_no_request_at_all(serve, llm):
+    server = serve()
+    with pytest.raises(SpendingLimit, match=r"has spent 0\.0000 US dollars and one more request could go beyond the limit"):
+        outcomes(llm(server, batch=True, limit_tokens=1000), scripts(3))
+    assert server.batches == {}
 
 
 # --- runs that end in between --------------------------------------------------------------------------------------------

@@ -2,13 +2,16 @@ import gzip
 import json
 import socket
 import time
+from datetime import date
 
+import httpx2
 import pytest
 from pydantic import ValidationError
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.language import llm_server
 from hawk_pipelines.language.llm import Failed
+from hawk_pipelines.language.llm_connection import connect
 from hawk_pipelines.language.llm_parameters import LlmParameters
 from hawk_pipelines.language.llm_server import LlmError, retry_after_s
 from hawk_pipelines.language.prices import PriceError
@@ -210,6 +213,72 @@ def test_odd_addresses_are_told_of_in_a_sentence(llm, url):
     assert "`annotate.openai.base_url`" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"query": {"api-key": "x"}}, "api-key cannot be set here: they are written to MLflow; a key comes from the environment"),
+        ({"query": {"subscription-key": "x"}}, "subscription-key"),
+        ({"query": {"code": "x", "accessToken": "y"}}, "accessToken"),
+        ({"extra": {"Authorization": "x"}}, "Authorization"),
+        ({"extra": {"metadata": [{"client_secret": "x"}]}}, "client_secret"),
+        ({"extra": {"user_password": "x"}}, "user_password"),
+        ({"extra": {"x": float("nan")}}, "holds what JSON cannot"),
+        ({"extra": {"x": [float("inf")]}}, "holds what JSON cannot"),
+        (
+            {"extra": {"x": date(2026, 1, 1)}},
+            "holds what JSON cannot (Object of type date is not JSON serializable); write dates",
+        ),
+        ({"extra": {"x": "\ud800"}}, "holds what JSON cannot"),
+        ({"extra": {"x": {1: 2, "a": 3}}}, "holds what JSON cannot"),
+        (
+            {"base_url": "https://llm.invalid/v1?key=x"},
+            "a key comes from the environment (OPENAI_API_KEY), and `query` is for what",
+        ),
+    ],
+)
+def test_settings_that_are_refused(fields, told):
+    with pytest.raises(ValidationError) as raised:
+        LlmParameters(**fields)
+    (fault,) = raised.value.errors()
+    assert told in fault["msg"]
+    assert "input_value" not in str(raised.value)
+
+
+def test_settings_whose_names_only_look_like_secrets():
+    extra = {"logit_bias": {"key": -1}, "stop_token_ids": [1], "min_tokens": 1, "prompt_cache_key": "a", "monkey": 1}
+    assert LlmParameters(extra=extra, query={"api-version": "2026-01-01"}).extra == extra
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_server_on_this_machine_is_asked_without_a_proxy(serve, llm, monkeypatch, name):
+    server, proxy = serve(), serve()
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, proxy.url.removesuffix("/v1"))
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    complete(outcomes(llm(server.url.replace("127.0.0.1", name)), scripts(1)), 1)
+    assert len(server.chats) == 1
+    assert proxy.log == []
+    with pytest.raises(LlmError):  # any other is asked through it
+        outcomes(llm("http://llm.invalid/v1", seed=1), scripts(1))
+    assert proxy.log
+
+
+def test_the_organization_of_an_openai_account_is_told_to_openai_alone(serve, llm, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-a")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-a")
+    asked, server = [], serve(answer=lambda one: asked.append(one.headers))
+    complete(outcomes(llm(server), scripts(1)), 1)
+    assert [name for name in asked[0] if name.lower().startswith("openai-")] == []
+
+    for url in ("https://api.openai.com/v1", "https://eu.api.openai.com/v1", "https://api.openai.com.invalid/v1"):
+        with connect(LlmParameters(base_url=url), KEY) as sdk:
+            one = httpx2.Request("GET", url, headers=sdk.default_headers | {"x": "y"})
+            for hook in sdk._client.event_hooks["request"]:
+                hook(one)
+            assert ("openai-organization" in one.headers) == url.endswith("openai.com/v1"), url
+
+
 # --- replies -------------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +295,10 @@ def _without_usage(**usage):
         completion(f"Sure! Here is the object {{as you wished}}:\n\n{GOOD}\n\nAnything else? {{}}"),
         completion(f"\ufeff  {GOOD}\n\n"),
         completion(f"<think>The schema is {{}}.</think>{GOOD}"),
+        completion(f'<think>Say {{"description": "..."}}?\nNo.</think>{GOOD}'),
+        completion(f'Say {{"description": "..."}}? No.</think>\n{GOOD}'),
+        completion(GOOD.replace("street.", "street with a sign <think> and a sign </think>.")),
+        completion(f"{GOOD} As I said: {GOOD}"),
         completion(GOOD, refusal=""),
         completion(GOOD, finish="length"),
         completion(GOOD, finish=None),
@@ -242,7 +315,9 @@ def _without_usage(**usage):
         _without_usage(usage=None),
     ],
     ids=[
-        "fence", "words around", "byte order mark", "thoughts", "empty refusal", "whole though cut", "no finish", "gzip",
+        "fence", "words around", "byte order mark", "thoughts", "an object in thoughts",
+        "thoughts without beginning", "thoughts in a text", "twice the same",
+        "empty refusal", "whole though cut", "no finish", "gzip",
         "plain type", "blank lines", "not UTF-8", "no model", "odd model", "odd usage", "huge usage", "list as usage",
         "no usage", "null as usage",
     ],
@@ -263,7 +338,6 @@ def test_replies_that_are_understood_at_once(serve, llm, answer):
     ("answer", "told"),
     [
         (completion("It is a street."), "it holds no JSON object"),
-        (completion('{"description": "It is a str', finish="length"), "it was cut off at `max_tokens`"),
         (completion('{"text": "A street."}'), "description: Field required"),
         (completion('{"description": "A", "more": 1}'), "more: Extra inputs are not permitted"),
         (completion('{"description": 5}'), "description: Input should be a valid string"),
@@ -273,8 +347,25 @@ def test_replies_that_are_understood_at_once(serve, llm, answer):
         (completion("{" * 50_000), "it holds no JSON object"),
         (completion('{"description": "\\ud800"}'), "it holds half of a character"),
         (completion(json.dumps({"x" * 100_000: 1})), "description: Field required"),
+        (completion(f'The caption says {{"description": "Nothing."}} but I say {GOOD}'), "it holds several objects of the form"),
+        (completion(f'{GOOD} {{"description": "Nothing."}}', finish="length"), "it holds several objects of the form"),
+        (completion(f"<think>{GOOD}</think>That was all."), "it holds no JSON object"),
     ],
-    ids=["words", "cut", "other name", "more", "number", "null", "list", "deep", "braces", "half a character", "long name"],
+    ids=[
+        "words",
+        "other name",
+        "more",
+        "number",
+        "null",
+        "list",
+        "deep",
+        "braces",
+        "half a character",
+        "long name",
+        "two objects",
+        "two objects, then cut",
+        "thoughts only",
+    ],
 )
 def test_replies_of_another_form_are_told_so_and_asked_for_again(serve, llm, answer, told):
     server = serve(answer=lambda asked: answer if asked.nth == 1 else None)
@@ -289,6 +380,26 @@ def test_replies_of_another_form_are_told_so_and_asked_for_again(serve, llm, ans
     assert len(second[3]["content"]) < 600
     assert (client.spent_tokens.input, client.spent_tokens.output) == (2 * INPUT, 2 * OUTPUT)
     assert client.calls[0].kept.output_tokens == 2 * OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('{"description": "It is a str', "the reply was cut off at `max_tokens`; raise it"),
+        ("", "nothing was said within `max_tokens`; raise it"),
+        (None, "nothing was said within `max_tokens`; raise it"),
+        (f"<think>Perhaps {GOOD}, or", "nothing was said within `max_tokens`; raise it"),
+    ],
+    ids=["object", "nothing", "null", "thoughts"],
+)
+def test_a_reply_that_was_cut_off_is_paid_for_once_and_not_kept(serve, llm, said, told):
+    server = serve(answer=lambda _: completion(said, finish="length"))
+    client = llm(server)
+    got = outcomes(client, scripts(1))
+    assert got[0] == Failed(f"No usable reply came to the request for its description: {told}.")
+    assert len(server.chats) == 1
+    assert client.spent_tokens == (INPUT, OUTPUT, 0)
+    assert client.stored(request(0)) is None
 
 
 @pytest.mark.parametrize(

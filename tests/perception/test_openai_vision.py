@@ -164,7 +164,7 @@ def test_the_log_says_what_leaves_before_it_does(own, server, caplog):
         server.reply = lambda _: said_before.append(caplog.text) or says("A man walks.")
         own.caption(frames=3, longest=200)
     told = (
-        "up to 3 pictures (at most 200 × 200 pixels, faces not blurred) of each of 2 clips, 6 pictures in all, leave for "
+        "up to 3 pictures (at most 200 × 200 pixels, faces not blurred) of each of 2 clips, 6 pictures in all, go to "
         f"{server.host}"
     )
     assert len(said_before) == 2
@@ -172,7 +172,7 @@ def test_the_log_says_what_leaves_before_it_does(own, server, caplog):
     caplog.clear()
     with caplog.at_level(logging.INFO):
         own.caption(frames=3, longest=200)
-    assert "leave for" not in caplog.text  # nothing does
+    assert "go to" not in caplog.text  # nothing does
 
 
 # --- leave -----------------------------------------------------------------------------------------------------------------

@@ -378,12 +378,15 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
 
 
 def _echoing(answer: Answer, key: str) -> Answer:
-    """The same, with the key wherever a server can put it: also behind escapes of JSON, once and twice."""
-    once = f"\\u{ord(key[0]):04x}{key[1:]}"
-    twice = once.replace("\\", "\\\\")
+    """The same, with the key wherever there is room: also with JSON's escapes in it, once and twice, and without its ends."""
+    middle = len(key) // 2
+    forms = [key, key[1:], key[:-1]]
+    for place in (0, middle):
+        forms.append(f"{key[:place]}\\u{ord(key[place]):04x}{key[place + 1 :]}")
+        forms.append(forms[-1].replace("\\", "\\\\"))
     text = answer.body.decode(errors="replace")
     for words in ("a man falls", "Too many requests", "had an error", "can't help", "it is a busy", f"{MODEL}-2026", "It failed"):
-        text = text.replace(words, f"{words} {key} {once} {twice}")
+        text = text.replace(words, f"{words} {' '.join(forms)}")
     headers = [*answer.headers, ("X-Request-Id", key), ("X-Key", f"Bearer {key}"), ("Set-Cookie", f"key={key}")]
     return answer._replace(body=text.encode(), headers=headers)
 

@@ -7,11 +7,13 @@ them. `Client.run` runs many of them side by side. What holds for every request:
   run that was killed, or is done again, pays for nothing twice.
 - A reply is JSON of the schema that was asked for. Servers that ignore the schema are understood where there is such JSON in what
   they say; where there is none they are told so and asked again, a few times: each time is paid for.
-- 429, 5xx, time-outs and dropped connections are tried again after a while, or after what `Retry-After` says.
+- 429, 5xx, time-outs and dropped connections are tried again after a while. What `Retry-After` says holds for all requests: until
+  then nothing is sent; a server that wants more than a quarter of an hour ends the run.
 - Before each attempt it is asked what was spent; at the limit nothing more is sent. What is on its way then still arrives.
 """
 
 import logging
+import math
 import random
 import threading
 import time
@@ -25,7 +27,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.language.llm_parameters import LlmParameters
-from hawk_pipelines.language.llm_server import Attempt, LlmError, Server, understand
+from hawk_pipelines.language.llm_server import Attempt, LlmError, Server
 from hawk_pipelines.language.prices import Tokens, cost_usd, price_of
 from hawk_pipelines.language.reply_store import Kept, ReplyStore, ReplyStoreError, key_of
 
@@ -33,8 +35,10 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-LONGEST_WAIT_S = 60.0
-"""Between two attempts, whatever a server asks for."""
+LONGEST_BACKOFF_S = 60.0
+"""Between two attempts, where the server does not say how long."""
+LONGEST_WAIT_S = 900.0
+"""That a server may ask for."""
 REPEATED = 4000
 """Characters of an unusable reply that the model is shown when it is asked again."""
 
@@ -119,7 +123,8 @@ class Client:
         self._server: Server | None = None
         self._lock, self._connecting = threading.Lock(), threading.Lock()
         self._asking: dict[str, threading.Lock] = {}
-        self._failures = 0
+        self._failures, self._answered = 0, False
+        self._not_before = 0.0
         self._stopping = threading.Event()
         self._why: HawkError = LlmError("The run ends: nothing more is asked for.")
 
@@ -234,28 +239,29 @@ class Client:
         with asking:  # whoever asks the same at the same time waits, and finds it in the store
             reply, sent = self.stored(request), 0
             if reply is None:
-                kept, fault = self._sent_for(body, request.schema)
+                kept, fault = self._sent_for(request, body)
                 sent = kept.attempts
                 try:
-                    if fault:
-                        raise fault if isinstance(fault, HawkError) else self._failure(request, fault, sent)
+                    if fault is not None:
+                        raise fault
                     self._keep(key, body, kept)
                 except HawkError:
                     if sent:
                         self._note(Call(script, request.purpose, key, "failed", kept, sent))
                     raise
                 reply = _reply(request, key, kept)
+            self._answered = True
         self._note(Call(script, request.purpose, key, "refused" if reply.kept.refused else "answered", reply.kept, sent))
         return reply
 
-    def _sent_for(self, body: dict[str, Any], schema: type[BaseModel]) -> tuple[Kept, str | HawkError]:
-        """Send until there is a usable reply, or it is no use; then say why: an error is the end of the run."""
+    def _sent_for(self, request: Request, body: dict[str, Any]) -> tuple[Kept, HawkError | None]:
+        """Send until there is a usable reply, or it is no use; then say why."""
         server, begun = self.server(), time.monotonic()
-        tokens, sent, repairs, messages = Tokens(), 0, 0, body["messages"]
+        tokens, sent, repairs, messages, pause_until = Tokens(), 0, 0, body["messages"], begun
         while True:
             text, refused, model = "", False, self.parameters.model
             try:
-                self._insist_on_budget()
+                self._wait_for_turn(pause_until)
                 sent += 1
                 attempt = self._attempt(server, {**body, "messages": messages})
             except HawkError as error:
@@ -263,17 +269,19 @@ class Client:
             tokens += attempt.tokens
             fault, last = attempt.reason, attempt.final or sent >= self.parameters.attempts
             if attempt.text is not None:
-                said = understand(attempt, schema)
-                text, refused, fault = server.without_key(said.text), said.refused, server.without_key(said.fault)
-                last = last or repairs >= self.parameters.repairs
+                said = server.understand(attempt, request.schema)
+                text, refused, fault = said.text, said.refused, said.fault
+                last = last or said.cut or repairs >= self.parameters.repairs
             if not fault or last:
-                return self.kept(text, refused, attempt.model or model, tokens, time.monotonic() - begun, sent), fault
+                failure = self._failure(request, fault, sent, attempt.final) if fault else None
+                return self.kept(text, refused, attempt.model or model, tokens, time.monotonic() - begun, sent), failure
             if attempt.text is not None:  # there is no need to wait
-                messages = [*body["messages"], {"role": "assistant", "content": attempt.text[:REPEATED]}, _again(fault)]
+                text = server.said_without_key(attempt.text[:REPEATED])
+                messages = [*body["messages"], {"role": "assistant", "content": text}, _again(fault)]
                 repairs += 1
                 continue
             backoff_s = self.parameters.first_wait_s * 2 ** (sent - 1) * random.uniform(0.5, 1)  # noqa: S311 - not all at once
-            self._stopping.wait(min(LONGEST_WAIT_S, backoff_s if attempt.wait_s is None else attempt.wait_s))
+            pause_until = time.monotonic() + (min(LONGEST_BACKOFF_S, backoff_s) if attempt.wait_s is None else 0)
 
     def _keep(self, key: str, body: dict[str, Any], kept: Kept) -> None:
         try:
@@ -282,13 +290,35 @@ class Client:
             raise self.stop(error) from error
         self._failures = 0
 
+    def _wait_for_turn(self, until: float) -> None:
+        """Return when a request may be sent: not before a moment of its own, nor while the server wants to be left alone."""
+        self._insist_on_budget()
+        while (left_s := max(until, self._not_before) - time.monotonic()) > 0:
+            self._stopping.wait(left_s)
+            self._insist_on_budget()
+
     def _attempt(self, server: Server, body: dict[str, Any]) -> Attempt:
         try:
             attempt = server.send(body)
         except LlmError as error:
             raise self.stop(error) from error
         self.spend(attempt.tokens)
+        if attempt.wait_s is not None:
+            self._leave_alone(attempt.wait_s, attempt.reason)
         return attempt
+
+    def _leave_alone(self, seconds: float, reason: str) -> None:
+        """Send nothing for so long; it is the account or the server that is too busy, not one request."""
+        address = self.parameters.base_url
+        if seconds > LONGEST_WAIT_S:
+            msg = (
+                f"{address} wants to be left alone for {math.ceil(seconds / 60):,} minutes ({reason}), and a run waits for "
+                f"{LONGEST_WAIT_S / 60:g} at most. What was answered is kept; run again then."
+            )
+            raise self.stop(LlmError(msg))
+        with self._lock:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
+        logger.info("%s wants to be left alone for %.1f s (%s).", address, seconds, reason)
 
     def kept(
         self, text: str, refused: bool, model: str, tokens: Tokens, latency_s: float, attempts: int, batch: bool = False
@@ -305,13 +335,23 @@ class Client:
             attempts=attempts,
         )
 
-    def _failure(self, request: Request, reason: str, sent: int) -> HawkError:
-        """What a request without usable reply means: the end of its script, or of the run when there were many in a row."""
+    def _failure(self, request: Request, reason: str, sent: int, refused: bool) -> HawkError:
+        """What a request without usable reply means: the end of its script, or of the run when there were many in a row.
+
+        Requests that the server refuses as they are do not count, once it has answered others: some are too long, for example.
+        """
         with self._lock:
-            self._failures += 1
-        if self._failures >= self.parameters.give_up_after:
+            self._failures += not (refused and self._answered)
+            failures = self._failures
+        if refused and not self._answered and failures >= self.parameters.give_up_after:
             msg = (
-                f"{self._failures} requests to {self.parameters.base_url} failed one after the other, the last because of this: "
+                f"{self.parameters.base_url} answered none of the first {failures} requests, the last because of this: {reason}. "
+                f"Correct `{self.section}` and run again."
+            )
+            return self.stop(LlmError(msg))
+        if not refused and failures >= self.parameters.give_up_after:
+            msg = (
+                f"{failures} requests to {self.parameters.base_url} failed one after the other, the last because of this: "
                 f"{reason}. What was answered before is kept; run again when the server is well."
             )
             return self.stop(LlmError(msg))

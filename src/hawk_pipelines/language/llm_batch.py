@@ -3,6 +3,9 @@
 Each round hands in the next request of every script whose reply is not in the store, waits, and takes the replies in. What was
 handed in is noted in the store first, so that a run that is ended finds its job again. What a finished job could not answer is
 asked one by one afterwards, as without batches; a job that did not finish ends the run, as one by one costs more.
+
+The limit holds in batches, too: a round hands in no more than what may be paid for if every reply is as long as `max_tokens`
+allows. What was really spent is known when the replies are there, and the next round hands in what the rest allows.
 """
 
 import io
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hawk_pipelines.engine.progress import Bar
-from hawk_pipelines.language.llm_server import LlmError, about_tokens, read_completion, understand
+from hawk_pipelines.language.llm_server import LlmError, about_tokens
 from hawk_pipelines.language.prices import Tokens, cost_usd
 from hawk_pipelines.language.reply_store import Batch
 
@@ -51,8 +54,9 @@ def fill_store(client: "Client", scripts: Sequence[Callable[[], "Script"]]) -> N
             affordable = _affordable(client, missing)
             if not affordable:
                 msg = (
-                    f"The run has spent {client.spent_usd:.4f} US dollars and its next request would go beyond the limit. "
-                    f"What was answered is kept: raise `{client.section}.limit_usd` or `limit_tokens` and run again to go on."
+                    f"The run has spent {client.spent_usd:.4f} US dollars and one more request could go beyond the limit, "
+                    f"were its reply as long as `{client.section}.max_tokens` allows. What was answered is kept: "
+                    f"raise `{client.section}.limit_usd` or `limit_tokens` and run again to go on."
                 )
                 raise SpendingLimit(msg)
             jobs = [_handed_in(client, portion) for portion in _portions(client, affordable)]
@@ -79,11 +83,11 @@ def _next_requests(client: "Client", scripts: Sequence[Callable[[], "Script"]]) 
 
 
 def _affordable(client: "Client", missing: Requests) -> Requests:
-    """As many of the requests as the limits allow, by estimate."""
+    """As many of the requests as the limits allow, if every reply is as long as it may be."""
     parameters, chosen = client.parameters, {}
     usd, tokens = client.spent_usd, client.spent_tokens.input + client.spent_tokens.output
     for key, request in missing.items():
-        one = Tokens(about_tokens(request.messages), about_tokens([{"content": request.typical.model_dump_json()}]))
+        one = Tokens(about_tokens(request.messages), parameters.max_tokens)
         usd += cost_usd(client.price, one, batch=True)
         tokens += one.input + one.output
         if parameters.limit_usd is not None and usd > parameters.limit_usd:
@@ -250,13 +254,13 @@ def _keep(client: "Client", line: Mapping[str, Any], request: "Request") -> bool
     response = line.get("response")
     if not isinstance(response, dict) or response.get("status_code") != 200:
         return False
-    body, without_key = client.body_of(request), client.server().without_key
-    attempt = read_completion(json.dumps(response.get("body")), body)
+    body, server = client.body_of(request), client.server()
+    attempt = server.read(json.dumps(response.get("body")), body)
     client.spend(attempt.tokens, batch=True)
-    said = understand(attempt, request.schema) if attempt.text is not None else None
+    said = server.understand(attempt, request.schema) if attempt.text is not None else None
     if said is None or said.fault:
         return False
-    model = without_key(attempt.model) or client.parameters.model
-    kept = client.kept(without_key(said.text), said.refused, model, attempt.tokens, 0.0, 1, batch=True)
+    model = attempt.model or client.parameters.model
+    kept = client.kept(said.text, said.refused, model, attempt.tokens, 0.0, 1, batch=True)
     client.store.put(client.key_of(request), body, kept)
     return True

@@ -1,5 +1,7 @@
 """The connection to a server: no answer is endless, nothing is sent to another address, and no log holds the key.
 
+What stands for OpenAI in the environment goes to OpenAI alone, and servers on this machine are asked without a proxy.
+
 Only what connects imports this: the SDK takes seconds.
 """
 
@@ -8,6 +10,8 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from functools import cache
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -19,14 +23,43 @@ LARGEST_ERROR = 64_000
 LARGEST = 16_000_000
 """Bytes that are read of any other answer but a file."""
 SHORTEST_SECRET = 12
-"""Characters of a key. Shorter ones are words such as `ollama`, for servers that want to see some key; texts hold such words."""
+"""Characters of a key, or of a piece of one. Shorter keys are words such as `ollama`, for servers that want to see some key; what
+a model writes may hold such words."""
+SHORTEST_IN_WORDS = 6
+"""The same where only names, errors and logs are concerned."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Servers on this machine."""
+OPENAI = "api.openai.com"
 
 
-def without(key: str, text: str) -> str:
-    """A text, without the key in it."""
-    if len(key) < SHORTEST_SECRET:
+def without(key: str, text: str, shortest: int = SHORTEST_SECRET) -> str:
+    """A text without the key, and without any piece of it that is as long as a secret.
+
+    What stays: pieces of fewer than `SHORTEST_SECRET` characters, also where a longer piece is broken up by escapes or in other
+    ways; the key in capitals, backwards or otherwise rewritten; keys of fewer than `shortest` characters.
+
+    Args:
+        key: may be empty.
+        text: a server's words.
+        shortest: characters that a key has to have to be looked for.
+    """
+    if len(key) < shortest:
         return text
-    return text.replace(key, "[key]").replace(json.dumps(key)[1:-1], "[key]")
+    size = min(len(key), SHORTEST_SECRET)
+    pieces = _pieces(key, size)
+    kept, place = [], 0
+    for start in range(len(text) - size + 1):
+        if text[start : start + size] in pieces:
+            if start >= place:  # else it goes on where the last piece ended
+                kept += [text[place:start], "[key]"]
+            place = start + size
+    return "".join([*kept, text[place:]])
+
+
+@cache
+def _pieces(key: str, size: int) -> frozenset[str]:
+    """All pieces of a size, of the key as it is and as JSON writes it."""
+    return frozenset(form[start : start + size] for form in (key, json.dumps(key)[1:-1]) for start in range(len(form) - size + 1))
 
 
 def connect(parameters: LlmParameters, key: str) -> openai.OpenAI:
@@ -39,6 +72,7 @@ def connect(parameters: LlmParameters, key: str) -> openai.OpenAI:
     Raises:
         ValueError: the address is none.
     """
+    host = urlsplit(parameters.base_url or "").hostname or ""
     timeout = openai.Timeout(parameters.timeout_s, connect=min(10.0, parameters.timeout_s))
 
     def sent(request: httpx2.Request) -> None:
@@ -46,6 +80,9 @@ def connect(parameters: LlmParameters, key: str) -> openai.OpenAI:
         if parameters.key_header == "api-key":  # the SDK insists on its own header
             del request.headers["Authorization"]
             request.headers["api-key"] = key
+        if host != OPENAI and not host.endswith(f".{OPENAI}"):  # the SDK takes them from the environment for any server
+            request.headers.pop("OpenAI-Organization", None)
+            request.headers.pop("OpenAI-Project", None)
 
     try:
         return openai.OpenAI(
@@ -58,6 +95,7 @@ def connect(parameters: LlmParameters, key: str) -> openai.OpenAI:
                 base_url=parameters.base_url or "",
                 timeout=timeout,
                 follow_redirects=False,  # captions, frames and a key in a header of its own would go along
+                mounts={f"all://[{host}]" if ":" in host else f"all://{host}": None} if host in LOOPBACK else None,  # no proxy
                 event_hooks={"request": [sent], "response": [_bound]},
             ),
         )
@@ -70,7 +108,7 @@ def key_kept_out_of_logs(key: str) -> Iterator[None]:
     """Take the key out of what the libraries log: they write down headers, in which a server may send it back."""
 
     def redact(record: logging.LogRecord) -> bool:
-        record.msg, record.args = without(key, record.getMessage()), ()
+        record.msg, record.args = without(key, record.getMessage(), SHORTEST_IN_WORDS), ()
         return True
 
     names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in ("openai", "httpx2", "httpcore2")]

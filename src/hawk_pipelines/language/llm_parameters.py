@@ -1,5 +1,8 @@
 """The settings of a language model and its server."""
 
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -8,11 +11,28 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hawk_pipelines.language import reply_store
 
+SECRET = frozenset(
+    "key apikey token secret password passwd authorization auth bearer credential credentials signature cookie".split()  # noqa: SIM905
+)
+"""Words in the names of what nobody may see."""
+HARMLESS = frozenset(
+    {
+        "prompt_cache_key",
+        "stop_token_ids",
+        "allowed_token_ids",
+        "return_token_ids",
+        "return_tokens_as_token_ids",
+        "thinking_token_budget",
+        "timings_per_token",
+    }
+)
+"""Names of usual settings with such words."""
+
 
 class LlmParameters(BaseModel):
     """Which model writes, where, and what it may cost."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     base_url: str | None = "https://api.openai.com/v1"
     """The server, up to what comes before `/chat/completions`."""
@@ -51,7 +71,8 @@ class LlmParameters(BaseModel):
     first_wait_s: float = Field(default=1, ge=0)
     """Before the second attempt, then twice as long each time, unless the server says how long."""
     give_up_after: int = Field(default=20, ge=1)
-    """Failed requests in a row after which the server is taken to be gone."""
+    """Failed requests in a row after which the server is taken to be gone. Those that it refuses as they are, such as one that is
+    too long, count only until it has answered one."""
 
     ask_above_usd: float = Field(default=1, ge=0, allow_inf_nan=False)
     """A run that is estimated above this asks for leave before it starts."""
@@ -82,7 +103,10 @@ class LlmParameters(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname or any(not "!" <= one <= "~" for one in address):
             raise ValueError(msg)
         if parts.username or parts.password or parts.query:
-            msg = "it holds no password and no query; the key comes from the environment and `query` holds the rest"
+            msg = (
+                "it holds no password and no query; a key comes from the environment (OPENAI_API_KEY), "
+                "and `query` is for what is no secret, such as `api-version`"
+            )
             raise ValueError(msg)
         return address.rstrip("/")
 
@@ -103,4 +127,34 @@ class LlmParameters(BaseModel):
         if wrong := sorted(taken & set(extra)):
             msg = f"{', '.join(wrong)} cannot be set here; some have settings of their own"
             raise ValueError(msg)
+        try:
+            json.dumps(extra, allow_nan=False, ensure_ascii=False, sort_keys=True).encode()
+        except (ValueError, TypeError, RecursionError) as error:
+            msg = f"it is sent as JSON, and holds what JSON cannot ({' '.join(str(error).split())}); write dates in quotes"
+            raise ValueError(msg) from None
         return extra
+
+    @field_validator("query", "extra")
+    @classmethod
+    def _no_secret(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        if wrong := sorted(set(filter(_is_secret, _names(fields)))):
+            msg = f"{', '.join(wrong)} cannot be set here: they are written to MLflow; a key comes from the environment"
+            raise ValueError(msg)
+        return fields
+
+
+def _names(value: object) -> Iterator[str]:
+    """The names of all fields, also of those in fields."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            if name != "logit_bias":  # it has texts in the place of names
+                yield from _names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner)
+
+
+def _is_secret(name: str) -> bool:
+    words = re.split(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])", name)
+    return name not in HARMLESS and not SECRET.isdisjoint(word.lower() for word in words)

@@ -1,14 +1,15 @@
 """One request to an OpenAI-compatible server: sending it once, and reading what comes back.
 
 Servers differ and fail in many ways; each becomes an `Attempt`, or an `LlmError` where it is no use to send anything more. The
-key goes into the request's header and nowhere else: it is taken out of whatever a server says, and errors do not carry the SDK's
-own along, which quote the server.
+key goes into the request's header and nowhere else: it is taken out of whatever a server says, once its JSON is read, and errors
+do not carry the SDK's own along, which quote the server. `llm_connection.without` says what is not found.
 """
 
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -30,8 +31,8 @@ TOKENS_PER_PICTURE = 800
 """For estimates, too."""
 LARGEST_COUNT = 10**9
 """Tokens that a server may say it has read or written; what is more is no count."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""Servers on this machine may want no key."""
+TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
+"""What OpenAI and llama.cpp call a request that does not fit into the model's context."""
 
 
 class LlmError(HawkError):
@@ -42,7 +43,7 @@ class Attempt(NamedTuple):
     """What came of sending a request once."""
 
     text: str | None = None
-    """What the model wrote; None where no reply came."""
+    """What the model wrote, as it came; None where no reply came."""
     refusal: str | None = None
     """The model's refusal, where the server tells it apart."""
     cut: bool = False
@@ -72,7 +73,7 @@ class Server:
         Raises:
             LlmError: no key, a wrong address, or an unknown model.
         """
-        from hawk_pipelines.language.llm_connection import connect, key_kept_out_of_logs
+        from hawk_pipelines.language.llm_connection import LOOPBACK, connect, key_kept_out_of_logs
 
         self._parameters, self._section = parameters, section
         self._key = key.get_secret_value() if key else ""
@@ -80,7 +81,7 @@ class Server:
             msg = f"`{section}.base_url` is not set; name the server, or start one of your own with `make local-llm`."
             raise LlmError(msg)
         host = urlsplit(parameters.base_url).hostname or ""
-        if not self._key and host not in LOOPBACK:
+        if not self._key and host not in LOOPBACK:  # servers on this machine may want none
             msg = f"There is no key for {host}: set the environment variable OPENAI_API_KEY (conf/base/credentials.yml names it)."
             raise LlmError(msg)
         if any(not "!" <= character <= "~" for character in self._key):
@@ -130,12 +131,32 @@ class Server:
             return self._of_status(error)
         except (openai.APIConnectionError, httpx2.RequestError) as error:
             return Attempt(reason=f"the connection was lost ({self._cause(error)})", tokens=_read(body, error))
-        attempt = read_completion(raw.decode("utf-8", errors="replace"), body)
-        text, refusal = (None if words is None else self.without_key(words) for words in (attempt.text, attempt.refusal))
-        return attempt._replace(text=text, refusal=refusal, model=self.without_key(attempt.model))
+        return self.read(raw.decode("utf-8", errors="replace"), body)
+
+    def read(self, raw: str, body: Mapping[str, Any]) -> Attempt:
+        """Read a chat completion. The key is taken out, out of what the model wrote when that is understood: in JSON, a piece
+        of the key may begin in the middle of an escape.
+
+        Args:
+            raw: what came back.
+            body: what was sent.
+        """
+        attempt = _read_completion(raw, body)
+        refusal = None if attempt.refusal is None else self.said_without_key(attempt.refusal)
+        return attempt._replace(refusal=refusal, model=self.without_key(attempt.model))
+
+    def understand(self, attempt: Attempt, schema: type[BaseModel]) -> "Understood":
+        """What a reply says; the key is not in it."""
+        return _understand(attempt, schema, self.said_without_key)
 
     def without_key(self, text: str) -> str:
-        """A server's words, without the key in them."""
+        """A server's name for something or words about an error, without the key in them."""
+        from hawk_pipelines.language.llm_connection import SHORTEST_IN_WORDS, without
+
+        return without(self._key, text, SHORTEST_IN_WORDS)
+
+    def said_without_key(self, text: str) -> str:
+        """A model's words without the key in them, unless it is so short that it may be one of the words."""
         from hawk_pipelines.language.llm_connection import without
 
         return without(self._key, text)
@@ -189,7 +210,8 @@ class Server:
             return Attempt(text="", refusal=words)
         if status in (408, 409, 425, 429) or status >= 500:
             return Attempt(reason=f"status {status} ({words})", wait_s=retry_after_s(error.response.headers))
-        return Attempt(reason=f"status {status} ({words})", final=True)
+        advice = "; tell it less (`longest_captions`)" if kinds & TOO_LONG else ""
+        return Attempt(reason=f"status {status} ({words}){advice}", final=True)
 
     def _no_entry(self, error: Exception) -> LlmError:
         words = self.without_key(" ".join(str(error).split()))[:200]
@@ -202,13 +224,8 @@ class Server:
         return self.without_key(" ".join(str(error).split()))[:200] or type(error).__name__
 
 
-def read_completion(raw: str, body: Mapping[str, Any]) -> Attempt:
-    """Read a chat completion; only what is needed is looked at.
-
-    Args:
-        raw: what came back.
-        body: what was sent.
-    """
+def _read_completion(raw: str, body: Mapping[str, Any]) -> Attempt:
+    """Read a chat completion; only what is needed is looked at."""
     try:
         said = json.loads(raw)
         choice = said["choices"][0]
@@ -236,27 +253,64 @@ class Understood(NamedTuple):
     refused: bool
     fault: str = ""
     """Why it is neither."""
+    cut: bool = False
+    """Whether that is because it ends at the greatest length: asked again, it would end there again."""
 
 
-def understand(attempt: Attempt, schema: type[BaseModel]) -> Understood:
-    """Find the object of the schema in a reply, whatever else a server put around it; no words at all count as a refusal."""
-    text = (attempt.text or "").strip()
-    if attempt.refusal is not None or not text:
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+
+
+def _understand(attempt: Attempt, schema: type[BaseModel], clean: Callable[[str], str]) -> Understood:
+    """Find the object of the schema in a reply, whatever else a server put around it; no words at all count as a refusal.
+
+    Args:
+        attempt: the reply.
+        schema: of the object.
+        clean: takes the key out of words.
+    """
+    said = (attempt.text or "").strip()
+    if attempt.refusal is not None or not (said or attempt.cut):
         return Understood((attempt.refusal or "").strip(), refused=True)
+    text = _answer(said)
+    found: list[str] = []
     fault = "it holds no JSON object"
     for candidate in _objects(text):
         try:
-            return Understood(schema.model_validate(candidate).model_dump_json(), refused=False)
+            found.append(schema.model_validate(_each_word(candidate, clean)).model_dump_json())
         except ValidationError as error:
             first = error.errors()[0]
             fault = f"{'.'.join(map(str, first['loc'])) or 'the object'}: {first['msg']}"[:300]
         except PydanticSerializationError:
             fault = "it holds half of a character"
-    if is_refusal(text):
-        return Understood(text, refused=True)
-    if attempt.cut:
-        fault = "it was cut off at `max_tokens`"
+    if found and len(set(found)) == 1:
+        return Understood(found[0], refused=False)
+    if found:
+        fault = "it holds several objects of the form"
+    elif is_refusal(text):
+        return Understood(clean(text), refused=True)
+    elif attempt.cut:
+        reason = "the reply was cut off at" if text else "nothing was said within"
+        return Understood("", refused=False, fault=f"{reason} `max_tokens`; raise it", cut=True)
     return Understood("", refused=False, fault=f"the reply is not of the form that was asked for ({fault})")
+
+
+def _answer(said: str) -> str:
+    """What a reply says once its thoughts are over; their beginning may be missing where it is part of the prompt."""
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(said)
+        return said
+    return _THOUGHTS.sub("", said).rpartition("</think>")[2].strip()
+
+
+def _each_word(value: Any, change: Callable[[str], str]) -> Any:
+    """A value of JSON with every string in it changed, names too."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_each_word(one, change) for one in value]
+    if isinstance(value, dict):
+        return {change(name): _each_word(one, change) for name, one in value.items()}
+    return value
 
 
 def _objects(text: str) -> Iterator[object]:
