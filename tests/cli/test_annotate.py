@@ -96,7 +96,7 @@ def test_it_says_what_to_run_first(project, name, pipelines):
         ([], "Drafts are written by `kedro run --pipelines=annotate`"),
         (["--estimate", "--params", "annotate.openai.model=gpt-99"], "no price for the model 'gpt-99'"),
         (["--estimate", "--params", "annotate.openai.modell=x"], "`annotate.openai.modell` is unknown; did you mean `model`?"),
-        (["--estimate", "--params", "annotate.openai.base_url=https://me:secret@host/v1"], "it holds no password"),
+        (["--estimate", "--params", "annotate.openai.base_url=https://me:hunter2@host/v1"], "it holds no password"),
         (["--estimate", "--params", "validate.review_share=7"], "`validate.review_share` is 7"),
         (["--estimate", "--params", "annotate.prompts=nowhere"], "The prompt nowhere/description.md cannot be read"),
         (["--estimate", "--params", "annotate"], "must contain a key and a value"),
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said_in_a_sentence(project, arguments, said):
     assert done.exit_code in (1, 2)
     assert said in done.output
     assert "Traceback" not in done.output
-    assert "secret" not in done.output
+    assert "hunter2" not in done.output
 
 
 def test_outside_a_project(tmp_path, monkeypatch):
