@@ -362,7 +362,7 @@ def test_a_run_that_is_left_early_sends_no_more_and_keeps_what_comes(serve, llm)
     chats = len(server.chats)
     assert chats <= before + 1
     asked = [request(number, schema) for number in range(40) for schema in (Description, Answers)]
-    assert sum(client.stored(one) is not None for one in asked) == chats
+    assert sum(client.stored(one, client.key_of(one)) is not None for one in asked) == chats
     server.latency_s = 0
     outcomes(client, scripts(40, two))
     assert len(server.chats) == 80

@@ -399,7 +399,7 @@ def test_a_reply_that_was_cut_off_is_paid_for_once_and_not_kept(serve, llm, said
     assert got[0] == Failed(f"No usable reply came to the request for its description: {told}.")
     assert len(server.chats) == 1
     assert client.spent_tokens == (INPUT, OUTPUT, 0)
-    assert client.stored(request(0)) is None
+    assert client.stored(request(0), client.key_of(request(0))) is None
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,14 @@ A decision holds for the text that was judged, in its place, and no other: `task
 import contextlib
 import hashlib
 import json
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from hawk_pipelines.engine.sqlite_file import create
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import Decision, ReviewKind
 
@@ -74,7 +73,7 @@ def record(path: Path, decisions: Iterable[Decision]) -> int:
         rows.append(decision.model_copy(update={"time": when(decision).isoformat(), "reviewer": decision.reviewer.strip()}))
     with _sentences(path):
         if not path.exists():
-            _create(path)
+            create(path, _SCHEMA, _APPLICATION, _VERSION)
         with _connected(path) as connection:
             insert = f"INSERT INTO decisions ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
             connection.execute("BEGIN IMMEDIATE")
@@ -142,24 +141,6 @@ def when(decision: Decision) -> datetime:
         msg = "a time without time zone"
         raise ValueError(msg)
     return time.astimezone(UTC)
-
-
-def _create(path: Path) -> None:
-    """Make an empty store elsewhere and put it in place whole: a file of no bytes is a damaged store, never a new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
-        new = Path(folder) / path.name
-        with contextlib.closing(sqlite3.connect(new)) as connection:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            return  # another reviewer was quicker
-        except OSError:  # a file system without links
-            if not path.exists():
-                new.rename(path)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from pydantic import SecretStr
 
 
@@ -23,7 +23,7 @@ class SecretDataset(AbstractDataset[None, SecretStr | None]):
     def save(self, data: None) -> None:
         """Keys are set in the environment, never by a run."""
         msg = "A key is set in the environment and cannot be saved."
-        raise NotImplementedError(msg)
+        raise DatasetError(msg)
 
     def _exists(self) -> bool:
         return True

@@ -205,11 +205,10 @@ class Client:
 
     def key_of(self, request: Request) -> str:
         """What its reply is stored under: model, messages and settings as they are sent, and the schema."""
-        return key_of({"body": self.body_of(request), "schema": _schema(request.schema)})
+        return _key(self.body_of(request), request)
 
-    def stored(self, request: Request) -> Reply | None:
-        """The reply, where it is in the store."""
-        key = self.key_of(request)
+    def stored(self, request: Request, key: str) -> Reply | None:
+        """The reply, where it is in the store under the request's key."""
         kept = self.store.get(key)
         if kept is None:
             return None
@@ -233,11 +232,12 @@ class Client:
             LlmError: it is no use to ask for anything more, or the limit is reached.
             ReplyStoreError: the reply could not be kept.
         """
-        body, key = self.body_of(request), self.key_of(request)
+        body = self.body_of(request)
+        key = _key(body, request)
         with self._lock:
             asking = self._asking.setdefault(key, threading.Lock())
         with asking:  # whoever asks the same at the same time waits, and finds it in the store
-            reply, sent = self.stored(request), 0
+            reply, sent = self.stored(request, key), 0
             if reply is None:
                 kept, fault = self._sent_for(request, body)
                 sent = kept.attempts
@@ -414,6 +414,10 @@ class Client:
 @cache
 def _schema(schema: type[BaseModel]) -> dict[str, Any]:
     return schema.model_json_schema()
+
+
+def _key(body: dict[str, Any], request: Request) -> str:
+    return key_of({"body": body, "schema": _schema(request.schema)})
 
 
 def _reply(request: Request, key: str, kept: Kept) -> Reply:

@@ -72,9 +72,9 @@ def _next_requests(client: "Client", scripts: Sequence[Callable[[], "Script"]]) 
         script = begin()
         try:
             request = next(script)
-            while (reply := client.stored(request)) is not None:
+            while (reply := client.stored(request, key := client.key_of(request))) is not None:
                 request = script.send(reply)
-            missing[client.key_of(request)] = request
+            missing[key] = request
         except StopIteration:
             continue
         finally:

@@ -33,7 +33,8 @@ def estimate(client: Client, scripts: Sequence[Callable[[], Script]]) -> Estimat
             request = next(script)
             while True:
                 requests += 1
-                key, reply = client.key_of(request), client.stored(request)
+                key = client.key_of(request)
+                reply = client.stored(request, key)
                 if reply is not None or key in missing:
                     stored += 1
                 if reply is None:

@@ -8,11 +8,9 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from hawk_pipelines.engine.sqlite_file import create
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import Record
 
@@ -95,7 +94,7 @@ class ReplyStore:
         self._lock = threading.Lock()
         with self._sentences("Nothing was asked for"):
             if not path.exists():
-                _create(path)
+                create(path, _SCHEMA, _APPLICATION, _VERSION)
             self._connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
             self._connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")  # checksums find what is damaged
             try:
@@ -204,24 +203,6 @@ class ReplyStore:
         except OSError as error:
             msg = f"{self._path} cannot be used ({error.strerror}). {consequence}; see to its folder and its permissions."
             raise ReplyStoreError(msg) from error
-
-
-def _create(path: Path) -> None:
-    """Make an empty store elsewhere and put it in place whole: a file of no bytes is a damaged store, never a new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
-        new = Path(folder) / path.name
-        with contextlib.closing(sqlite3.connect(new)) as connection:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            return  # another run was quicker
-        except OSError:  # a file system without links
-            if not path.exists():
-                new.rename(path)
 
 
 _LEFT = (
