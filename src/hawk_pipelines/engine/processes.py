@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +25,8 @@ from hawk_pipelines.errors import HawkError
 
 A = TypeVar("A")
 R = TypeVar("R")
+STARTING_S = 30
+"""No worker that is still starting at the end is waited for any longer."""
 WAITING = 8
 """Arguments a worker that are handed out beforehand, so that none waits for work."""
 
@@ -68,7 +71,9 @@ def _in_processes(function: Callable[[A], R], arguments: Sequence[A], limits: Li
     # A fresh interpreter for each worker: a fork of a process that runs threads can hang.
     context = multiprocessing.get_context("spawn")
     workers = min(limits.workers, len(arguments))
-    pool = ProcessPool(workers, initializer=_begin_worker, initargs=(function, limits.memory_mb), context=context)
+    begun = context.SimpleQueue()
+    others = {child.pid for child in multiprocessing.active_children()}
+    pool = ProcessPool(workers, initializer=_begin_worker, initargs=(function, limits.memory_mb, begun), context=context)
     upcoming = iter(enumerate(arguments))
     running: dict[Any, int] = {}
     with _main_module_hidden(function), pool:
@@ -79,6 +84,7 @@ def _in_processes(function: Callable[[A], R], arguments: Sequence[A], limits: Li
                     if len(running) >= WAITING * workers:
                         break
                 if not running:
+                    _wait_for_the_starting(begun, others)
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), _result(future, limits)
@@ -122,8 +128,19 @@ def _result(future: Any, limits: Limits) -> Any:
         return Failure(f"It cannot be handed to a worker or back ({error}). Please report it.", refused=False)
 
 
-def _begin_worker(_function: object, memory_mb: int) -> None:
+def _wait_for_the_starting(begun: Any, others: set[int | None]) -> None:
+    """Let workers begin before the pool is closed: it takes its locks away, and who is still starting dies with a traceback."""
+    until = time.monotonic() + STARTING_S
+    known = set(others)
+    while {child.pid for child in multiprocessing.active_children()} - known and time.monotonic() < until:
+        while not begun.empty():
+            known.add(begun.get())
+        time.sleep(0.01)
+
+
+def _begin_worker(_function: object, memory_mb: int, begun: Any) -> None:
     """Limit this worker's memory, and end it when the main process ends. The function comes along to be imported before."""
+    begun.put(os.getpid())
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * os.sysconf("SC_PAGE_SIZE") + memory_mb * 2**20

@@ -1,6 +1,7 @@
 """A new model and its tokenizer, from settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerBase, set_seed
 
@@ -14,8 +15,13 @@ from hawk_pipelines.model.tokenizer import train_tokenizer
 from hawk_pipelines.schema import Sample
 
 
-def build_tokenizer(samples: Sequence[Sample], settings: ModelSettings) -> PreTrainedTokenizerBase:
+def build_tokenizer(samples: Iterable[Sample], settings: ModelSettings, requests: Sequence[str] = ()) -> PreTrainedTokenizerBase:
     """The language model's own tokenizer; for the tiny decoder one of the words that the samples and their prompts use.
+
+    Args:
+        samples: what is learned.
+        settings: which language model.
+        requests: wordings in which a description is asked for.
 
     Raises:
         CheckpointError: the language model has none.
@@ -23,9 +29,10 @@ def build_tokenizer(samples: Sequence[Sample], settings: ModelSettings) -> PreTr
     if settings.language_model.source is not None:
         return load_tokenizer(settings.language_model)
     about = Video(1, settings.branches.motion, tuple(range(10)) if settings.prompt.tell_times else ())
-    prompts = [prompt_text(sample.question, about) for sample in samples]
-    said = [text for sample in samples for text in (sample.answer, sample.motion_text)]
-    return train_tokenizer([*prompts, *said, settings.prompt.system_prompt], settings.language_model.tiny.vocabulary)
+    heard = (prompt_text(sample.question, about) for sample in samples)
+    asked = (prompt_text(request, about) for request in requests)
+    said = (text for sample in samples for text in (sample.answer, sample.motion_text))
+    return train_tokenizer(chain(heard, asked, said, [settings.prompt.system_prompt]), settings.language_model.tiny.vocabulary)
 
 
 def build_model(

@@ -1,8 +1,23 @@
-"""How settings are written to MLflow."""
+"""A training's own MLflow run, below the run of the pipeline; it is found again when the training goes on after it was stopped."""
 
-from collections.abc import Mapping
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
+from mlflow import MlflowClient
+from mlflow.entities import Param, Run
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
+
+from hawk_pipelines.training.journal import deliver, delivered
+
+logger = logging.getLogger(__name__)
+
+LONGEST_VALUE = 500
+"""Characters of a parameter's value that are written."""
+JOURNAL, RUN = "journal.jsonl", "mlflow_run.json"
 
 
 def flat(settings: object, prefix: str = "") -> dict[str, object]:
@@ -15,3 +30,78 @@ def flat(settings: object, prefix: str = "") -> dict[str, object]:
     for name, value in settings.items():
         result |= flat(value, f"{prefix}.{name}" if prefix else str(name))
     return result
+
+
+@contextmanager
+def training_run(stage: str, folder: Path, parent: Run, parameters: Mapping[str, object], uri: str) -> Iterator[str]:
+    """The MLflow run of a training: its id.
+
+    Args:
+        stage: `pretrain` or `finetune`.
+        folder: of the training; it keeps the run's id.
+        parent: the run of the pipeline.
+        parameters: flat.
+        uri: of the tracking server.
+    """
+    client = MlflowClient(uri)
+    run_id = _again(client, folder, parent) or _new(client, stage, parent)
+    (folder / RUN).write_text(json.dumps({"run_id": run_id, "tracking_uri": uri}), encoding="utf-8")
+    values = [Param(name, str(value)[:LONGEST_VALUE]) for name, value in parameters.items()]
+    for start in range(0, len(values), 100):
+        client.log_batch(run_id, params=values[start : start + 100])
+    status = "FAILED"
+    try:
+        yield run_id
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        with told("The training's MLflow run could not be ended"):
+            client.set_terminated(run_id, status)
+
+
+def _new(client: MlflowClient, stage: str, parent: Run) -> str:
+    tags = {"mlflow.runName": stage, "mlflow.parentRunId": parent.info.run_id, "mlflow.source.name": stage, "stage": stage}
+    return client.create_run(parent.info.experiment_id, tags=tags).info.run_id
+
+
+def _again(client: MlflowClient, folder: Path, parent: Run) -> str | None:
+    """The run in which the training began, put below the pipeline's present run; None where there is none."""
+    try:
+        run_id = json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"]
+        run = client.get_run(run_id)
+    except (OSError, ValueError, KeyError, MlflowException):
+        return None
+    if run.info.lifecycle_stage != "active" or run.info.experiment_id != parent.info.experiment_id:
+        return None
+    stopped = run.data.tags.get("mlflow.parentRunId")
+    if stopped and stopped != parent.info.run_id:
+        with told("The MLflow run that was stopped could not be ended"):
+            if client.get_run(stopped).info.status == "RUNNING":
+                client.set_terminated(stopped, "KILLED")
+    client.set_tag(run_id, "mlflow.parentRunId", parent.info.run_id)
+    client.update_run(run_id, status="RUNNING")
+    logger.info("The training goes on in its MLflow run %s.", run_id)
+    return run_id
+
+
+def deliver_what_is_left(trainings: Path) -> None:
+    """Bring measurements of earlier trainings to MLflow that it did not take then."""
+    for journal in sorted(trainings.glob(f"*/{JOURNAL}")):
+        run = journal.with_name(RUN)
+        if not run.is_file() or delivered(journal) >= journal.stat().st_size:
+            continue
+        with told(f"Measurements in {journal} are still not in MLflow"):
+            facts = json.loads(run.read_text(encoding="utf-8"))
+            deliver(MlflowClient(facts["tracking_uri"]), facts["run_id"], journal)
+            logger.info("Measurements of MLflow run %s, which were left in %s, are delivered.", facts["run_id"], journal)
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Say it where MLflow does not answer, and go on: a training outlives its tracking server."""
+    try:
+        yield
+    except (MlflowException, OSError, ValueError, KeyError) as error:
+        logger.warning("%s (%s).", what, " ".join(str(error).split())[:200])

@@ -1,0 +1,318 @@
+"""One process of a training: the only one, or one of many that a launcher started as `python -m hawk_pipelines.training.run FOLDER`."""
+
+import argparse
+import fcntl
+import gc
+import json
+import logging
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mlflow import MlflowClient
+from transformers import ProgressCallback, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+from transformers.utils import logging as transformers_logging
+
+from hawk_pipelines.engine.progress import Bar
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.language.requests import CAPTION_REQUESTS, DESCRIPTION_REQUESTS
+from hawk_pipelines.model.answering import context_of
+from hawk_pipelines.model.checkpoint import Parts
+from hawk_pipelines.model.language_model import padding_id
+from hawk_pipelines.training import checkpoints
+from hawk_pipelines.training.data import Collator, Draws, Layout, usable_samples
+from hawk_pipelines.training.deepspeed_file import read_deepspeed
+from hawk_pipelines.training.errors import TrainingError
+from hawk_pipelines.training.features import Features
+from hawk_pipelines.training.job import (
+    FAULT,
+    HELD_OUT,
+    MODEL,
+    SAMPLES,
+    Circumstances,
+    Job,
+    read_circumstances,
+    read_features,
+    read_job,
+)
+from hawk_pipelines.training.journal import Delivery, Journal
+from hawk_pipelines.training.parameters import FinetuneParameters
+from hawk_pipelines.training.samples import SampleFile
+from hawk_pipelines.training.speed import Speed
+from hawk_pipelines.training.start import start
+from hawk_pipelines.training.tracking import JOURNAL
+from hawk_pipelines.training.trainer import HawkTrainer
+from hawk_pipelines.training.validation import Validation
+from hawk_pipelines.training.weights import whole_weights
+
+logger = logging.getLogger(__name__)
+
+
+def run(folder: Path) -> None:
+    """Train as the folder's job says, from its newest whole checkpoint where there is one, and leave the model in the folder.
+
+    Raises:
+        TrainingError: it cannot begin or go on.
+        CheckpointError: a model it stands on cannot be loaded.
+        PromptError: a sample cannot be laid out.
+    """
+    job, circumstances = read_job(folder), read_circumstances(folder)
+    with ExitStack() as opened:
+        before = None
+        if _rank() == 0:
+            _wait_for_orphans(folder, opened)
+            before = checkpoints.newest(folder)
+        _train(folder, job, circumstances, before, opened)
+
+
+def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | None, opened: ExitStack) -> None:
+    told = job.parameters
+    arguments = _arguments(folder, job)
+    if dist.is_initialized():
+        before = _from_first(before)
+    if before:
+        _insist_on_same_processes(before, told.launch.deepspeed is not None)
+    samples, features = SampleFile(folder / SAMPLES), Features(read_features(folder), ItemStore(job.store))
+    requests = CAPTION_REQUESTS if job.stage == "pretrain" else DESCRIPTION_REQUESTS
+    parts = _start(job, samples, requests, features, arguments)
+    model = parts.model
+    layout = Layout(parts.tokenizer, parts.prompt, model.config.queries, model.config.motion_branch, context_of(model))
+    described = told.description_share if isinstance(told, FinetuneParameters) else 1.0
+    usable = usable_samples(samples, features, layout, requests)
+    draws = Draws(
+        samples, usable, features, layout, requests, described, told.steps, told.batch_size, job.seed, told.group_by_length
+    )
+    collator = Collator(padding_id(parts.tokenizer))
+    batch = arguments.per_device_train_batch_size
+    held_out = [sample for sample in SampleFile(folder / HELD_OUT) if sample.item_id in features]
+    watched = (
+        Validation(held_out, features, layout, collator, batch, told.validation.generated, (_rank(), arguments.world_size))
+        if held_out
+        else None
+    )
+    journal = _journal(folder, circumstances, opened) if _rank() == 0 else None
+    size = sum(_numel(parameter) for parameter in model.language_model.parameters())
+    speed = Speed(job.stage, arguments.device, arguments.world_size, size, told=_rank() == 0)
+    trainer = HawkTrainer(model, arguments, told, draws, collator, journal, speed, watched, circumstances.run_id)
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(_Course(job, watched is not None, shown=_rank() == 0))
+    if before:
+        logger.info("%s: goes on from %s.", job.stage, before)
+    trainer.train(resume_from_checkpoint=str(before) if before else None)
+    _leave(folder, parts, trainer)
+
+
+def _start(job: Job, samples: SampleFile, requests: tuple[str, ...], features: Features, arguments: TrainingArguments) -> Parts:
+    facts = features.made_by(job.frame_encoder, job.mask, job.frames, job.flow)
+    first = next((sample.item_id for sample in samples if sample.item_id in features), None)
+    if first is None:
+        msg = f"None of the {len(samples)} samples has features; run `kedro run --pipelines=motion,encode` first."
+        raise TrainingError(msg)
+    width = features.read(first).appearance.shape[-1]
+    speaks = job.model.language_model
+    # Under ZeRO-3 a pretrained language model is spread while it is read, so that no process ever holds all of it.
+    spread = speaks.source is not None and not speaks.gguf_file and _zero_stage(job) == 3
+    with _spread_while_read(arguments) if spread else nullcontext():
+        return start(job.init_from, samples, requests, job.model, job.parameters.losses, facts, width, job.seed)
+
+
+@contextmanager
+def _spread_while_read(arguments: TrainingArguments) -> Iterator[None]:
+    from transformers.integrations import HfDeepSpeedConfig
+
+    held = HfDeepSpeedConfig(arguments.deepspeed)  # `transformers` looks for it as long as it lives
+    yield
+    del held
+
+
+def _zero_stage(job: Job) -> int:
+    file = job.parameters.launch.deepspeed
+    return int(read_deepspeed(file).get("zero_optimization", {}).get("stage", 0)) if file else 0
+
+
+def _arguments(folder: Path, job: Job) -> TrainingArguments:
+    told = job.parameters
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    part, left = divmod(told.batch_size, world * told.accumulation)
+    if left or not part:
+        what = f"`{job.stage}.batch_size` = {told.batch_size} is not a multiple of {world} process(es) × {told.accumulation} accumulated"
+        msg = f"{what}; change `batch_size`, `accumulation` or `launch.processes`."
+        raise TrainingError(msg)
+    weights = (told.losses.video_language, told.losses.video_motion, told.losses.motion_language)
+    cuda = told.launch.device != "cpu" and torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(folder),
+        max_steps=told.steps,
+        per_device_train_batch_size=part,
+        gradient_accumulation_steps=told.accumulation,
+        learning_rate=told.learning_rate,
+        weight_decay=told.weight_decay,
+        max_grad_norm=told.max_gradient_norm,
+        bf16=told.bf16,
+        activation_checkpointing=told.gradient_checkpointing,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=told.checkpoints.every,
+        metric_for_best_model="loss",
+        greater_is_better=False,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        seed=job.seed,
+        use_cpu=not cuda,
+        ddp_backend=None if cuda or world == 1 else "gloo",
+        ddp_find_unused_parameters=not all(weights),  # what only a switched-off term reads has no gradient
+        deepspeed=read_deepspeed(told.launch.deepspeed) if told.launch.deepspeed else None,
+        dataloader_num_workers=told.loader_workers,
+        dataloader_prefetch_factor=4 if told.loader_workers else None,
+        dataloader_pin_memory=cuda,
+        log_level="error",
+        log_level_replica="error",
+    )
+
+
+def _wait_for_orphans(folder: Path, opened: ExitStack) -> None:
+    """Processes of a training that was killed notice it within seconds; until then the folder is theirs."""
+    lock = opened.enter_context((folder / ".running").open("w"))
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _journal(folder: Path, circumstances: Circumstances, opened: ExitStack) -> Journal:
+    journal = Journal(folder / JOURNAL)
+    delivery = Delivery(MlflowClient(circumstances.tracking_uri), circumstances.run_id, journal.path)
+    opened.callback(delivery.close)
+    opened.callback(journal.close)
+    return journal
+
+
+def _leave(folder: Path, parts: Parts, trainer: HawkTrainer) -> None:
+    """Put the trained model in the folder, whole or not at all."""
+    best = trainer.state.best_global_step
+    take_best = trainer.parameters.validation.take == "best" and best is not None
+    weights = whole_weights(parts.model, bool(trainer.is_deepspeed_enabled))
+    if _rank() == 0:
+        unfinished = folder / f".{MODEL}.part"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        parts.model.save_pretrained(unfinished, state_dict=weights)
+        if take_best:
+            logger.info("The model is that of step %d, with the smallest held-out loss.", best)
+            shutil.copy(folder / f"checkpoint-{best}" / "model.safetensors", unfinished / "model.safetensors")
+        parts.tokenizer.save_pretrained(unfinished)
+        shutil.rmtree(folder / MODEL, ignore_errors=True)
+        unfinished.replace(folder / MODEL)
+
+
+class _Course(TrainerCallback):
+    """When it is looked at what is held out, and a progress bar."""
+
+    def __init__(self, job: Job, validated: bool, shown: bool) -> None:
+        self._stage, self._every, self._validated, self._shown = job.stage, job.parameters.validation.every, validated, shown
+
+    def on_train_begin(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
+        self._bar = Bar(self._stage, state.max_steps - state.global_step) if self._shown else None
+
+    def on_step_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
+        last = state.global_step >= state.max_steps
+        control.should_evaluate = self._validated and (last or state.global_step % self._every == 0)
+        if self._bar:
+            self._bar.advance()
+
+    def on_train_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
+        if self._bar:
+            self._bar.close()
+
+
+def _insist_on_same_processes(checkpoint: Path, deepspeed: bool) -> None:
+    facts = checkpoints.facts_of(checkpoint)
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if (facts["processes"] != world and (deepspeed or facts["deepspeed"])) or facts["deepspeed"] != deepspeed:
+        there = f"{facts['processes']} process(es) {'with' if facts['deepspeed'] else 'without'} DeepSpeed"
+        here = f"{world} {'with' if deepspeed else 'without'}"
+        msg = (
+            f"{checkpoint} was saved by {there}, but now there are {here}; set `launch` as it was, or remove {checkpoint.parent}."
+        )
+        raise TrainingError(msg)
+
+
+def _from_first(found: Path | None) -> Path | None:
+    """What the first process found, in all of them."""
+    told: list[Any] = [str(found) if found else None]
+    dist.broadcast_object_list(told, src=0)
+    return Path(told[0]) if told[0] else None
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", 0))
+
+
+def _numel(parameter: torch.nn.Parameter) -> int:
+    return int(getattr(parameter, "ds_numel", parameter.numel()))
+
+
+# --- as one of many processes ------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Take part in a training; end with status 1 and a sentence in the folder where it cannot go on."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("folder", type=Path)
+    options.add_argument("--local_rank", "--local-rank", help="what the deepspeed launcher adds; the environment says the same")
+    given = options.parse_args()
+    transformers_logging.set_verbosity_error()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout, force=True)
+    logging.getLogger("hawk_pipelines").setLevel(logging.INFO if _rank() == 0 else logging.ERROR)
+    threading.Thread(target=_end_with, args=(read_circumstances(given.folder),), daemon=True).start()
+    try:
+        run(given.folder)
+    except HawkError as error:
+        _tell(given.folder, str(error))
+        sys.exit(1)
+    except torch.OutOfMemoryError as error:
+        _tell(
+            given.folder,
+            f"The GPU's memory is full ({' '.join(str(error).split())[:200]}); lower `batch_size`, raise `accumulation`.",
+        )
+        sys.exit(1)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # threads of a broken process group may never end
+    if dist.is_initialized():
+        gc.collect()
+        dist.destroy_process_group()
+
+
+def _tell(folder: Path, sentence: str) -> None:
+    """The first process that fails says why; what the others then say follows from it."""
+    try:
+        with (folder / FAULT).open("x", encoding="utf-8") as file:
+            json.dump({"rank": _rank(), "fault": sentence}, file)
+    except FileExistsError:
+        pass
+    except OSError:  # the disk is full
+        print(sentence, file=sys.stderr)  # noqa: T201 (the last way out)
+
+
+def _end_with(circumstances: Circumstances) -> None:
+    """End when the process that waits for the result has ended."""
+    while circumstances.host != socket.gethostname() or Path(f"/proc/{circumstances.parent_pid}").exists():
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
