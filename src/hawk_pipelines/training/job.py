@@ -97,9 +97,9 @@ def read_features(folder: Path) -> list[StoredItem]:
 def fingerprint(folder: Path, job: Job) -> str:
     """What decides the result of a training: a hash of the job, of its samples and features, and of the weights it starts from.
 
-    Neither how often it is saved or reported nor in how many processes it runs is a part of it.
+    Neither how often it is saved or reported, nor in how many processes it runs, nor where its files lie is a part of it.
     """
-    told = job.model_dump(mode="json")
+    told = job.model_dump(mode="json", exclude={"store", "init_from"})
     for name in ("log_every", "loader_workers", "checkpoints", "launch"):
         told["parameters"].pop(name)
     everything = hashlib.sha256(json.dumps(told, sort_keys=True).encode())

@@ -31,6 +31,8 @@ def launch(folder: Path, job: Job) -> None:
     (folder / FAULT).unlink(missing_ok=True)
     told = job.parameters.launch
     count = check_launch(job.stage, job.parameters)
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # so that DeepSpeed, which is imported along, does not look for one
     if count == 1 and told.deepspeed is None and told.hostfile is None:
         from hawk_pipelines.training.run import run
 
@@ -108,6 +110,7 @@ def _environment(told: LaunchParameters, count: int) -> dict[str, str]:
         environment["DS_ACCELERATOR"] = "cpu"
     if told.hostfile is None:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    environment.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # of torch, in every process
     environment["TOKENIZERS_PARALLELISM"] = "false"  # the loader forks
     return environment
 

@@ -79,7 +79,10 @@ def run(folder: Path) -> None:
 
 def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | None, opened: ExitStack) -> None:
     told = job.parameters
+    if told.launch.deepspeed:
+        _without_compiling()
     arguments = _arguments(folder, job)
+    _ = arguments.device  # the processes find each other now
     if dist.is_initialized():
         before = _from_first(before)
     if before:
@@ -125,17 +128,18 @@ def _start(job: Job, samples: SampleFile, requests: tuple[str, ...], features: F
     speaks = job.model.language_model
     # Under ZeRO-3 a pretrained language model is spread while it is read, so that no process ever holds all of it.
     spread = speaks.source is not None and not speaks.gguf_file and _zero_stage(job) == 3
-    with _spread_while_read(arguments) if spread else nullcontext():
+    with nullcontext() if spread or _zero_stage(job) != 3 else _whole_while_made(arguments):
         return start(job.init_from, samples, requests, job.model, job.parameters.losses, facts, width, job.seed)
 
 
 @contextmanager
-def _spread_while_read(arguments: TrainingArguments) -> Iterator[None]:
-    from transformers.integrations import HfDeepSpeedConfig
+def _whole_while_made(arguments: TrainingArguments) -> Iterator[None]:
+    """`transformers` would spread whatever is made while ZeRO-3 is set, and random weights would not be those of the seed."""
+    from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 
-    held = HfDeepSpeedConfig(arguments.deepspeed)  # `transformers` looks for it as long as it lives
+    unset_hf_deepspeed_config()
     yield
-    del held
+    set_hf_deepspeed_config(arguments.hf_deepspeed_config)
 
 
 def _zero_stage(job: Job) -> int:
@@ -234,6 +238,14 @@ class _Course(TrainerCallback):
     def on_train_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
         if self._bar:
             self._bar.close()
+
+
+def _without_compiling() -> None:
+    """On CPUs DeepSpeed would first compile a reduction of its own, for a minute; gloo has one."""
+    if os.environ.get("DS_ACCELERATOR") == "cpu":
+        from deepspeed import ops
+
+        ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
 def _insist_on_same_processes(checkpoint: Path, deepspeed: bool) -> None:
