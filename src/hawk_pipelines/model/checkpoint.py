@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +56,11 @@ def save(folder: Path, model: HawkForConditionalGeneration, tokenizer: PreTraine
 
 
 def load(
-    folder: Path, device: str | torch.device | None = None, speaks: LanguageModelSettings | None = None, seed: int = 0
+    folder: Path,
+    device: str | torch.device | None = None,
+    speaks: LanguageModelSettings | None = None,
+    seed: int = 0,
+    reading: AbstractContextManager | None = None,
 ) -> Parts:
     """Read a saved model, in evaluation mode.
 
@@ -64,6 +69,7 @@ def load(
         device: where the model shall be; None takes a GPU where there is one.
         speaks: how its language model is held and what of it is trained, where that shall not be as it was saved.
         seed: of adapters that it had not.
+        reading: see `load_language_model`.
 
     Raises:
         CheckpointError: the folder is missing or holds something else, or a frozen part is not the one it was trained with.
@@ -81,7 +87,7 @@ def load(
             language_model = prepare(AutoModelForCausalLM.from_config(config.text_config, dtype=dtype), settings)
         else:
             verify("language model", str(settings.source), config.language_model_sha256, language_model_sha256(settings))
-            language_model = load_language_model(settings)
+            language_model = load_language_model(settings, reading)
         tokenizer = _tokenizer(folder, settings)
         config.appearance_token_id, config.motion_token_id = placeholder_ids(tokenizer)
         model = HawkForConditionalGeneration(config, language_model)

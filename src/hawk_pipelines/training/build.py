@@ -1,6 +1,7 @@
 """A new model and its tokenizer, from settings."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from itertools import chain
 
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerBase, set_seed
@@ -42,6 +43,7 @@ def build_model(
     token_width: int,
     tokenizer: PreTrainedTokenizerBase,
     seed: int,
+    reading: AbstractContextManager | None = None,
 ) -> HawkForConditionalGeneration:
     """A model that reads the encoder's tokens: new branches with seeded weights, and the language model.
 
@@ -52,6 +54,7 @@ def build_model(
         token_width: D, the width of a frame token.
         tokenizer: knows the placeholders.
         seed: of all new weights.
+        reading: see `load_language_model`.
 
     Raises:
         CheckpointError: the language model cannot be loaded.
@@ -61,7 +64,7 @@ def build_model(
     if speaks.source is None:
         language_model = AutoModelForCausalLM.from_config(_tiny_decoder(speaks.tiny, tokenizer))
     else:
-        language_model = load_language_model(speaks)
+        language_model = load_language_model(speaks, reading)
         set_seed(seed)  # whatever loading drew
     text_config = language_model.config.to_dict()
     text_config.pop("quantization_config", None)  # a GGUF file's; the weights are held as they were unpacked

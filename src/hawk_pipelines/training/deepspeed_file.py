@@ -8,15 +8,53 @@ from typing import Any
 from hawk_pipelines.training.errors import TrainingError
 
 KEYS = frozenset(
-    """
-    activation_checkpointing aio amp autotuning bf16 bfloat16 checkpoint comms_logger communication_data_type compression_training
-    csv_monitor curriculum_learning data_efficiency data_types disable_allgather dump_state elasticity flops_profiler fp16
-    fp32_allreduce gradient_accumulation_steps gradient_clipping gradient_predivide_factor load_universal_checkpoint
-    memory_breakdown nebula optimizer pipeline prescale_gradients scheduler seq_parallel_communication_data_type
-    sparse_gradients steps_per_print tensor_parallel tensorboard timers torch_autocast train_batch_size
-    train_micro_batch_size_per_gpu use_data_before_expert_parallelism wall_clock_breakdown wandb zero_allow_untested_optimizer
-    zero_force_ds_cpu_optimizer zero_optimization
-    """.split()
+    [
+        "activation_checkpointing",
+        "aio",
+        "amp",
+        "autotuning",
+        "bf16",
+        "bfloat16",
+        "checkpoint",
+        "comms_logger",
+        "communication_data_type",
+        "compression_training",
+        "csv_monitor",
+        "curriculum_learning",
+        "data_efficiency",
+        "data_types",
+        "disable_allgather",
+        "dump_state",
+        "elasticity",
+        "flops_profiler",
+        "fp16",
+        "fp32_allreduce",
+        "gradient_accumulation_steps",
+        "gradient_clipping",
+        "gradient_predivide_factor",
+        "load_universal_checkpoint",
+        "memory_breakdown",
+        "nebula",
+        "optimizer",
+        "pipeline",
+        "prescale_gradients",
+        "scheduler",
+        "seq_parallel_communication_data_type",
+        "sparse_gradients",
+        "steps_per_print",
+        "tensor_parallel",
+        "tensorboard",
+        "timers",
+        "torch_autocast",
+        "train_batch_size",
+        "train_micro_batch_size_per_gpu",
+        "use_data_before_expert_parallelism",
+        "wall_clock_breakdown",
+        "wandb",
+        "zero_allow_untested_optimizer",
+        "zero_force_ds_cpu_optimizer",
+        "zero_optimization",
+    ]
 )
 """Of the whole file (DeepSpeed 0.19, configuration JSON)."""
 

@@ -31,8 +31,6 @@ def launch(folder: Path, job: Job) -> None:
     (folder / FAULT).unlink(missing_ok=True)
     told = job.parameters.launch
     count = check_launch(job.stage, job.parameters)
-    if not torch.cuda.is_available():
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # so that DeepSpeed, which is imported along, does not look for one
     if count == 1 and told.deepspeed is None and told.hostfile is None:
         from hawk_pipelines.training.run import run
 
@@ -49,6 +47,8 @@ def check_launch(stage: Stage, parameters: TrainingParameters) -> int:
     """
     told = parameters.launch
     gpus = torch.cuda.device_count()
+    if not gpus:
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")  # so that DeepSpeed, which is imported along, does not look for one
     if told.device == "cuda" and not gpus:
         msg = f"`{stage}.launch.device` is cuda, but there is no GPU here; set it to auto or cpu."
         raise TrainingError(msg)

@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ from hawk_pipelines.training.trainer import HawkTrainer
 from hawk_pipelines.training.validation import Validation
 from hawk_pipelines.training.weights import whole_weights
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("hawk_pipelines.training.run")  # it is `__main__` where a launcher starts it
 
 
 def run(folder: Path) -> None:
@@ -83,6 +83,10 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
         _without_compiling()
     arguments = _arguments(folder, job)
     _ = arguments.device  # the processes find each other now
+    if told.launch.deepspeed:
+        import deepspeed
+
+        deepspeed.init_distributed(dist_backend=dist.get_backend())  # it counts them while a model is read
     if dist.is_initialized():
         before = _from_first(before)
     if before:
@@ -125,21 +129,24 @@ def _start(job: Job, samples: SampleFile, requests: tuple[str, ...], features: F
         msg = f"None of the {len(samples)} samples has features; run `kedro run --pipelines=motion,encode` first."
         raise TrainingError(msg)
     width = features.read(first).appearance.shape[-1]
-    speaks = job.model.language_model
-    # Under ZeRO-3 a pretrained language model is spread while it is read, so that no process ever holds all of it.
-    spread = speaks.source is not None and not speaks.gguf_file and _zero_stage(job) == 3
-    with nullcontext() if spread or _zero_stage(job) != 3 else _whole_while_made(arguments):
-        return start(job.init_from, samples, requests, job.model, job.parameters.losses, facts, width, job.seed)
-
-
-@contextmanager
-def _whole_while_made(arguments: TrainingArguments) -> Iterator[None]:
-    """`transformers` would spread whatever is made while ZeRO-3 is set, and random weights would not be those of the seed."""
+    speaks, losses = job.model.language_model, job.parameters.losses
+    if _zero_stage(job) != 3:
+        return start(job.init_from, samples, requests, job.model, losses, facts, width, job.seed)
+    # `transformers` spreads whatever is made while ZeRO-3 is set, and random weights would not be those of the seed. Only a
+    # pretrained language model is spread while it is read, so that no process ever holds all of it.
     from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 
+    @contextmanager
+    def reading() -> Iterator[None]:
+        set_hf_deepspeed_config(arguments.hf_deepspeed_config)
+        yield
+        unset_hf_deepspeed_config()
+
     unset_hf_deepspeed_config()
-    yield
+    spread = reading() if speaks.source is not None and not speaks.gguf_file else None
+    parts = start(job.init_from, samples, requests, job.model, losses, facts, width, job.seed, spread)
     set_hf_deepspeed_config(arguments.hf_deepspeed_config)
+    return parts
 
 
 def _zero_stage(job: Job) -> int:
@@ -299,8 +306,13 @@ def main() -> None:
             f"The GPU's memory is full ({' '.join(str(error).split())[:200]}); lower `batch_size`, raise `accumulation`.",
         )
         sys.exit(1)
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
+        what = " ".join(str(error).split())[:300]
+        _tell(
+            given.folder,
+            f"A process ended with an unexpected {type(error).__name__} ({what}); the log shows where. Please report it.",
+        )
         sys.stderr.flush()
         os._exit(1)  # threads of a broken process group may never end
     if dist.is_initialized():

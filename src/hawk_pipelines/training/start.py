@@ -1,6 +1,7 @@
 """Where a training starts: a new model, or one that was trained or imported before."""
 
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hawk_pipelines.model.checkpoint import FeatureFacts, Parts, check_features, load, read_configuration
@@ -22,6 +23,7 @@ def start(
     features: FeatureFacts,
     token_width: int,
     seed: int,
+    reading: AbstractContextManager | None = None,
 ) -> Parts:
     """The model that a training begins with, and its tokenizer.
 
@@ -33,6 +35,7 @@ def start(
         features: how what it reads was made.
         token_width: D, the width of a frame token.
         seed: of all new weights.
+        reading: see `load_language_model`.
 
     Raises:
         TrainingError: the model it starts from has other sizes than the settings say.
@@ -40,14 +43,14 @@ def start(
     """
     if init_from is None:
         tokenizer = build_tokenizer(samples, settings, requests)
-        return Parts(build_model(settings, losses, features, token_width, tokenizer, seed), tokenizer)
+        return Parts(build_model(settings, losses, features, token_width, tokenizer, seed, reading), tokenizer)
     found = read_configuration(init_from)
     different = _different(found, settings, token_width)
     if different:
         what = "; ".join(f"{name} is {there} there and {wanted} in the settings" for name, (there, wanted) in different.items())
         msg = f"The training cannot start from {init_from}: {what}. Set `model` as it was, or start from another model (`init_from`)."
         raise TrainingError(msg)
-    parts = load(init_from, "cpu", settings.language_model, seed)
+    parts = load(init_from, "cpu", settings.language_model, seed, reading)
     check_features(parts.model, features)
     config = parts.model.config
     config.prompt = settings.prompt.model_dump()
