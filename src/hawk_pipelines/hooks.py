@@ -40,7 +40,7 @@ class ProjectHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Look ahead to a language model and to a training, then write every parameter to the MLflow run, so that runs can be compared by them."""
+        """Look ahead to a language model and to a training, then write every parameter to the MLflow run."""
         import mlflow
 
         if "llm_key" in pipeline.inputs():

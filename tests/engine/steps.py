@@ -45,6 +45,12 @@ def slow(number):
     return square(number) if number % 10 else square(13)
 
 
+def deaf(number):
+    """Quick, but its worker does not end when it is asked to."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return number
+
+
 def own_memory(_):
     """Peak resident memory in MB. (`getrusage` would count the parent's too.)"""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]

@@ -38,6 +38,36 @@ def test_workers_do_not_import_the_main_script(tmp_path):
     assert int(told.strip(" []\n")) < 120
 
 
+SLOW_START = """
+import os, sys, time
+if "--multiprocessing-fork" in sys.orig_argv:
+    open(f"{folder}/{{os.getpid()}}", "w").close()
+    time.sleep(0.2)
+    if os.getpid() != min(map(int, os.listdir("{folder}"))):
+        time.sleep(0.4)
+"""
+QUICK = """
+import pebble
+from hawk_pipelines.engine.processes import Limits, spread
+from tests.engine.steps import deaf
+if __name__ == "__main__":
+    pebble.CONSTS.term_timeout = 1
+    print(sorted(spread(deaf, [1, 2, 3], Limits(4), "")))
+"""
+
+
+def test_workers_that_are_still_starting_when_all_is_done_end_in_silence(tmp_path):
+    """The first worker has done everything before the others have begun, and while it takes its time to end, they begin."""
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "sitecustomize.py").write_text(SLOW_START.format(folder=tmp_path / "begun"))
+    (tmp_path / "main.py").write_text(QUICK)
+    path = f"{tmp_path}:{Path(__file__).parents[2]}"
+    program = [sys.executable, str(tmp_path / "main.py")]
+    done = subprocess.run(program, env={"PYTHONPATH": path}, capture_output=True, text=True, check=True)
+    assert done.stdout == "[(0, 1), (1, 2), (2, 3)]\n"
+    assert "Traceback" not in done.stderr
+
+
 def test_workers_end_with_their_main_process(tmp_path):
     main = _program(tmp_path, "misbehave", "hang")
     deadline = time.monotonic() + 30

@@ -83,9 +83,10 @@ class _Opened:
         content = np.empty(size, np.uint8)
         done = 0
         while done < size:  # the system may give less than is asked for
-            count = os.preadv(self.descriptor, [memoryview(content)[done:]], offset + done)
+            count = os.preadv(self.descriptor, [content.data[done:]], offset + done)
             if not count:
-                msg = f"{self.path} ends after {offset + done} bytes, but at least {offset + size} were written"
+                found = os.fstat(self.descriptor).st_size
+                msg = f"{self.path} has {found} bytes, but at least {offset + size} were written"
                 raise UnreadablePart(msg)
             done += count
         return content

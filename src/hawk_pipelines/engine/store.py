@@ -31,6 +31,8 @@ from hawk_pipelines.engine.parts import PartReader, UnreadablePart, read_part
 from hawk_pipelines.errors import HawkError
 
 DEFAULT_SHARDS = 64
+BATCH = 4096
+"""Rows of the index that are read at once."""
 
 
 class MissingItem(HawkError):
@@ -266,19 +268,18 @@ class ItemStore:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        index: dict[str, Entry] = {}
         whole: dict[str, str | None] = {"": ""}
-        alike: dict[tuple[str, ...], list[str]] = {}  # as `whole`, one object for what millions of rows have in common
-        index = {}
+        alike: dict[tuple[str, ...], list[str]] = {}
         try:
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(4096):
-                    for row in batch.to_pylist():
-                        key, name = row.pop("key"), row["shard"]
-                        if name not in whole:
-                            whole[name] = name if self._whole(self.root / "shards" / name) else None
-                        row |= {"shard": whole[name], "arrays": alike.setdefault(tuple(row["arrays"]), row["arrays"])}
-                        if row["shard"] is not None:
-                            index[key] = Entry(**row)
+                for row in (row for batch in file.iter_batches(BATCH) for row in batch.to_pylist()):
+                    entry, key = Entry(**{name: row[name] for name in Entry._fields}), row["key"]
+                    if entry.shard not in whole:
+                        whole[entry.shard] = entry.shard if self._whole(self.root / "shards" / entry.shard) else None
+                    shard, arrays = whole[entry.shard], alike.setdefault(tuple(entry.arrays), entry.arrays)
+                    if shard is not None:  # what rows have in common is one object, since there may be millions
+                        index[key] = entry._replace(shard=shard, arrays=arrays)
         except (pa.ArrowException, OSError) as error:
             msg = f"{path} is damaged ({error}); bring it back (`dvc checkout`), or remove {self.root} to make its items again."
             raise DamagedStore(msg) from error

@@ -1,4 +1,4 @@
-"""How a description or a caption is asked for while a model is trained: in many words, so that it understands whichever a user chooses."""
+"""How a description or a caption is asked for in training: in many wordings, so that a model understands whichever a user has."""
 
 from hawk_pipelines.schema import DESCRIBE
 

@@ -46,7 +46,7 @@ def finish(folder: Path, step: int, facts: dict[str, Any]) -> Path:
     place = folder / written.name
     if place.exists():  # a damaged one of the same step, which was passed over
         shutil.rmtree(place)
-    os.replace(written, place)
+    written.replace(place)
     _to_disk(folder)
     return place
 

@@ -221,7 +221,7 @@ def usable_samples(samples: SampleFile, features: Features, layout: Layout, requ
         taken, _, sample = max(long)
         what = f"{len(long)} of {len(samples)} samples are longer than the language model's context of {layout.context} tokens"
         logger.warning(
-            "%s; the longest, a %s of item %s, takes %d. They are left out; take a language model with a longer context to use them.",
+            "%s; the longest, a %s of item %s, takes %d. They are left out; a longer context would take them.",
             what,
             sample.task,
             sample.item_id,
@@ -236,8 +236,10 @@ def _nothing(count: int, featureless: int, long: int, layout: Layout) -> str:
     if not count:
         return "There is no sample: the train split is empty. Add the rest of the data set, or annotations of its videos."
     if long:
-        return f"{long} of {count} samples are longer than the language model's context of {layout.context} tokens; take another one."
-    return f"None of the {count} samples has features ({featureless} items lack them); run `kedro run --pipelines=motion,encode` first."
+        what = f"{long} of {count} samples are longer than the language model's context of {layout.context} tokens"
+        return f"{what}; take a language model with a longer context."
+    what = f"None of the {count} samples has features ({featureless} items lack them)"
+    return f"{what}; run `kedro run --pipelines=motion,encode` first."
 
 
 def _length(layout: Layout, sample: Sample, question: str, times_s: Sequence[float]) -> int:

@@ -69,7 +69,8 @@ class Features:
                 if found[name] != wanted[name]
             ]
             if different:
-                msg = f"The features of {item_id} in {self.store.root} are not those of the settings: {'; '.join(different)}; {_AGAIN}."
+                what = f"The features of {item_id} in {self.store.root} are not those of the settings: {'; '.join(different)}"
+                msg = f"{what}; {_AGAIN}."
                 raise TrainingError(msg)
         if len(weights) > 1:
             msg = f"The features in {self.store.root} were made by {len(weights)} different frame encoders; {_AGAIN}."

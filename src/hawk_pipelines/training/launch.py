@@ -53,7 +53,8 @@ def check_launch(stage: Stage, parameters: TrainingParameters) -> int:
         msg = f"`{stage}.launch.device` is cuda, but there is no GPU here; set it to auto or cpu."
         raise TrainingError(msg)
     if told.device != "cpu" and gpus and (told.processes or 0) > gpus:
-        msg = f"`{stage}.launch.processes` is {told.processes}, but there are {gpus} GPU(s) here; lower it, or set `launch.device` to cpu."
+        what = f"`{stage}.launch.processes` is {told.processes}, but there are {gpus} GPU(s) here"
+        msg = f"{what}; lower it, or set `launch.device` to cpu."
         raise TrainingError(msg)
     if told.deepspeed:
         from hawk_pipelines.training.deepspeed_file import read_deepspeed
@@ -62,7 +63,8 @@ def check_launch(stage: Stage, parameters: TrainingParameters) -> int:
     alone = gpus if told.device != "cpu" and gpus else 1
     count = sum(read_hostfile(told.hostfile).values()) if told.hostfile else told.processes or alone
     if parameters.batch_size % (count * parameters.accumulation):
-        what = f"`{stage}.batch_size` = {parameters.batch_size} cannot be shared by {count} process(es) × {parameters.accumulation} accumulated"
+        shared = f"{count} process(es) × {parameters.accumulation} accumulated parts"
+        what = f"`{stage}.batch_size` = {parameters.batch_size} cannot be shared by {shared}"
         msg = f"{what}; change `batch_size`, `accumulation` or `launch.processes`."
         raise TrainingError(msg)
     return count

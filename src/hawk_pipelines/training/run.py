@@ -1,4 +1,4 @@
-"""One process of a training: the only one, or one of many that a launcher started as `python -m hawk_pipelines.training.run FOLDER`."""
+"""One process of a training: the only one, or one of many (`python -m hawk_pipelines.training.run FOLDER`, by a launcher)."""
 
 import argparse
 import fcntl
@@ -159,7 +159,8 @@ def _arguments(folder: Path, job: Job) -> TrainingArguments:
     world = int(os.environ.get("WORLD_SIZE", 1))
     part, left = divmod(told.batch_size, world * told.accumulation)
     if left or not part:
-        what = f"`{job.stage}.batch_size` = {told.batch_size} is not a multiple of {world} process(es) × {told.accumulation} accumulated"
+        shared = f"{world} process(es) × {told.accumulation} accumulated parts"
+        what = f"`{job.stage}.batch_size` = {told.batch_size} cannot be shared by {shared}"
         msg = f"{what}; change `batch_size`, `accumulation` or `launch.processes`."
         raise TrainingError(msg)
     weights = (told.losses.video_language, told.losses.video_motion, told.losses.motion_language)
@@ -308,11 +309,8 @@ def main() -> None:
         sys.exit(1)
     except BaseException as error:
         traceback.print_exc()
-        what = " ".join(str(error).split())[:300]
-        _tell(
-            given.folder,
-            f"A process ended with an unexpected {type(error).__name__} ({what}); the log shows where. Please report it.",
-        )
+        what = f"{type(error).__name__} ({' '.join(str(error).split())[:300]})"
+        _tell(given.folder, f"A process ended with an unexpected {what}; the log shows where. Please report it.")
         sys.stderr.flush()
         os._exit(1)  # threads of a broken process group may never end
     if dist.is_initialized():

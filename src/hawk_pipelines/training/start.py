@@ -47,8 +47,9 @@ def start(
     found = read_configuration(init_from)
     different = _different(found, settings, token_width)
     if different:
-        what = "; ".join(f"{name} is {there} there and {wanted} in the settings" for name, (there, wanted) in different.items())
-        msg = f"The training cannot start from {init_from}: {what}. Set `model` as it was, or start from another model (`init_from`)."
+        sizes = "; ".join(f"{name} is {there} there and {wanted} in the settings" for name, (there, wanted) in different.items())
+        what = f"The training cannot start from {init_from}: {sizes}"
+        msg = f"{what}. Set `model` as it was, or start from another model (`init_from`)."
         raise TrainingError(msg)
     parts = load(init_from, "cpu", settings.language_model, seed, reading)
     check_features(parts.model, features)

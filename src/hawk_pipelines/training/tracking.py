@@ -1,4 +1,4 @@
-"""A training's own MLflow run, below the run of the pipeline; it is found again when the training goes on after it was stopped."""
+"""A training's own MLflow run, below the run of the pipeline; found again when the training goes on after a stop."""
 
 import json
 import logging

@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import Trainer, TrainingArguments
@@ -103,7 +104,7 @@ class HawkTrainer(Trainer):
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Linear warm-up, then cosine (HAWK, section 6 of its supplement: 1e-6 → 1e-5 → 1e-6)."""
         if self.lr_scheduler is None:
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, _schedule(self.parameters))
+            self.lr_scheduler = LambdaLR(cast(Optimizer, optimizer or self.optimizer), _schedule(self.parameters))
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -151,13 +152,18 @@ class HawkTrainer(Trainer):
             msg = f"The gradient is no number at step {step}; lower `learning_rate`. {self._last_good()}"
             raise TrainingError(msg)
         if usual is not None and loss > self.parameters.exploding * usual:
-            what = f"The loss explodes at step {step}: {loss:.3g}, where the last {len(self._recent)} steps had a median of {usual:.3g}"
+            what = (
+                f"The loss explodes at step {step}: {loss:.3g}, where the median of the last {len(self._recent)} was {usual:.3g}"
+            )
             msg = f"{what}; lower `learning_rate`, or raise `exploding`. {self._last_good()}"
             raise TrainingError(msg)
         self._recent.append(loss)
 
+    def _folder(self) -> Path:
+        return Path(cast(str, self.args.output_dir))
+
     def _last_good(self) -> str:
-        saved = checkpoints.steps(Path(self.args.output_dir))
+        saved = checkpoints.steps(self._folder())
         return f"The checkpoint of step {saved[-1]} is as it was." if saved else "No checkpoint was saved yet."
 
     # --- looking at what is held out -----------------------------------------------------------------------------------
@@ -194,12 +200,12 @@ class HawkTrainer(Trainer):
             self.model.save_pretrained(cast(str, output_dir), state_dict=weights)
 
     def _get_output_dir(self, trial: Any) -> str:
-        return str(checkpoints.staging(Path(self.args.output_dir)))
+        return str(checkpoints.staging(self._folder()))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Beside its place first; then it is put there whole."""
         began = time.monotonic()
-        folder, step = Path(self.args.output_dir), self.state.global_step
+        folder, step = self._folder(), self.state.global_step
         try:
             super()._save_checkpoint(model, trial)
             _wait_for_all()
@@ -225,9 +231,9 @@ class HawkTrainer(Trainer):
             return
         from accelerate.utils import DeepSpeedSchedulerWrapper
 
-        self.model_wrapped.save_checkpoint(output_dir, exclude_frozen_parameters=True)
+        cast(Any, self.model_wrapped).save_checkpoint(output_dir, exclude_frozen_parameters=True)
         if self.args.should_save and not isinstance(self.lr_scheduler, DeepSpeedSchedulerWrapper):
-            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / "scheduler.pt")
+            torch.save(cast(LambdaLR, self.lr_scheduler).state_dict(), Path(output_dir) / "scheduler.pt")
 
     def _prepare_for_training(self, max_steps: int, train_dataloader: Any, resume_from_checkpoint: str | None) -> Any:
         if not self.is_deepspeed_enabled or resume_from_checkpoint is None:

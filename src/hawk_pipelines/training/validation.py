@@ -1,6 +1,7 @@
 """A held-out part of the training split: which items it is, their losses, and some answers."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -63,7 +64,7 @@ class Validation:
         model.eval()
         sums, counts = torch.zeros(len(LOSSES), dtype=torch.float64), torch.zeros(len(LOSSES), dtype=torch.float64)
         mine = self._samples[self._rank :: self._world] or self._samples[:1]
-        rounds = -(-(-(-len(self._samples) // self._world)) // self._batch_size)  # as many in every process
+        rounds = math.ceil(math.ceil(len(self._samples) / self._world) / self._batch_size)  # as many in every process
         for number in range(rounds):
             batch = mine[number * self._batch_size : (number + 1) * self._batch_size]
             counted = bool(batch) and self._rank < len(self._samples)
