@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from hawk_pipelines.model.batch import FrameTokens, collate
-from hawk_pipelines.model.prompting import Example, Turn, Video, example
+from hawk_pipelines.model.prompting import Example, Video, answered, prompt_ids
 from hawk_pipelines.model.settings import PromptSettings
 from hawk_pipelines.schema import Sample
 from hawk_pipelines.training.errors import TrainingError
@@ -23,19 +23,27 @@ logger = logging.getLogger(__name__)
 
 WINDOW = 16
 """Batches whose samples are sorted by length together: enough to pad little, few enough to keep the order random."""
+ASKED = 1024
+"""Questions whose tokens are kept: a pool of them is asked again and again."""
 LAID_OUT = 8192
 """Samples whose tokens are kept: about 40 MB."""
 
 
-class Layout(NamedTuple):
+class Layout:
     """How a sample becomes tokens."""
 
-    tokenizer: PreTrainedTokenizerBase
-    prompt: PromptSettings
-    queries: int
-    motion: bool
-    context: int | None
-    """The longest sequence in tokens that the language model takes; None where it does not say."""
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings, queries: int, motion: bool, context: int | None
+    ) -> None:
+        """Args:
+        tokenizer: knows the placeholders.
+        prompt: how it is asked.
+        queries: Q, embeddings per branch.
+        motion: whether there is a motion branch.
+        context: the longest sequence in tokens that the language model takes; None where it does not say.
+        """
+        self.tokenizer, self.prompt, self.queries, self.motion, self.context = tokenizer, prompt, queries, motion, context
+        self._asked: dict[tuple[str, tuple[float, ...]], list[int]] = {}
 
     def example(self, sample: Sample, question: str, times_s: Sequence[float]) -> Example:
         """A sample in tokens.
@@ -44,7 +52,12 @@ class Layout(NamedTuple):
             PromptError: it cannot be laid out.
         """
         video = Video(self.queries, self.motion, tuple(times_s) if self.prompt.tell_times else ())
-        return example(self.tokenizer, [Turn(question, sample.answer)], sample.motion_text, video, self.prompt)
+        key = question, tuple(video.times_s)
+        if key not in self._asked:
+            if len(self._asked) >= ASKED:
+                self._asked.clear()
+            self._asked[key] = prompt_ids(self.tokenizer, question, video, self.prompt)
+        return answered(self.tokenizer, self._asked[key], sample.answer, sample.motion_text, video, self.prompt)
 
     def speaks_of_motion(self, sample: Sample) -> bool:
         """Whether there is a motion text to learn from the sample."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.model.batch import FrameTokens
@@ -57,32 +56,27 @@ class Features:
         Raises:
             TrainingError: they were not all made by the same encoder, or not as the settings say.
         """
-        wanted = {"frame encoder": encoder, "mask": mask, "flow": flow}
+        wanted = {"frame_encoder": encoder.model_dump(mode="json"), "mask": mask, "flow": flow}
         weights = set()
         for item_id in self._keys:
             facts = self.facts(item_id)
             weights.add(facts["frame_encoder_sha256"])
-            found = {"frame encoder": _encoder(facts), "mask": facts.get("mask"), "flow": facts.get("flow")}
-            different = [
-                f"{name} is {found[name]} there and {wanted[name]} in the settings"
-                for name in wanted
-                if found[name] != wanted[name]
-            ]
-            if different:
+            found = {name: facts.get(name) for name in wanted}
+            if found != wanted:
+                different = [
+                    f"{name} is {found[name]} there, {wanted[name]} here" for name in wanted if found[name] != wanted[name]
+                ]
                 what = f"The features of {item_id} in {self.store.root} are not those of the settings: {'; '.join(different)}"
                 msg = f"{what}; {_AGAIN}."
+                raise TrainingError(msg)
+            if len(facts["times_s"][0]) > frames:
+                what = f"The features of {item_id} in {self.store.root} have {len(facts['times_s'][0])} frames"
+                msg = f"{what}, but `motion.frames` is {frames}; {_AGAIN}."
                 raise TrainingError(msg)
         if len(weights) > 1:
             msg = f"The features in {self.store.root} were made by {len(weights)} different frame encoders; {_AGAIN}."
             raise TrainingError(msg)
         return FeatureFacts(encoder, weights.pop() if weights else None, mask, frames, flow)
-
-
-def _encoder(facts: dict[str, Any]) -> FrameEncoderSettings | None:
-    try:
-        return TypeAdapter(FrameEncoderSettings).validate_python(facts["frame_encoder"])
-    except (ValidationError, KeyError):
-        return None
 
 
 def with_features(samples: Sequence[Sample], features: Features) -> list[Sample]:

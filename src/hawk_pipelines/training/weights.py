@@ -22,7 +22,7 @@ def whole_weights(model: HawkForConditionalGeneration, deepspeed: bool) -> dict[
     from deepspeed.utils import safe_get_full_fp32_param
 
     weights: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
+    for name, parameter in model.named_parameters():  # a tied weight once
         if name not in own:
             continue
         found = safe_get_full_fp32_param(parameter) if parameter.requires_grad else None
