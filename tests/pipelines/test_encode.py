@@ -18,7 +18,7 @@ from hawk_pipelines.schema import StoredItem
 from hawk_pipelines.video.crops import crop, draw_box
 from hawk_pipelines.video.flow import to_steps
 from hawk_pipelines.video.stored import pack, unpack
-from hawk_pipelines.video.streams import StreamParameters, Streams
+from hawk_pipelines.video.streams import Streams
 from tests.engine.test_run import files
 
 P, T, SIZE = 2, 3, 64
@@ -34,7 +34,8 @@ def frame_store(tmp_path):
         rng = np.random.default_rng(number)
         frames = rng.integers(0, 256, (P, T, SIZE, SIZE, 3), dtype=np.uint8)
         steps = to_steps(rng.exponential(0.3, (P, T, SIZE, SIZE)))
-        store.write(f"{number:032x}", *pack(Streams(frames, steps, np.arange(P * T).reshape(P, T), rng.random((P, T)))))
+        arrays, facts = pack(Streams(frames, steps, np.arange(P * T).reshape(P, T), rng.random((P, T))))
+        store.write(f"{number:032x}", arrays, facts | {"flow": "dis"})
     store.pack(4)
     return store
 
@@ -43,12 +44,11 @@ def frame_store(tmp_path):
 def encode(tmp_path, frame_store):
     """Run the node; what it made, in order, and the store."""
 
-    def run(folder="features", items=range(6), motion=None, seed=0, **parameters):
+    def run(folder="features", items=range(6), seed=0, **parameters):
         store = ItemStore(tmp_path / folder)
         rows = [StoredItem(item_id=f"i{number}", key=f"{number:032x}") for number in items]
         parameters = EncodeParameters(**{"frame_encoder": TINY} | parameters)
-        motion = motion or StreamParameters(frames=T, phases=P)
-        made, rejected = nodes.encode_frames(rows, frame_store, parameters, motion, seed, EngineParameters(shards=4), store)
+        made, rejected = nodes.encode_frames(rows, frame_store, parameters, seed, EngineParameters(shards=4), store)
         return made, rejected, store
 
     return run
@@ -75,7 +75,7 @@ def test_every_view_of_every_phase_is_a_sampling_and_the_first_is_the_whole_fram
 
 
 def test_each_item_says_how_it_was_made(encode):
-    made, _, store = encode(frame_encoder=NETWORK, mask="hard", motion=StreamParameters(flow="dis"))
+    made, _, store = encode(frame_encoder=NETWORK, mask="hard")
     facts = store.facts(made[0].key)
     assert facts["frame_encoder"] == EncodeParameters(frame_encoder=NETWORK).frame_encoder.model_dump(mode="json")
     assert len(facts["frame_encoder_sha256"]) == 64

@@ -61,7 +61,7 @@ def spread(function: Callable[[A], R], arguments: Sequence[A], limits: Limits, t
     """
     calls: Iterator[tuple[int, R | Failure]]
     if limits.workers == 0 or not arguments:
-        calls = ((position, _called(function, argument)) for position, argument in enumerate(arguments))
+        calls = ((position, called(function, argument)) for position, argument in enumerate(arguments))
     else:
         calls = _in_processes(function, arguments, limits)
     yield from progress(calls, title, len(arguments))
@@ -80,7 +80,7 @@ def _in_processes(function: Callable[[A], R], arguments: Sequence[A], limits: Li
         try:
             while True:
                 for position, argument in upcoming:
-                    running[pool.schedule(_called, (function, argument), timeout=limits.timeout_s)] = position
+                    running[pool.schedule(called, (function, argument), timeout=limits.timeout_s)] = position
                     if len(running) >= WAITING * workers:
                         break
                 if not running:
@@ -93,7 +93,7 @@ def _in_processes(function: Callable[[A], R], arguments: Sequence[A], limits: Li
             raise
 
 
-def _called(function: Callable[[A], R], argument: A) -> R | Failure:
+def called(function: Callable[[A], R], argument: A) -> R | Failure:
     """Call, and make a failure of what is raised."""
     try:
         return function(argument)

@@ -5,7 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeVar
 
-from hawk_pipelines.engine.processes import WAITING, Failure, Limits, _called
+from hawk_pipelines.engine.processes import WAITING, Failure, Limits, called
 from hawk_pipelines.engine.progress import progress
 
 A = TypeVar("A")
@@ -33,7 +33,7 @@ def _in_threads(function: Callable[[A], R], arguments: Sequence[A], threads: int
     try:
         while True:
             for position, argument in islice(upcoming, WAITING * threads - len(running)):
-                running[pool.submit(_called, function, argument)] = position
+                running[pool.submit(called, function, argument)] = position
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:

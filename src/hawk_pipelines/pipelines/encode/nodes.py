@@ -14,7 +14,6 @@ from hawk_pipelines.schema import Rejection, StoredItem
 from hawk_pipelines.video.crops import crop, draw_box
 from hawk_pipelines.video.flow import motion_frames
 from hawk_pipelines.video.stored import unpack
-from hawk_pipelines.video.streams import StreamParameters
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.frame_encoders import FrameEncoder
@@ -29,7 +28,6 @@ def encode_frames(
     frames: list[StoredItem],
     frame_store: ItemStore,
     parameters: EncodeParameters,
-    motion: StreamParameters,
     seed: int,
     engine: EngineParameters,
     feature_store: ItemStore,
@@ -38,7 +36,7 @@ def encode_frames(
     from hawk_pipelines.model.frame_encoders import ENCODER_VERSION, build_on_all, bytes_per_item
 
     encoders = build_on_all(parameters.frame_encoder, parameters.devices)
-    made_by = _made_by(parameters, motion, seed, encoders[0].sha256)
+    made_by = _made_by(parameters, seed, encoders[0].sha256)
     free: Queue[FrameEncoder] = Queue()
     for encoder in encoders:
         free.put(encoder)
@@ -56,10 +54,10 @@ def encode_frames(
     return [StoredItem(item_id=item_id, key=key) for item_id, key in keys.items()], rejections
 
 
-def _made_by(parameters: EncodeParameters, motion: StreamParameters, seed: int, sha256: str | None) -> dict[str, object]:
+def _made_by(parameters: EncodeParameters, seed: int, sha256: str | None) -> dict[str, object]:
     """What decides an item's tokens besides its frames. It is kept with them, so that training can tell whose they are."""
     made_by = parameters.model_dump(mode="json", include={"frame_encoder", "mask"})
-    made_by |= {"frame_encoder_sha256": sha256, "flow": motion.flow}
+    made_by |= {"frame_encoder_sha256": sha256}
     if parameters.views > 1:  # one view is the whole frame, whatever the seed
         made_by |= {"views": parameters.views, "crop": parameters.crop, "seed": seed}
     return made_by
@@ -76,7 +74,8 @@ def _tokens(
     """What is done to one item, in a thread: got ready beside the others, and encoded when an encoder is free."""
     from hawk_pipelines.model.frame_encoders.streams import encode_both
 
-    streams = unpack(frame_store.read(key), frame_store.facts(key))
+    sampled = frame_store.facts(key)
+    streams = unpack(frame_store.read(key), sampled)
     size = streams.frames.shape[3]
     boxes = [draw_box(size, parameters.crop, seed, key, view) for view in range(parameters.views)]
     views = [crop(streams.frames, streams.magnitude, box) for box in boxes]
@@ -88,4 +87,4 @@ def _tokens(
     finally:
         free.put(encoder)
     arrays = {name: stream.half().numpy() for name, stream in zip(("appearance", "motion"), tokens, strict=True)}
-    return arrays, made_by | {"times_s": streams.times_s.tolist() * parameters.views}
+    return arrays, made_by | {"flow": sampled["flow"], "times_s": streams.times_s.tolist() * parameters.views}

@@ -13,7 +13,6 @@ def create_pipeline(**_: object) -> Pipeline:
                     "frames",
                     "frame_store",
                     "params:encode",
-                    "params:motion",
                     "params:seed",
                     "params:engine",
                     "feature_store",
