@@ -10,8 +10,8 @@ Both forms make the whole step: all three terms of the loss, backward, clipping,
 stored form reads its features from an item store on this disk, as a training does. The other one is given its frames as pixels in
 memory, with the motion stream masked already: neither decoding nor optical flow is counted against it.
 
-MFU = 4 × parameters of the language model × tokens/s ÷ peak, since the language model is frozen. Tokens are all that go through it:
-those of the answer's pass and those of the motion text's.
+MFU = 4 × parameters of the language model × tokens/s ÷ peak, since the language model is frozen. Tokens are all that go through
+it: those of the answer's pass and those of the motion text's.
 """
 
 import argparse
@@ -23,8 +23,8 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from itertools import cycle, islice
 from pathlib import Path
@@ -50,7 +50,10 @@ FRAMES_AT_ONCE = 128
 """So many frames go through the encoder together."""
 IGNORED = -100
 
+FORMS = ("stored", "on_the_fly")
+
 Batch = dict[str, Tensor]
+Step = Callable[[Batch], Tensor]
 
 
 class Size(NamedTuple):
@@ -139,71 +142,33 @@ def _measure(name: str, size: Size, device: torch.device, repeats: int, compiled
     optimizer = torch.optim.AdamW(trained, lr=1e-5, betas=(0.9, 0.999), weight_decay=0.05, fused=True)
     half = torch.autocast(device.type, torch.bfloat16) if size.half else nullcontext()
     encoding = torch.autocast("cuda", torch.float16) if size.half and device.type == "cuda" else nullcontext()
-    losses: dict[str, Tensor] = {}
 
-    def step(form: str, batch: Batch) -> None:
-        if form == "on_the_fly":
-            batch = dict(batch)
-            batch |= _encoded(encoder, batch.pop("pixels"), size, encoding)
+    def step(batch: Batch) -> Tensor:
+        pixels = batch.pop("pixels", None)
+        if pixels is not None:
+            batch |= _encoded(encoder, pixels, size, encoding)
         with half:
             loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        losses[form] = loss.detach()
+        return loss.detach()
 
+    model.train()
     with tempfile.TemporaryDirectory() as folder:
-        store, keys = _store(Path(folder), size)
-        pinned = device.type == "cuda"
-        texts = [{key: _pin(value, pinned) for key, value in _text(size).items()} for _ in range(4)]
-        shape = (2, size.batch, size.frames, size.pixels, size.pixels, 3)
-        pixels = [_pin(torch.randint(0, 256, shape, dtype=torch.uint8), pinned) for _ in range(2)]
-
-        def batches(form: str) -> Iterator[Batch]:
-            if form == "stored":
-                return on_device(stored(store, keys, texts, size, pinned), device)
-            return on_device(
-                ({**text, "pixels": frames} for text, frames in zip(cycle(texts), cycle(pixels), strict=False)), device
-            )
-
-        model.train()
-        forms = ("stored", "on_the_fly")
-        counted = {form: _operations(step, form, next(batches(form))) for form in forms}
+        data = Data(Path(folder), size, device)
+        operations = {form: _operations(step, next(data.batches(form))) for form in FORMS}
         if compiled:
             _compile(model, encoder)
-        for form in forms:  # warm-up
-            for batch in islice(batches(form), 2):
-                step(form, batch)
-        seconds: dict[str, list[float]] = {form: [] for form in forms}
-        peaks: dict[str, list[float]] = {form: [] for form in forms}
-        for _ in range(repeats):
-            for form in forms:
-                _forget_peak(device)
-                started = _now(device)
-                for batch in islice(batches(form), size.steps):
-                    step(form, batch)
-                seconds[form].append((_now(device) - started) / size.steps)
-                peaks[form].append(_peak_gb(device))
-        loaded = {
-            "from the page cache": _loaded(batches("stored"), size, device),
-            "files read anew": _loaded(batches("stored"), size, device, forget=Path(folder)),
-        }
-
-    beside = sum(tensor.nbytes for tensor in encoder.state_dict().values()) / 1e9
-    lm_parameters = sum(parameter.numel() for parameter in model.language_model.parameters())
-    tokens = size.batch * (size.text_tokens + size.queries + size.motion_text)
-    figures = {
-        form: _figures(seconds[form], tokens, counted[form], lm_parameters, size, device)
-        | {
-            "peak_memory_gb": round(max(peaks[form]) - (beside if form == "stored" else 0), 2),
-            "loss": round(float(losses[form]), 3),
-        }
-        for form in forms
+        turns, losses = _take_turns(step, data, repeats)
+        loaded = {"from the page cache": data.alone(), "files read anew": data.alone(forget=True)}
+    sizes_of = {
+        "language model": sum(parameter.numel() for parameter in model.language_model.parameters()),
+        "trained": sum(parameter.numel() for parameter in trained),
+        "frame encoder": sum(tensor.numel() for tensor in encoder.state_dict().values()),
     }
-    stored_rate = figures["stored"]["samples_per_s"]["median"]
-    pairs = [slow / fast for slow, fast in zip(seconds["on_the_fly"], seconds["stored"], strict=True)]
-    return {
+    result: dict[str, Any] = {
         "machine": _machine(device),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
@@ -215,21 +180,50 @@ def _measure(name: str, size: Size, device: torch.device, repeats: int, compiled
         "frames": size.frames,
         "compiled": compiled,
         "steps × repeats": f"{size.steps} × {repeats}",
-        "parameters": {
-            "language model": lm_parameters,
-            "trained": sum(parameter.numel() for parameter in trained),
-            "frame encoder": sum(tensor.numel() for tensor in encoder.state_dict().values()),
-        },
-        **figures,
-        "ratio": {
-            "measured": _spread(pairs),
-            "counting operations": round(counted["on_the_fly"] / counted["stored"], 2) if counted["stored"] else None,
-        },
-        "loader alone": {
-            where: {"samples_per_s": round(rate, 1), "times_what_is_consumed": round(rate / stored_rate, 1)}
-            for where, rate in loaded.items()
-        },
+        "parameters": sizes_of,
     }
+    beside = sum(tensor.nbytes for tensor in encoder.state_dict().values()) / 1e9
+    for form in FORMS:
+        seconds = [turn.seconds for turn in turns[form]]
+        memory = max(turn.peak_gb for turn in turns[form]) - (beside if form == "stored" else 0)  # its training has no encoder
+        result[form] = _figures(seconds, operations[form], sizes_of["language model"], size, device)
+        result[form] |= {"peak_memory_gb": round(memory, 2), "loss": round(losses[form], 3)}
+    each = [fly.seconds / stored.seconds for stored, fly in zip(turns["stored"], turns["on_the_fly"], strict=True)]
+    counted = operations["on_the_fly"] / operations["stored"]
+    result["ratio"] = {"measured": _spread(each), "counting operations": round(counted, 2) if beside else None}  # tiny: none
+    consumed = result["stored"]["samples_per_s"]["median"]
+    result["loader alone"] = {
+        where: {"samples_per_s": round(rate, 1), "times_what_is_consumed": round(rate / consumed, 1)}
+        for where, rate in loaded.items()
+    }
+    return result
+
+
+class Turn(NamedTuple):
+    """Some steps in a row of one form."""
+
+    seconds: float
+    """Of a step."""
+    peak_gb: float
+
+
+def _take_turns(step: Step, data: "Data", repeats: int) -> tuple[dict[str, list[Turn]], dict[str, float]]:
+    """All turns of each form, after one that is not counted; and its last loss, so that it is seen to be a number."""
+    turns: dict[str, list[Turn]] = {form: [] for form in FORMS}
+    losses: dict[str, float] = {}
+    for number in range(repeats + 1):
+        for form in FORMS:
+            _forget_peak(data.device)
+            coming, started = data.batches(form), _now(data.device)
+            for batch in islice(coming, data.size.steps if number else min(2, data.size.steps)):
+                loss = step(batch)
+            turn = Turn((_now(data.device) - started) / data.size.steps, _peak_gb(data.device))
+            coming.close()
+            losses[form] = float(loss)
+            if number:
+                turns[form].append(turn)
+                print(f"{number}/{repeats} {form}: {turn.seconds:.4f} s a step", file=sys.stderr, flush=True)
+    return turns, losses
 
 
 # --- what is measured ----------------------------------------------------------------------------------------------------
@@ -309,90 +303,93 @@ def _compile(model: HawkForConditionalGeneration, encoder: Any) -> None:
 # --- how the data come ---------------------------------------------------------------------------------------------------
 
 
-def _store(folder: Path, size: Size) -> tuple[ItemStore, list[str]]:
-    """Random features of so many items, as `encode` writes them: half precision [1, T, N, D] of both streams."""
-    store, rng = ItemStore(folder), np.random.default_rng(0)
-    keys = [f"{number:016x}" for number in range(size.items)]
-    shape = (1, size.frames, size.tokens, size.width)
-    for key in keys:
-        streams = {name: rng.standard_normal(shape, np.float32).astype(np.float16) for name in ("appearance", "motion")}
-        store.write(key, streams, {"times_s": [[0.0] * size.frames]})
-    os.sync()
-    return store, keys
+class Data:
+    """Random features in an item store, random frames in memory, and random words for both."""
 
+    def __init__(self, folder: Path, size: Size, device: torch.device) -> None:
+        self.folder, self.size, self.device, self._pinned = folder, size, device, device.type == "cuda"
+        self._store, rng = ItemStore(folder), np.random.default_rng(0)
+        self._keys = [f"{number:016x}" for number in range(size.items)]
+        shape = (1, size.frames, size.tokens, size.width)
+        for key in self._keys:  # as `encode` writes them
+            streams = {name: rng.standard_normal(shape, np.float32).astype(np.float16) for name in ("appearance", "motion")}
+            self._store.write(key, streams, {"times_s": [[0.0] * size.frames]})
+        os.sync()
+        shape = (2, size.batch, size.frames, size.pixels, size.pixels, 3)
+        self._texts = [{name: self._pin(tensor) for name, tensor in _text(size).items()} for _ in range(4)]
+        self._pixels = [self._pin(torch.randint(0, 256, shape, dtype=torch.uint8)) for _ in range(2)]
 
-def stored(store: ItemStore, keys: list[str], texts: list[Batch], size: Size, pinned: bool) -> Iterator[Batch]:
-    """Endless batches in a shuffled order, read by threads that are some batches ahead."""
+    def batches(self, form: str) -> Generator[Batch]:
+        """Endless ones, on the device; the next is copied there beside the step that computes."""
+        source = self._read() if form == "stored" else self._seen()
+        if self.device.type != "cuda":
+            yield from source
+            return
+        side = torch.cuda.Stream(self.device)
+        following = self._copied(next(source), side)
+        while True:
+            batch, current = following, torch.cuda.current_stream(self.device)
+            current.wait_stream(side)
+            for tensor in batch.values():
+                tensor.record_stream(current)
+            following = self._copied(next(source), side)
+            yield batch
 
-    def read(drawn: list[str], text: Batch) -> Batch:
-        shape = (size.batch, size.frames, size.tokens, size.width)
-        streams = {name: torch.empty(shape, dtype=torch.float16, pin_memory=pinned) for name in ("appearance", "motion")}
-        places = {name: tensor.numpy() for name, tensor in streams.items()}
-        for row, key in enumerate(drawn):
-            for name, part in store.read_part(key, 0).items():
-                places[name][row] = part
-        return text | {f"{name}_tokens": tensor for name, tensor in streams.items()}
-
-    rng, waiting = np.random.default_rng(1), deque()
-    with ThreadPoolExecutor(READERS) as pool:
-        for text in cycle(texts):
-            waiting.append(pool.submit(read, rng.choice(keys, size.batch).tolist(), text))
-            if len(waiting) == AHEAD:
-                yield waiting.popleft().result()
-
-
-def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """The next batch is copied to the GPU beside the step that computes."""
-    if device.type != "cuda":
-        yield from batches
-        return
-    side, source = torch.cuda.Stream(device), iter(batches)
-
-    def copied() -> Batch:
-        with torch.cuda.stream(side):
-            return {name: tensor.to(device, non_blocking=True) for name, tensor in next(source).items()}
-
-    following = copied()
-    while True:
-        now, current = following, torch.cuda.current_stream(device)
-        current.wait_stream(side)
-        for tensor in now.values():
-            tensor.record_stream(current)
-        following = copied()
-        yield now
-
-
-def _pin(tensor: Tensor, pinned: bool) -> Tensor:
-    return tensor.pin_memory() if pinned else tensor
-
-
-def _loaded(batches: Iterator[Batch], size: Size, device: torch.device, forget: Path | None = None) -> float:
-    """Samples a second that the loader delivers with nobody to wait for; all items about once."""
-    if forget:
-        for file in forget.rglob("*.safetensors"):
+    def alone(self, forget: bool = False) -> float:
+        """Samples a second that come from the store to the device with nobody to wait for; about as many as there are items."""
+        for file in self.folder.rglob("*.safetensors") if forget else ():
             with file.open("rb") as opened:
                 os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    count = max(AHEAD, size.items // size.batch)
-    started = _now(device)
-    for _ in islice(batches, count):
-        pass
-    return count * size.batch / (_now(device) - started)
+        count = max(2 * AHEAD, self.size.items // self.size.batch)
+        started = _now(self.device)
+        for _ in islice(self.batches("stored"), count):
+            pass
+        return count * self.size.batch / (_now(self.device) - started)
+
+    def _read(self) -> Generator[Batch]:
+        """In a shuffled order from the store, by threads that are some batches ahead."""
+        rng, waiting, pool = np.random.default_rng(1), deque[Future[Batch]](), ThreadPoolExecutor(READERS)
+        try:
+            for text in cycle(self._texts):
+                waiting.append(pool.submit(self._one, rng.choice(self._keys, self.size.batch).tolist(), text))
+                if len(waiting) == AHEAD:
+                    yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _one(self, keys: list[str], text: Batch) -> Batch:
+        shape = (self.size.batch, self.size.frames, self.size.tokens, self.size.width)
+        streams = {name: torch.empty(shape, dtype=torch.float16, pin_memory=self._pinned) for name in ("appearance", "motion")}
+        for row, key in enumerate(keys):
+            for name, part in self._store.read_part(key, 0).items():
+                streams[name].numpy()[row] = part
+        return text | {f"{name}_tokens": tensor for name, tensor in streams.items()}
+
+    def _seen(self) -> Generator[Batch]:
+        for text, pixels in zip(cycle(self._texts), cycle(self._pixels), strict=True):
+            yield text | {"pixels": pixels}
+
+    def _copied(self, batch: Batch, side: torch.cuda.Stream) -> Batch:
+        with torch.cuda.stream(side):
+            return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def _pin(self, tensor: Tensor) -> Tensor:
+        return tensor.pin_memory() if self._pinned else tensor
 
 
 # --- figures -------------------------------------------------------------------------------------------------------------
 
 
-def _operations(step: Any, form: str, batch: Batch) -> int:
+def _operations(step: Step, batch: Batch) -> int:
     """Floating-point operations of matrix products, convolutions and attention in one step, forward and back."""
     with FlopCounterMode(display=False) as counter:
-        step(form, batch)
+        step(batch)
     return counter.get_total_flops()
 
 
-def _figures(
-    seconds: list[float], tokens: int, operations: int, lm_parameters: int, size: Size, device: torch.device
-) -> dict[str, Any]:
+def _figures(seconds: list[float], operations: int, lm_parameters: int, size: Size, device: torch.device) -> dict[str, Any]:
     median = statistics.median(seconds)
+    tokens = size.batch * (size.text_tokens + size.queries + size.motion_text)
     found: dict[str, Any] = {
         "seconds_per_step": _spread(seconds, 4),
         "samples_per_s": _spread([size.batch / one for one in seconds]),
@@ -443,10 +440,11 @@ def _machine(device: torch.device) -> str:
 def _sentence(result: dict[str, Any]) -> str:
     ratio, loader = result["ratio"], result["loader alone"]["from the page cache"]["times_what_is_consumed"]
     busy = [f"{form.replace('_', ' ')} {result[form]['mfu']:.1%}" for form in ("stored", "on_the_fly") if result[form].get("mfu")]
+    fast, counted = ratio["measured"]["median"], ratio["counting operations"]
     return (
-        f"Stored features are {ratio['measured']['median']} times as fast as the encoder on the fly (asked: 3.5; counting operations: "
-        f"{ratio['counting operations']}); MFU {', '.join(busy) or 'not known here'} (asked: 45 % stored); the loader alone delivers "
-        f"{loader} times what is consumed (asked: 5)."
+        f"Stored features are {fast} times as fast as the encoder on the fly (asked: 3.5"
+        f"{f'; counting operations: {counted}' if counted else ''}); MFU {', '.join(busy) or 'not known here'} (asked: 45 % "
+        f"stored); the loader alone delivers {loader} times what is consumed (asked: 5)."
     )
 
 

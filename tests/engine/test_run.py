@@ -78,7 +78,7 @@ def test_a_step_that_fails_on_everything_stops_the_run(tmp_path):
     ],
 )
 def test_a_worker_that_crashes_hangs_or_eats_memory_costs_one_item(tmp_path, what, says):
-    engine = EngineParameters(workers=2, item_timeout_s=2, item_memory_mb=256)
+    engine = EngineParameters(workers=2, item_timeout_s=2 if what == "hang" else 60, item_memory_mb=256)
     items = [Item(f"{name} {number}", [name, number], name) for number, name in enumerate(["fine", what, "fine", "fine", "fine"])]
     keys, rejections = run_items(Step("misbehave", misbehave, 1, {}), items, ItemStore(tmp_path), engine)
     assert len(keys) == 4

@@ -33,9 +33,9 @@ PEAKS = {
     "RTX A5000": 111.1e12,
     "RTX A6000": 154.8e12,
 }
-"""Operations a second in bfloat16 with float32 sums, dense, as NVIDIA's data sheets and whitepapers state them (where only the sparse
-figure stands there, half of it). By name as `torch.cuda.get_device_name` says it, without the maker. A part of a card (MIG) has
-another name, and no peak here."""
+"""Operations a second in bfloat16 with float32 sums, dense, as NVIDIA's data sheets and whitepapers state them (where only the
+sparse figure stands there, half of it). By name as `torch.cuda.get_device_name` says it, without the maker. A part of a card
+(MIG) has another name, and no peak here."""
 
 
 def peak(name: str) -> float | None:
