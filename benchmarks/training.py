@@ -4,7 +4,7 @@
 
 At paper size it needs torch, transformers, numpy and safetensors, and this repository; no data, no weights, no network: every
 weight is random. The two smaller sizes need the project's environment. A machine without a GPU can try the paper size with fewer
-layers of the language model and fewer frames (`--layers 1 --frames 1 --batch 1`); all widths stay.
+layers and frames (`--layers 1 --vit-layers 1 --frames 2 --batch 1 --steps 1 --items 8`); all widths stay.
 
 Both forms make the whole step: all three terms of the loss, backward, clipping, AdamW. They take turns, `--repeats` times. The
 stored form reads its features from an item store on this disk, as a training does. The other one is given its frames as pixels in
@@ -113,6 +113,7 @@ def main() -> None:
     options.add_argument("--batch", type=int, help="samples of a step (paper: 16)")
     options.add_argument("--tokens", type=int, help="of prompt and answer (paper: 256)")
     options.add_argument("--layers", type=int, help="of the language model (paper: 32)")
+    options.add_argument("--vit-layers", type=int, default=39, help="of the frame encoder at paper size")
     options.add_argument("--frames", type=int, help="T (paper: 32)")
     options.add_argument("--steps", type=int, help="in a row")
     options.add_argument("--repeats", type=int, default=5)
@@ -129,15 +130,15 @@ def main() -> None:
         options.error(f"--tokens is at least {2 * size.queries + 8} here: the placeholders of both branches, and some words")
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    result = _measure(given.size, size, torch.device(given.device), given.repeats, given.compile)
+    result = _measure(given.size, size, torch.device(given.device), given.vit_layers, given.repeats, given.compile)
     print(json.dumps(result, indent=2))
     print(_sentence(result))
     if given.out:
         given.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
 
 
-def _measure(name: str, size: Size, device: torch.device, repeats: int, compiled: bool) -> dict[str, Any]:
-    encoder, model = _encoder(name, device), _model(size, device)
+def _measure(name: str, size: Size, device: torch.device, vit_layers: int, repeats: int, compiled: bool) -> dict[str, Any]:
+    encoder, model = _encoder(name, device, vit_layers), _model(size, device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-5, betas=(0.9, 0.999), weight_decay=0.05, fused=True)
     half = torch.autocast(device.type, torch.bfloat16) if size.half else nullcontext()
@@ -174,6 +175,7 @@ def _measure(name: str, size: Size, device: torch.device, repeats: int, compiled
         "transformers": transformers.__version__,
         "size": name,
         "layers": size.text.num_hidden_layers,
+        **({"ViT layers": vit_layers} if name == "paper" else {}),
         "batch": size.batch,
         "text tokens": size.text_tokens,
         "motion text tokens": size.queries + size.motion_text,
@@ -247,12 +249,14 @@ def _model(size: Size, device: torch.device) -> HawkForConditionalGeneration:
         return HawkForConditionalGeneration(config, language_model.requires_grad_(not size.frozen))
 
 
-def _encoder(name: str, device: torch.device) -> Any:
+def _encoder(name: str, device: torch.device, vit_layers: int) -> Any:
     if name == "paper":
+        from transformers import Blip2VisionConfig
+
         from hawk_pipelines.model.frame_encoders.blip2 import Blip2FrameEncoder
 
         with device:
-            encoder = Blip2FrameEncoder()
+            encoder = Blip2FrameEncoder(Blip2VisionConfig(num_hidden_layers=vit_layers))
         return encoder.to(device).in_dtype(torch.float16 if device.type == "cuda" else torch.float32)
     from hawk_pipelines.model.frame_encoders import build
     from hawk_pipelines.model.settings import EfficientNetLite0Settings, TinyFrameEncoderSettings
