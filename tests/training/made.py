@@ -38,7 +38,7 @@ MODEL = ModelSettings(
     branches=BranchSettings(queries=2, width=16, heads=2, compression_width=4),
     language_model=LanguageModelSettings(tiny=TinyDecoderSettings(width=32, heads=2, vocabulary=400)),
 )
-_WORDS = "red blue green black person car truck running walking falling fighting slowly near the gate door road".split()
+_WORDS = ("red", "blue", "black", "person", "car", "truck", "running", "walking", "falling", "slowly", "near", "gate", "road")
 
 # --- what is learned ---------------------------------------------------------------------------------------------------
 

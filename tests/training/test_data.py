@@ -10,7 +10,7 @@ import torch
 from hawk_pipelines.language.requests import DESCRIPTION_REQUESTS
 from hawk_pipelines.model.losses import IGNORED
 from hawk_pipelines.model.settings import BranchSettings, PromptSettings, TinyDecoderSettings
-from hawk_pipelines.schema import DESCRIBE, Sample, StoredItem
+from hawk_pipelines.schema import DESCRIBE, Sample
 from hawk_pipelines.training.data import WINDOW, Collator, TrainingError, learned_tokens, usable_samples
 from hawk_pipelines.training.features import Features
 from hawk_pipelines.training.samples import SampleFile, write_samples
@@ -50,7 +50,7 @@ def _sampled(draws, samples):
 # --- what is drawn -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("batch_size", [1, 5, 7])
 def test_without_grouping_all_items_come_before_any_comes_again(tmp_path, features, parts, batch_size, seed):
     draws = draws_of(tmp_path, sentences(ITEMS), features, layout_of(parts), 30, batch_size, seed=seed, group_by_length=False)
@@ -60,7 +60,7 @@ def test_without_grouping_all_items_come_before_any_comes_again(tmp_path, featur
     assert len({tuple(one) for one in rounds}) > 1 or len(rounds) == 1  # shuffled anew
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("batch_size", [1, 5, 7])
 def test_grouping_changes_the_order_within_windows_alone(tmp_path, features, parts, batch_size, seed):
     """What is drawn in a window of batches is the same with and without; so an item comes again only after all the others,
@@ -136,7 +136,7 @@ def test_a_longer_training_begins_like_a_shorter_one_where_it_draws_the_same_ite
 def test_a_copy_for_another_process_draws_the_same(tmp_path, features, parts):
     draws = draws_of(tmp_path, sentences(ITEMS), features, layout_of(parts), 6, 8)
     draws[0]  # something is kept now that a copy does not take along
-    copy = pickle.loads(pickle.dumps(draws))
+    copy = pickle.loads(pickle.dumps(draws))  # noqa: S301
     assert _told(parts, copy) == _told(parts, draws)
 
 
@@ -289,7 +289,7 @@ import ctypes, resource, sys
 from pathlib import Path
 from hawk_pipelines.training.data import Collator
 from hawk_pipelines.training.features import Features
-from hawk_pipelines.schema import Sample, StoredItem
+from hawk_pipelines.schema import StoredItem
 from tests.training.made import draws_of, layout_of, sentences, small_parts, stored
 
 def resident_mb():
@@ -302,7 +302,7 @@ items = [f"item {n}" for n in range(100_000)]
 features = Features([StoredItem(item_id=item, key=kept[n % 64].key) for n, item in enumerate(items)], store)
 said = sentences(items[:50])
 samples = [
-    Sample(item_id=item, task=task, question=f"{said[n % 150].question} {n}", answer=f"{said[n % 150].answer} {n}", motion_text="person running")
+    said[n % 150].model_copy(update={"item_id": item, "task": task, "answer": f"{said[n % 150].answer} {n}"})
     for n, item in enumerate(items) for task in ("description", "question")
 ]
 parts = small_parts(said)

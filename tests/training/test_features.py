@@ -58,7 +58,7 @@ def test_features_made_in_another_way_are_refused(tmp_path, changes, said):
 
 def test_settings_that_were_changed_after_encoding_are_refused(tmp_path):
     other = TinyFrameEncoderSettings(size=64, grid=2, prototypes=6, position_width=4)
-    with pytest.raises(TrainingError, match="features of a .* frame_encoder is .*'size': 32.* there, .*'size': 64.* here"):
+    with pytest.raises(TrainingError, match=r"features of a .* frame_encoder is .*'size': 32.* there, .*'size': 64.* here"):
         _features(tmp_path).made_by(other, "soft", 4, "farneback")
 
 

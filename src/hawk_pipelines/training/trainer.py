@@ -102,7 +102,7 @@ class HawkTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """Linear warm-up, then cosine (HAWK, section 6 of its supplement: 1e-6 → 1e-5 → 1e-6)."""
+        """Linear warm-up, then cosine, as in the public code (1e-6 → 1e-5 → 1e-6)."""
         if self.lr_scheduler is None:
             self.lr_scheduler = LambdaLR(cast(Optimizer, optimizer or self.optimizer), _schedule(self.parameters))
             self._created_lr_scheduler = True
