@@ -3,9 +3,8 @@
     OMP_NUM_THREADS=2 .venv/bin/python benchmarks/smol_training.py DATA [--folder FOLDER]
 
 DATA holds captioned clips and their table (`videos/captioned`, `videos/captioned/webvid_csv`) and annotations in HAWK's format
-(`hawk_format`, `videos`). A clip that is in both counts once in a run, so there are two runs: first the captioned clips that are
-not tested on are pretrained on, then all annotated clips are read. Stopped while it trains, the same command goes on where it
-was.
+(`hawk_format`, `videos`). A clip that is in both counts once in a run, so there are two: first the captioned clips that are not
+tested on are pretrained on, then all annotated clips are read. Stopped while it trains, the same command goes on where it was.
 """
 
 import argparse

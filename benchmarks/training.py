@@ -72,7 +72,7 @@ class Size(NamedTuple):
     text: LlamaConfig
     frozen: bool
     half: bool
-    """The language model's weights and all computing in bfloat16; what is trained is float32."""
+    """On a GPU: the language model and all computing in bfloat16, the encoder in float16; what is trained is float32."""
     batch: int
     text_tokens: int
     """Of prompt and answer, with the placeholders of both branches."""
@@ -128,9 +128,12 @@ def main() -> None:
     size = size._replace(**{name: value for name, value in told.items() if value})
     if size.text_tokens < 2 * size.queries + 8:
         options.error(f"--tokens is at least {2 * size.queries + 8} here: the placeholders of both branches, and some words")
+    device = torch.device(given.device)
+    if device.type == "cpu":
+        size = size._replace(half=False)  # many processors have no half precision of their own
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    result = _measure(given.size, size, torch.device(given.device), given.vit_layers, given.repeats, given.compile)
+    result = _measure(given.size, size, device, given.vit_layers, given.repeats, given.compile)
     print(json.dumps(result, indent=2))
     print(_sentence(result))
     if given.out:
@@ -138,11 +141,11 @@ def main() -> None:
 
 
 def _measure(name: str, size: Size, device: torch.device, vit_layers: int, repeats: int, compiled: bool) -> dict[str, Any]:
-    encoder, model = _encoder(name, device, vit_layers), _model(size, device)
+    encoder, model = _encoder(name, device, vit_layers, size.half), _model(size, device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-5, betas=(0.9, 0.999), weight_decay=0.05, fused=True)
     half = torch.autocast(device.type, torch.bfloat16) if size.half else nullcontext()
-    encoding = torch.autocast("cuda", torch.float16) if size.half and device.type == "cuda" else nullcontext()
+    encoding = torch.autocast(device.type, torch.float16) if size.half else nullcontext()
 
     def step(batch: Batch) -> Tensor:
         pixels = batch.pop("pixels", None)
@@ -193,7 +196,7 @@ def _measure(name: str, size: Size, device: torch.device, vit_layers: int, repea
     each = [fly.seconds / stored.seconds for stored, fly in zip(turns["stored"], turns["on_the_fly"], strict=True)]
     counted = operations["on_the_fly"] / operations["stored"]
     result["ratio"] = {"measured": _spread(each), "counting operations": round(counted, 2) if beside else None}  # tiny: none
-    consumed = result["stored"]["samples_per_s"]["median"]
+    consumed = size.batch / statistics.median(turn.seconds for turn in turns["stored"])
     result["loader alone"] = {
         where: {"samples_per_s": round(rate, 1), "times_what_is_consumed": round(rate / consumed, 1)}
         for where, rate in loaded.items()
@@ -249,7 +252,7 @@ def _model(size: Size, device: torch.device) -> HawkForConditionalGeneration:
         return HawkForConditionalGeneration(config, language_model.requires_grad_(not size.frozen))
 
 
-def _encoder(name: str, device: torch.device, vit_layers: int) -> Any:
+def _encoder(name: str, device: torch.device, vit_layers: int, half: bool) -> Any:
     if name == "paper":
         from transformers import Blip2VisionConfig
 
@@ -257,7 +260,7 @@ def _encoder(name: str, device: torch.device, vit_layers: int) -> Any:
 
         with device:
             encoder = Blip2FrameEncoder(Blip2VisionConfig(num_hidden_layers=vit_layers))
-        return encoder.to(device).in_dtype(torch.float16 if device.type == "cuda" else torch.float32)
+        return encoder.to(device).in_dtype(torch.float16 if half else torch.float32)
     from hawk_pipelines.model.frame_encoders import build
     from hawk_pipelines.model.settings import EfficientNetLite0Settings, TinyFrameEncoderSettings
 

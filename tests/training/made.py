@@ -147,6 +147,11 @@ def losses(training: Path) -> list[float]:
     return [step["loss"] for step in journal(training)]
 
 
+def tracked(training: Path) -> str:
+    """The id of a training's MLflow run."""
+    return str(json.loads((training / "mlflow_run.json").read_text(encoding="utf-8"))["run_id"])
+
+
 def the_folder(made: Given, trainings: str = "trainings") -> Path:
     """The folder of the only training."""
     (folder,) = (made.folder / trainings).glob("*-*")
@@ -192,7 +197,9 @@ REQUESTS = {"pretrain": CAPTION_REQUESTS, "finetune": DESCRIPTION_REQUESTS}
 # --- in a process of its own -------------------------------------------------------------------------------------------
 
 _elsewhere = multiprocessing.get_context("forkserver")
-_elsewhere.set_forkserver_preload(["mlflow.store.tracking.sqlalchemy_store", "hawk_pipelines.training.run"])
+_elsewhere.set_forkserver_preload(
+    ["mlflow.store.tracking.sqlalchemy_store", "mlflow.server.fastapi_app", "hawk_pipelines.training.run"]
+)
 
 
 def elsewhere(what: Callable[..., Any], *arguments: Any) -> multiprocessing.Process:

@@ -62,7 +62,8 @@ def build_model(
     speaks = settings.language_model
     set_seed(seed)
     if speaks.source is None:
-        language_model = AutoModelForCausalLM.from_config(_tiny_decoder(speaks.tiny, tokenizer))
+        ids = (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
+        language_model = AutoModelForCausalLM.from_config(tiny_decoder(speaks.tiny, len(tokenizer), *ids))
     else:
         language_model = load_language_model(speaks, reading)
         set_seed(seed)  # whatever loading drew
@@ -109,9 +110,18 @@ def qformer_sizes(branches: BranchSettings, token_width: int) -> dict[str, objec
     }
 
 
-def _tiny_decoder(sizes: TinyDecoderSettings, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:
+def tiny_decoder(
+    sizes: TinyDecoderSettings, vocabulary: int, pad: int | None = None, begin: int | None = None, end: int | None = None
+) -> LlamaConfig:
+    """The decoder that is trained from nothing.
+
+    Args:
+        sizes: its settings.
+        vocabulary: tokens that its tokenizer knows.
+        pad, begin, end: ids of the tokenizer's own tokens.
+    """
     return LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=vocabulary,
         hidden_size=sizes.width,
         intermediate_size=3 * sizes.width,
         num_hidden_layers=sizes.layers,
@@ -119,8 +129,8 @@ def _tiny_decoder(sizes: TinyDecoderSettings, tokenizer: PreTrainedTokenizerBase
         num_key_value_heads=sizes.heads,
         max_position_embeddings=sizes.context,
         tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=pad,
+        bos_token_id=begin,
+        eos_token_id=end,
         initializer_range=sizes.initializer_range,
     )
