@@ -24,10 +24,10 @@ and in bfloat16 copies of what is trained.
 
 Activations, a token and a layer of a decoder that is built like LLaMA, with width h, inner width i and width k of all keys: 8·h
 for two norms in float32, a·(2·h + 2·k) for queries, keys, values and what attention gives, 3·a·i for the gated layer; a·(4·h +
-i) more where the layer's own weights are trained. With gradient checkpointing a·h a layer, and one layer in full. Logits: 12 +
-2·a for each token and word of the vocabulary, in both passes of a step. Branches, with frame tokens D wide and a video Q-Former
-v wide: each frame token takes D·(4 + a), and 2·a·v a layer. What CUDA itself, its libraries and fragmentation take comes on
-top: some 2 GB.
+i) more where the layer's own weights are trained. The last norm takes 4·h, and a·h more. With gradient checkpointing a·h a
+layer, and one layer in full. Logits: 12 + 2·a for each token and word of the vocabulary, in both passes of a step. Branches,
+with frame tokens D wide and a video Q-Former v wide: each frame token takes D·(4 + a), and 2·a·v a layer. What CUDA itself, its
+libraries and fragmentation take comes on top: some 2 GB.
 """
 
 from collections.abc import Mapping
@@ -143,7 +143,7 @@ class Disk(NamedTuple):
     features: int
     """Of one item: both streams in half precision."""
     checkpoint: int
-    """What is trained with its optimizer states, in float32."""
+    """What is trained with its optimizer states, in float32; DeepSpeed adds its own copies."""
     checkpoints: int
     """How many lie there at most: the last ones, the best one, and the one that is being written."""
 
@@ -312,8 +312,9 @@ def _bytes(module: nn.Module) -> int:
 
 
 def _four_bit_bytes(model: nn.Module) -> float:
-    """All linear layers but the last are held in 4 bits."""
-    inner = [module.weight for name, module in model.named_modules() if isinstance(module, nn.Linear) and name != "lm_head"]
+    """All its own linear layers but the last are held in 4 bits."""
+    linear = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    inner = [module.weight for name, module in linear.items() if name != "lm_head" and "lora_" not in name]
     return _bytes(model) - sum(weight.nbytes - FOUR_BIT * weight.numel() for weight in inner)
 
 
@@ -366,8 +367,9 @@ def decoder_activations(config: PreTrainedConfig, tokens: int, bytes_of: int, tr
     heads = int(config.num_attention_heads)
     k = int(getattr(config, "num_key_value_heads", None) or heads) * int(getattr(config, "head_dim", None) or h // heads)
     layer = 8 * h + bytes_of * (2 * h + 2 * k + 3 * i) + (bytes_of * (4 * h + i) if trained else 0)
+    last = 4 * h + (bytes_of * h if trained else 0)
     logits = (12 + 2 * bytes_of) * int(config.vocab_size)
-    return tokens * layers * layer, tokens * (layers * bytes_of * h + layer), tokens * logits
+    return tokens * (layers * layer + last), tokens * (layers * bytes_of * h + layer + last), tokens * logits
 
 
 def branch_activations(model: HawkForConditionalGeneration, frame_tokens: int, bytes_of: int) -> float:
@@ -434,7 +436,7 @@ def plan(
     disk = Disk(
         frames=P * T * size * size * (3 + 2),
         features=2 * P * views * T * encoder.tokens * encoder.width * 2,
-        checkpoint=12 * trained,
+        checkpoint=trained * (12 if parameters.launch.deepspeed is None else 16 + (2 if parameters.bf16 else 4)),
         checkpoints=parameters.checkpoints.keep + 2,
     )
     memory = memory_of(parts, gpus, parameters.bf16, activations, bucket, live)
