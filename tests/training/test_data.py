@@ -266,7 +266,7 @@ def test_a_description_fits_in_whatever_words_it_is_asked_for(tmp_path, features
     layout = layout_of(_short(samples, 64))
     lengths = [[len(layout.example(sample, request, ()).input_ids) for request in requests] for sample in samples]
     assert all(odd > plain for odd, plain in lengths)
-    layout.context = sorted(plain for _, plain in lengths)[5]
+    layout.context = sorted(odd for odd, _ in lengths)[5]
     usable = usable_samples(_file(tmp_path, samples), features, layout, requests)
     assert 0 < len(usable) < len(samples)
     assert all(max(lengths[number]) <= layout.context for number in usable)

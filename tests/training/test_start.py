@@ -106,7 +106,10 @@ def test_another_encoder_is_refused(trained):
     for facts, said in (
         (FACTS._replace(mask="hard"), "mask was soft, now hard"),
         (FACTS._replace(frames=8), "frames was 4, now 8"),
-        (FACTS._replace(frame_encoder=FACTS.frame_encoder.model_copy(update={"seed": 1})), "frame_encoder was .*'seed': 0.*, now"),
+        (
+            FACTS._replace(frame_encoder=FACTS.frame_encoder.model_copy(update={"seed": 1})),
+            "frame_encoder was .*'seed': 0.*, now",
+        ),
     ):
         with pytest.raises(CheckpointError, match=f"The features are not those the model was trained on: {said}"):
             _start(made, model, facts=facts)

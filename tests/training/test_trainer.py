@@ -249,7 +249,9 @@ def test_a_loss_that_is_no_number_is_told_with_the_step_the_items_and_the_term_a
     draws = draws_of(tmp_path, made.samples, features, layout_of(parts), 7, 4, description_share=1, seed=1, group_by_length=False)
     bad, beside = draws[17].item_id, draws[18].item_id  # of the fifth step; no item came before in these
     _poison(made, bad)
-    said = rf"^The loss is no number at step 5: video_language_loss of {bad}; video_motion_loss of {bad}.*\. Look at what is stored"
+    said = (
+        rf"^The loss is no number at step 5: video_language_loss of {bad}; video_motion_loss of {bad}.*\. Look at what is stored"
+    )
     with pytest.raises(TrainingError, match=said) as told:
         made.train(job, database)
     assert beside not in str(told.value)
@@ -282,7 +284,9 @@ def test_a_training_that_diverges_is_told_as_that(made, database):
 def test_an_exploding_loss_ends_the_training_before_it_is_saved(made, database):
     rates = {"learning_rate": 10.0, "warmup_steps": 60, "exploding": 1.5, "max_gradient_norm": 1e9}
     job = made.job(steps=60, checkpoints={"every": 10}, **rates)
-    said = r"^The loss explodes at step 21: [\d.e+]+, where the median of the last 20 was [\d.e+]+; lower .* step 20 is as it was\.$"
+    said = (
+        r"^The loss explodes at step 21: [\d.e+]+, where the median of the last 20 was [\d.e+]+; lower .* step 20 is as it was\.$"
+    )
     with pytest.raises(TrainingError, match=said):
         made.train(job, database)
     _insist_on_last_good(made, job, database, 21, said)

@@ -71,7 +71,7 @@ def _planned(env: str | None, stage: Stage, gpus: int | None, tokens: int) -> "t
     logging.set_verbosity_error()
     settings = _settings(env)
     kind = PretrainParameters if stage == "pretrain" else FinetuneParameters
-    kinds = {"model": ModelSettings, "encode": EncodeParameters, "motion": StreamParameters, stage: kind}
+    kinds: dict[str, type] = {"model": ModelSettings, "encode": EncodeParameters, "motion": StreamParameters, stage: kind}
     check_parameters({name: settings[name] for name in kinds if name in settings}, kinds)
     parameters = kind.model_validate(settings[stage])
     encode, motion = EncodeParameters.model_validate(settings["encode"]), StreamParameters.model_validate(settings["motion"])

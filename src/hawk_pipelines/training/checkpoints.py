@@ -59,14 +59,15 @@ def newest(folder: Path) -> Path | None:
         fault = fault_of(place)
         if fault is None:
             return place
-        logger.warning("%s is passed over: %s.", place, fault)
+        logger.warning("%s is passed over and removed: %s.", place, fault)
+        shutil.rmtree(place)
     return None
 
 
 def steps(folder: Path) -> list[int]:
     """The steps after which states were saved, whole or not."""
     names = (path.name.removeprefix("checkpoint-") for path in folder.glob("checkpoint-*"))
-    return sorted(int(name) for name in names if name.isdigit())
+    return sorted(int(name) for name in names if name.isdecimal() and name.isascii())
 
 
 def facts_of(checkpoint: Path) -> dict[str, Any]:

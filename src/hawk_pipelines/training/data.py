@@ -213,9 +213,10 @@ def usable_samples(samples: SampleFile, features: Features, layout: Layout, requ
         TrainingError: none is left.
     """
     usable, featureless, long = [], set(), []
-    longest_request = max(requests, key=len)
+    shortest = Sample(item_id="", task="question", question="?", answer=".", motion_text=".")
+    longest_request = max(requests, key=lambda request: _length(layout, shortest, request, ()))
     # A token is at least one byte, so most samples are known to fit without being laid out.
-    around = _length(layout, Sample(item_id="", task="question", question="?", answer=".", motion_text="."), "?", ())
+    around = _length(layout, shortest, "?", ())
     for number, sample in enumerate(samples):
         if sample.item_id not in features:
             featureless.add(sample.item_id)

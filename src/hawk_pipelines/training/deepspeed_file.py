@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from hawk_pipelines.training.errors import TrainingError
 
 KEYS = frozenset(
@@ -53,7 +55,21 @@ def read_deepspeed(path: Path) -> dict[str, Any]:
     if zero.get("stage", 0) not in (0, 1, 2, 3):
         msg = f"`zero_optimization.stage` in {path} is {zero['stage']!r}, but it is 0, 1, 2 or 3."
         raise TrainingError(msg)
+    _insist_on_kinds(zero, path)
     return found
+
+
+def _insist_on_kinds(zero: dict[str, Any], path: Path) -> None:
+    """As DeepSpeed itself reads the section, whose sections have keys of their own; `auto` is filled in later."""
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+
+    try:
+        DeepSpeedZeroConfig(**{key: value for key, value in zero.items() if value != "auto"})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in ("zero_optimization", *first["loc"]))
+        msg = f"`{place}` in {path} is not as DeepSpeed wants it: {first['msg'][:1].lower()}{first['msg'][1:]}."
+        raise TrainingError(msg) from error
 
 
 def _zero_keys() -> frozenset[str]:

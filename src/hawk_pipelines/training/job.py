@@ -37,7 +37,7 @@ class Job(BaseModel):
 
     stage: Stage
     model: ModelSettings
-    parameters: FinetuneParameters | PretrainParameters
+    parameters: PretrainParameters | FinetuneParameters
     init_from: Path | None
     """The folder of the model that it starts from."""
     frame_encoder: FrameEncoderSettings
@@ -69,6 +69,7 @@ def write_job(folder: Path, job: Job) -> None:
 
 def write_circumstances(folder: Path, circumstances: Circumstances) -> None:
     """Write for whom it is done."""
+    (folder / CIRCUMSTANCES).touch(mode=0o600)  # the address may hold a password
     (folder / CIRCUMSTANCES).write_text(circumstances.model_dump_json(indent=1), encoding="utf-8")
 
 
@@ -100,8 +101,9 @@ def fingerprint(folder: Path, job: Job) -> str:
     Neither how often it is saved or reported, nor in how many processes it runs, nor where its files lie is a part of it.
     """
     told = job.model_dump(mode="json", exclude={"store", "init_from"})
-    for name in ("log_every", "loader_workers", "checkpoints", "launch"):
+    for name in ("log_every", "loader_workers", "checkpoints", "launch", "exploding"):
         told["parameters"].pop(name)
+    told["parameters"]["validation"].pop("generated")
     everything = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     files = [folder / name for name in (SAMPLES, HELD_OUT, FEATURES)]
     files += sorted(path for path in job.init_from.iterdir() if path.is_file()) if job.init_from else []

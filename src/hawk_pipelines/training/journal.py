@@ -7,8 +7,10 @@ twice counts once.
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -60,15 +62,31 @@ class Journal:
         self._file.flush()
         self.last[kind] = step
 
+    def to_disk(self) -> None:
+        """Wait until everything is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # the disk is full, and that was said
+            self._file.close()
 
 
 def read_journal(path: Path) -> Iterator[Line]:
     """The lines of a journal."""
     for line in _whole_lines(path, 0):
-        yield json.loads(line)
+        if (told := _read(line)) is not None:
+            yield told
+
+
+def _read(line: bytes) -> Line | None:
+    """A line; None where it is damaged, as after a power failure."""
+    try:
+        told = json.loads(line)
+        return told if isinstance(told, dict) and told.keys() >= {"kind", "step", "time_ms"} else None
+    except ValueError:
+        return None
 
 
 def _whole_lines(path: Path, start: int) -> Iterator[bytes]:
@@ -95,7 +113,7 @@ class Delivery:
         """Deliver what is left. A server that does not answer is waited for no longer than `GIVE_UP_S`; nothing is lost by it."""
         self._closing.set()
         self._thread.join(GIVE_UP_S)
-        left = self._journal.stat().st_size - delivered(self._journal)
+        left = self._journal.stat().st_size - delivered(self._journal, self._run_id)
         if left:
             where = f"{self._journal} keeps them, and the next training of this stage brings them there"
             logger.warning("MLflow did not take all measurements of run %s (%d bytes are left); %s.", self._run_id, left, where)
@@ -131,10 +149,13 @@ def deliver(client: MlflowClient, run_id: str, journal: Path) -> None:
     Raises:
         MlflowException: it does not answer, or does not know the run.
     """
-    position = delivered(journal)
+    position = delivered(journal, run_id)
     batch: list[Metric] = []
     for line in _whole_lines(journal, position):
-        told = json.loads(line)
+        told = _read(line)
+        if told is None:
+            position += len(line)
+            continue
         if "table" in told:
             _send(client, run_id, batch, journal, position)
             batch = []
@@ -149,19 +170,21 @@ def deliver(client: MlflowClient, run_id: str, journal: Path) -> None:
     _send(client, run_id, batch, journal, position)
 
 
-def delivered(journal: Path) -> int:
-    """How many bytes of a journal are in MLflow."""
+def delivered(journal: Path, run_id: str) -> int:
+    """How many bytes of a journal are in an MLflow run."""
     mark = journal.with_suffix(".delivered")
     try:
-        return int(mark.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        told = json.loads(mark.read_text(encoding="utf-8"))
+        return int(told["bytes"]) if told["run_id"] == run_id else 0
+    except (OSError, ValueError, KeyError, TypeError):
         return 0  # what is sent again counts once
 
 
 def _send(client: MlflowClient, run_id: str, batch: list[Metric], journal: Path, position: int) -> None:
     if batch:
         client.log_batch(run_id, metrics=batch)
-    journal.with_suffix(".delivered").write_text(str(position), encoding="utf-8")
+    told = json.dumps({"run_id": run_id, "bytes": position})
+    journal.with_suffix(".delivered").write_text(told, encoding="utf-8")
 
 
 def _send_table(client: MlflowClient, run_id: str, told: Line) -> None:

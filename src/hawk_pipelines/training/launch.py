@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from hawk_pipelines.training.parameters import LaunchParameters, TrainingParamet
 
 logger = logging.getLogger(__name__)
 
+_HOST = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 _LAST_WORDS = 12
 """Lines that are told where a process ends without a sentence."""
 
@@ -78,19 +80,19 @@ def read_hostfile(path: Path) -> dict[str, int]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        msg = f"The hostfile {path} cannot be read ({error.strerror}); it has a line `HOST slots=N` for each machine."
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"The hostfile {path} cannot be read ({error}); it has a line `HOST slots=N` for each machine."
         raise TrainingError(msg) from error
     hosts: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()
         if not words:
             continue
-        slots = words[1].removeprefix("slots=") if len(words) == 2 else ""
-        if not slots.isdigit() or not int(slots) or words[0] in hosts or words[0].startswith("-"):
+        host, slots = words[0], words[1].removeprefix("slots=") if len(words) == 2 else ""
+        if not _HOST.fullmatch(host) or not re.fullmatch("[1-9][0-9]{0,4}", slots) or host in hosts:
             msg = f"Line {number} of the hostfile {path} is `{line}`, but it is `HOST slots=N`, each machine once."
             raise TrainingError(msg)
-        hosts[words[0]] = int(slots)
+        hosts[host] = int(slots)
     if not hosts:
         msg = f"The hostfile {path} names no machine; it has a line `HOST slots=N` for each."
         raise TrainingError(msg)

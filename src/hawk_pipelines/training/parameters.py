@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hawk_pipelines.model.settings import LossSettings
 
@@ -109,6 +109,14 @@ class TrainingParameters(_Settings):
 
 class PretrainParameters(TrainingParameters):
     """Stage 1: captions."""
+
+    @field_validator("init_from")
+    @classmethod
+    def _not_from_itself(cls, init_from: str | None) -> str | None:
+        if init_from == "pretrained_model":
+            msg = "pretraining makes the pretrained model; set it to null or to the folder of a saved model"
+            raise ValueError(msg)
+        return init_from
 
 
 class FinetuneParameters(TrainingParameters):

@@ -31,6 +31,7 @@ from hawk_pipelines.language.requests import CAPTION_REQUESTS, DESCRIPTION_REQUE
 from hawk_pipelines.model.answering import context_of
 from hawk_pipelines.model.checkpoint import Parts
 from hawk_pipelines.model.language_model import padding_id
+from hawk_pipelines.schema import Sample
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.data import Collator, Draws, Layout, usable_samples
 from hawk_pipelines.training.deepspeed_file import read_deepspeed
@@ -71,10 +72,14 @@ def run(folder: Path) -> None:
     job, circumstances = read_job(folder), read_circumstances(folder)
     with ExitStack() as opened:
         before = None
-        if _rank() == 0:
-            _wait_for_orphans(folder, opened)
-            before = checkpoints.newest(folder)
-        _train(folder, job, circumstances, before, opened)
+        try:
+            if _rank() == 0:
+                _wait_for_orphans(folder, opened)
+                before = checkpoints.newest(folder)
+            _train(folder, job, circumstances, before, opened)
+        except OSError as error:
+            msg = f"{job.stage} cannot write to or read from {folder} ({error}); is the disk full? What was saved is as it was."
+            raise TrainingError(msg) from error
 
 
 def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | None, opened: ExitStack) -> None:
@@ -90,11 +95,15 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
     if dist.is_initialized():
         before = _from_first(before)
     if before:
-        _insist_on_same_processes(before, told.launch.deepspeed is not None)
+        _insist_on_same_processes(before, job)
     samples, features = SampleFile(folder / SAMPLES), Features(read_features(folder), ItemStore(job.store))
     requests = CAPTION_REQUESTS if job.stage == "pretrain" else DESCRIPTION_REQUESTS
     parts = _start(job, samples, requests, features, arguments)
     model = parts.model
+    if before:
+        _insist_on_same_language_model(before, parts)
+    if told.steps <= told.warmup_steps:
+        logger.warning("%s ends within its warm-up: %d steps of %d.", job.stage, told.steps, told.warmup_steps)
     layout = Layout(parts.tokenizer, parts.prompt, model.config.queries, model.config.motion_branch, context_of(model))
     described = told.description_share if isinstance(told, FinetuneParameters) else 1.0
     usable = usable_samples(samples, features, layout, requests)
@@ -103,7 +112,9 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
     )
     collator = Collator(padding_id(parts.tokenizer))
     batch = arguments.per_device_train_batch_size
-    held_out = [sample for sample in SampleFile(folder / HELD_OUT) if sample.item_id in features]
+    held_out = _held_out(SampleFile(folder / HELD_OUT), features, layout)
+    if told.validation.share and not held_out:
+        logger.warning("%s: there is nothing to hold out, so nothing is validated and the last weights are taken.", job.stage)
     watched = (
         Validation(held_out, features, layout, collator, batch, told.validation.generated, (_rank(), arguments.world_size))
         if held_out
@@ -112,14 +123,36 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
     journal = _journal(folder, circumstances, opened) if _rank() == 0 else None
     size = sum(_numel(parameter) for parameter in model.language_model.parameters())
     speed = Speed(job.stage, arguments.device, arguments.world_size, size, told=_rank() == 0)
-    trainer = HawkTrainer(model, arguments, told, draws, collator, journal, speed, watched, circumstances.run_id)
+    trainer = HawkTrainer(model, arguments, told, draws, collator, journal, speed, watched, circumstances.run_id, parts.tokenizer)
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     trainer.add_callback(_Course(job, watched is not None, shown=_rank() == 0))
     if before:
         logger.info("%s: goes on from %s.", job.stage, before)
-    trainer.train(resume_from_checkpoint=str(before) if before else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(before) if before else None)
+    except HawkError as error:
+        raise _of_a_reader(error) from error
     _leave(folder, parts, trainer)
+    if dist.is_initialized():
+        dist.barrier()  # no process ends while another one saves
+
+
+def _held_out(samples: SampleFile, features: Features, layout: Layout) -> list[Sample]:
+    """What can be looked at of what is held out."""
+    if not len(samples):
+        return []
+    try:
+        usable = usable_samples(samples, features, layout, [DESCRIPTION_REQUESTS[0]])
+    except TrainingError:  # nothing is left of it, which was said
+        return []
+    return [samples[number] for number in usable]
+
+
+def _of_a_reader(error: HawkError) -> HawkError:
+    """An error of a process that reads ahead comes with its traceback as its words; the last line is the sentence."""
+    said = str(error)
+    return TrainingError(said.strip().splitlines()[-1].partition(": ")[2]) if "Original Traceback" in said else error
 
 
 def _start(job: Job, samples: SampleFile, requests: tuple[str, ...], features: Features, arguments: TrainingArguments) -> Parts:
@@ -200,7 +233,7 @@ def _arguments(folder: Path, job: Job) -> TrainingArguments:
 def _wait_for_orphans(folder: Path, opened: ExitStack) -> None:
     """Processes of a training that was killed notice it within seconds; until then the folder is theirs."""
     lock = opened.enter_context((folder / ".running").open("w"))
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    fcntl.lockf(lock, fcntl.LOCK_EX)
 
 
 def _journal(folder: Path, circumstances: Circumstances, opened: ExitStack) -> Journal:
@@ -221,8 +254,13 @@ def _leave(folder: Path, parts: Parts, trainer: HawkTrainer) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
         parts.model.save_pretrained(unfinished, state_dict=weights)
         if take_best:
-            logger.info("The model is that of step %d, with the smallest held-out loss.", best)
-            shutil.copy(folder / f"checkpoint-{best}" / "model.safetensors", unfinished / "model.safetensors")
+            place = folder / f"checkpoint-{best}"
+            fault = checkpoints.fault_of(place)
+            if fault:
+                logger.warning("The best weights are lost (%s: %s); the model has those of the last step.", place, fault)
+            else:
+                logger.info("The model is that of step %d, with the smallest held-out loss.", best)
+                shutil.copy(place / "model.safetensors", unfinished / "model.safetensors")
         parts.tokenizer.save_pretrained(unfinished)
         shutil.rmtree(folder / MODEL, ignore_errors=True)
         unfinished.replace(folder / MODEL)
@@ -256,15 +294,24 @@ def _without_compiling() -> None:
         ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
-def _insist_on_same_processes(checkpoint: Path, deepspeed: bool) -> None:
+def _insist_on_same_processes(checkpoint: Path, job: Job) -> None:
     facts = checkpoints.facts_of(checkpoint)
     world = int(os.environ.get("WORLD_SIZE", 1))
-    if (facts["processes"] != world and (deepspeed or facts["deepspeed"])) or facts["deepspeed"] != deepspeed:
-        there = f"{facts['processes']} process(es) {'with' if facts['deepspeed'] else 'without'} DeepSpeed"
-        here = f"{world} {'with' if deepspeed else 'without'}"
-        msg = (
-            f"{checkpoint} was saved by {there}, but now there are {here}; set `launch` as it was, or remove {checkpoint.parent}."
-        )
+    zero = _zero_stage(job) if job.parameters.launch.deepspeed else None
+    if facts["zero"] != zero or (zero is not None and facts["processes"] != world):
+        there = f"{facts['processes']} process(es) {_with(facts['zero'])}"
+        msg = f"{checkpoint} was saved by {there}, but now there are {world} {_with(zero)}; set `launch` as it was, or remove it."
+        raise TrainingError(msg)
+
+
+def _with(zero: int | None) -> str:
+    return "without DeepSpeed" if zero is None else f"under ZeRO-{zero}"
+
+
+def _insist_on_same_language_model(checkpoint: Path, parts: Parts) -> None:
+    there = json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("language_model_sha256")
+    if there != parts.model.config.language_model_sha256:
+        msg = f"{checkpoint} stands on another language model than is there now; put it back, or remove the checkpoint."
         raise TrainingError(msg)
 
 
@@ -296,26 +343,25 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout, force=True)
     logging.getLogger("hawk_pipelines").setLevel(logging.INFO if _rank() == 0 else logging.ERROR)
     threading.Thread(target=_end_with, args=(read_circumstances(given.folder),), daemon=True).start()
+    status = 1
     try:
         run(given.folder)
+        status = 0
     except HawkError as error:
         _tell(given.folder, str(error))
-        sys.exit(1)
     except torch.OutOfMemoryError as error:
-        _tell(
-            given.folder,
-            f"The GPU's memory is full ({' '.join(str(error).split())[:200]}); lower `batch_size`, raise `accumulation`.",
-        )
-        sys.exit(1)
+        what = " ".join(str(error).split())[:200]
+        _tell(given.folder, f"The GPU's memory is full ({what}); lower `batch_size`, raise `accumulation`.")
     except BaseException as error:
         traceback.print_exc()
         what = f"{type(error).__name__} ({' '.join(str(error).split())[:300]})"
         _tell(given.folder, f"A process ended with an unexpected {what}; the log shows where. Please report it.")
-        sys.stderr.flush()
-        os._exit(1)  # threads of a broken process group may never end
-    if dist.is_initialized():
+    if dist.is_initialized() and not status:
         gc.collect()
         dist.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # threads of a process group may never end
 
 
 def _tell(folder: Path, sentence: str) -> None:
@@ -331,9 +377,19 @@ def _tell(folder: Path, sentence: str) -> None:
 
 def _end_with(circumstances: Circumstances) -> None:
     """End when the process that waits for the result has ended."""
-    while circumstances.host != socket.gethostname() or Path(f"/proc/{circumstances.parent_pid}").exists():
+    while circumstances.host != socket.gethostname() or _runs(circumstances.parent_pid):
         time.sleep(1)
     os._exit(1)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 if __name__ == "__main__":

@@ -45,12 +45,10 @@ def training_run(stage: str, folder: Path, parent: Run, parameters: Mapping[str,
     """
     client = MlflowClient(uri)
     run_id = _again(client, folder, parent) or _new(client, stage, parent)
-    (folder / RUN).write_text(json.dumps({"run_id": run_id, "tracking_uri": uri}), encoding="utf-8")
-    values = [Param(name, str(value)[:LONGEST_VALUE]) for name, value in parameters.items()]
-    for start in range(0, len(values), 100):
-        client.log_batch(run_id, params=values[start : start + 100])
+    _keep(folder, run_id, uri)
     status = "FAILED"
     try:
+        _log_parameters(client, run_id, parameters)
         yield run_id
         status = "FINISHED"
     except KeyboardInterrupt:
@@ -61,17 +59,44 @@ def training_run(stage: str, folder: Path, parent: Run, parameters: Mapping[str,
             client.set_terminated(run_id, status)
 
 
+def _keep(folder: Path, run_id: str, uri: str) -> None:
+    place = folder / RUN
+    place.touch(mode=0o600)  # the address may hold a password
+    place.write_text(json.dumps({"run_id": run_id, "tracking_uri": uri}), encoding="utf-8")
+
+
+def _log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, object]) -> None:
+    """MLflow keeps a parameter as it was first written; what is another one now (how often it is saved, say) becomes a tag."""
+    there = client.get_run(run_id).data.params
+    values = {name: str(value)[:LONGEST_VALUE] for name, value in parameters.items()}
+    new = [Param(name, value) for name, value in values.items() if name not in there]
+    for start in range(0, len(new), 100):
+        client.log_batch(run_id, params=new[start : start + 100])
+    for name, value in values.items():
+        if there.get(name, value) != value:
+            client.set_tag(run_id, f"resumed.{name}", value)
+
+
 def _new(client: MlflowClient, stage: str, parent: Run) -> str:
     tags = {"mlflow.runName": stage, "mlflow.parentRunId": parent.info.run_id, "mlflow.source.name": stage, "stage": stage}
     return client.create_run(parent.info.experiment_id, tags=tags).info.run_id
 
 
 def _again(client: MlflowClient, folder: Path, parent: Run) -> str | None:
-    """The run in which the training began, put below the pipeline's present run; None where there is none."""
+    """The run in which the training began, put below the pipeline's present run; None where there is none.
+
+    Raises:
+        MlflowException: the tracking server does not answer.
+    """
     try:
         run_id = json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"]
+    except (OSError, ValueError, KeyError):
+        return None
+    try:
         run = client.get_run(run_id)
-    except (OSError, ValueError, KeyError, MlflowException):
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
         return None
     if run.info.lifecycle_stage != "active" or run.info.experiment_id != parent.info.experiment_id:
         return None
@@ -90,10 +115,12 @@ def deliver_what_is_left(trainings: Path) -> None:
     """Bring measurements of earlier trainings to MLflow that it did not take then."""
     for journal in sorted(trainings.glob(f"*/{JOURNAL}")):
         run = journal.with_name(RUN)
-        if not run.is_file() or delivered(journal) >= journal.stat().st_size:
+        if not run.is_file():
             continue
         with told(f"Measurements in {journal} are still not in MLflow"):
             facts = json.loads(run.read_text(encoding="utf-8"))
+            if delivered(journal, facts["run_id"]) >= journal.stat().st_size:
+                continue
             deliver(MlflowClient(facts["tracking_uri"]), facts["run_id"], journal)
             logger.info("Measurements of MLflow run %s, which were left in %s, are delivered.", facts["run_id"], journal)
 

@@ -73,24 +73,25 @@ def train(
         msg = "There is no sample: the train split is empty. Add the rest of the data set, or annotations of its videos."
         raise TrainingError(msg)
     deliver_what_is_left(trainings)
-    folder = _folder(trainings, job, samples, groups, features)
-    with _alone(folder):
-        if (folder / MODEL).is_dir():
-            logger.info("%s: the training in %s was finished before; its model is taken now.", job.stage, folder)
-            return folder / MODEL
+    with _folder(trainings, job, samples, groups, features) as folder:
+        finished = (folder / MODEL).is_dir()
         with training_run(job.stage, folder, parent, parameters, tracking_uri) as run_id:
-            write_circumstances(folder, _circumstances(tracking_uri, run_id))
-            launch(folder, job)
+            if finished:
+                logger.info("%s: the training in %s was finished before; its model is taken now.", job.stage, folder)
+            else:
+                write_circumstances(folder, _circumstances(tracking_uri, run_id))
+                launch(folder, job)
             (folder / FINISHED).touch()
             with told("The model was not put into its MLflow run"):
                 MlflowClient(tracking_uri).log_artifacts(run_id, str(folder / MODEL), MODEL)
     return folder / MODEL
 
 
+@contextmanager
 def _folder(
     trainings: Path, job: Job, samples: Sequence[Sample], groups: Mapping[str, str], features: Sequence[StoredItem]
-) -> Path:
-    """The folder of this training, with all that it needs; those of finished ones are removed."""
+) -> Iterator[Path]:
+    """The folder of this training, with all that it needs, for this process alone; those of finished ones are removed."""
     trainings.mkdir(parents=True, exist_ok=True)
     out = _held_out(job, samples, groups)
     wanted = {sample.item_id for sample in samples}
@@ -103,15 +104,16 @@ def _folder(
         folder = trainings / f"{job.stage}-{fingerprint(new, job)}"
         _sweep(trainings, job, folder)
         folder.mkdir(exist_ok=True)
-        for file in new.iterdir():
-            shutil.move(file, folder / file.name)
-    return folder
+        with _alone(folder):
+            for file in new.iterdir():
+                shutil.move(file, folder / file.name)
+            yield folder
 
 
 def _held_out(job: Job, samples: Sequence[Sample], groups: Mapping[str, str]) -> set[str]:
     told = job.parameters.validation
     items = dict.fromkeys(sample.item_id for sample in samples)
-    return held_out({item: groups[item] for item in items}, told.share, job.seed) if told.share else set()
+    return held_out({item: groups.get(item, item) for item in items}, told.share, job.seed) if told.share else set()
 
 
 def _asked(samples: Sequence[Sample], out: set[str], job: Job) -> list[Sample]:
@@ -144,8 +146,8 @@ def _alone(folder: Path) -> Iterator[None]:
     """One process trains in a folder at a time."""
     with (folder / ".lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike a flock no forked reader keeps it
+        except (BlockingIOError, PermissionError) as error:
             msg = f"Another process trains in {folder}; wait for it, or end it."
             raise TrainingError(msg) from error
         yield

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import Trainer, TrainingArguments
+from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
 
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration, HawkOutput
@@ -53,6 +53,7 @@ class HawkTrainer(Trainer):
         speed: Speed,
         validation: Validation | None,
         run_id: str,
+        tokenizer: PreTrainedTokenizerBase,
     ) -> None:
         """Args:
         model: what is trained.
@@ -63,10 +64,12 @@ class HawkTrainer(Trainer):
         speed: measures how fast it goes.
         validation: what is held out; None where nothing is.
         run_id: of MLflow, kept in every checkpoint.
+        tokenizer: saved with every checkpoint.
         """
         super().__init__(model=model, args=arguments, train_dataset=draws, data_collator=collator)
         self.loss_is_scaled_for_ga = True  # by the shares
         self.parameters, self.journal, self.speed, self.validation, self.run_id = parameters, journal, speed, validation, run_id
+        self.tokenizer = tokenizer
         self._sums: Tensor | None = None
         self._recent: deque[float] = deque(maxlen=RECENT)
         # What is frozen is not in a checkpoint: the trainer shall not miss it when it goes on from there.
@@ -183,13 +186,19 @@ class HawkTrainer(Trainer):
         self.speed.leave_out(time.monotonic() - began)
         metrics = {f"eval_{name}": value for name, value in losses.items()}  # the trainer's own word
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        patience, step = self.parameters.validation.patience, self.state.global_step
+        patience = self.parameters.validation.patience
         if self.state.best_metric is None or losses["loss"] < self.state.best_metric:
             self.control.should_save = True  # so that the best can be taken
-        elif patience and step - (self.state.best_global_step or 0) >= patience * self.parameters.validation.every:
+        elif patience and self.is_out_of_patience():
             logger.info("The held-out loss has not become smaller since step %d: the training ends.", self.state.best_global_step)
             self.control.should_training_stop = True
         return metrics
+
+    def is_out_of_patience(self) -> bool:
+        """Whether it was looked often enough without a smaller loss."""
+        told = self.parameters.validation
+        since = self.state.global_step - (self.state.best_global_step or 0)
+        return told.patience is not None and since >= told.patience * told.every
 
     # --- on disk -------------------------------------------------------------------------------------------------------
 
@@ -198,6 +207,7 @@ class HawkTrainer(Trainer):
         weights = whole_weights(self.model, bool(self.is_deepspeed_enabled))
         if self.args.should_save:
             self.model.save_pretrained(cast(str, output_dir), state_dict=weights)
+            self.tokenizer.save_pretrained(cast(str, output_dir))  # so that another training can start from a checkpoint
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(checkpoints.staging(self._folder()))
@@ -210,9 +220,13 @@ class HawkTrainer(Trainer):
             super()._save_checkpoint(model, trial)
             _wait_for_all()
             if self.args.should_save:
+                if self.journal:
+                    self.journal.to_disk()  # no step of a checkpoint shall be missing there
                 checkpoints.finish(folder, step, self._facts())
                 checkpoints.keep(folder, self.parameters.checkpoints.keep, self.state.best_global_step)
         except (OSError, SafetensorError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "writ" not in str(error):  # torch's own word for a file that it cannot write
+                raise
             reason = " ".join(str(error).split())[:300]
             msg = (
                 f"The checkpoint of step {step} could not be saved in {folder} ({reason}); is the disk full? {self._last_good()}"
@@ -222,8 +236,9 @@ class HawkTrainer(Trainer):
         self.speed.leave_out(time.monotonic() - began)
 
     def _facts(self) -> dict[str, Any]:
-        deepspeed = bool(self.is_deepspeed_enabled)
-        return {"mlflow_run_id": self.run_id, "processes": self.args.world_size, "deepspeed": deepspeed}
+        told = cast(dict[str, Any], self.args.deepspeed or {})
+        zero = told.get("zero_optimization", {}).get("stage", 0) if self.is_deepspeed_enabled else None
+        return {"mlflow_run_id": self.run_id, "processes": self.args.world_size, "zero": zero}
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if not self.is_deepspeed_enabled:

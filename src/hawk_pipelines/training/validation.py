@@ -20,7 +20,7 @@ ANSWER_TOKENS = 64
 
 
 def held_out(groups: Mapping[str, str], share: float, seed: int) -> set[str]:
-    """Items that are not trained on: whole source videos, as many as come nearest to the share; never all.
+    """Items that are not trained on: whole source videos, as many as come nearest to the share, but at least one; never all.
 
     Args:
         groups: the source video of each item.
@@ -28,7 +28,7 @@ def held_out(groups: Mapping[str, str], share: float, seed: int) -> set[str]:
         seed: decides which.
     """
     ordered = sorted(set(groups.values()), key=lambda group: hashlib.sha256(f"{seed}/held out/{group}".encode()).digest())
-    chosen = set(ordered[: min(round(share * len(ordered)), len(ordered) - 1)])
+    chosen = set(ordered[: min(max(1, round(share * len(ordered))), len(ordered) - 1)])
     return {item for item, group in groups.items() if group in chosen}
 
 

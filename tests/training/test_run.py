@@ -1,0 +1,95 @@
+"""One process of a training, without a launcher."""
+
+import json
+import os
+import socket
+import sys
+import time
+
+import pytest
+
+from hawk_pipelines.training import checkpoints
+from hawk_pipelines.training.errors import TrainingError
+from hawk_pipelines.training.job import Circumstances, write_circumstances
+from hawk_pipelines.training.run import _insist_on_same_processes, main
+from tests.training.made import elsewhere, the_folder
+
+
+def _as_a_process(folder, parent_pid):
+    """What a launcher starts."""
+    write_circumstances(
+        folder, Circumstances(tracking_uri="unused", run_id="unused", parent_pid=parent_pid, host=socket.gethostname())
+    )
+    sys.argv = ["run", str(folder)]
+    main()
+
+
+def test_a_process_that_cannot_go_on_leaves_a_sentence(made, database):
+    with pytest.raises(TrainingError):
+        made.train(made.job().model_copy(update={"mask": "hard"}), database)
+    folder = the_folder(made)
+    process = elsewhere(_as_a_process, folder, os.getpid())
+    process.join(60)
+    assert process.exitcode == 1
+    told = json.loads((folder / "fault.json").read_text(encoding="utf-8"))
+    assert told["rank"] == 0
+    assert told["fault"].startswith("The features of v0 in ")
+
+
+def test_the_first_sentence_counts(made, database):
+    with pytest.raises(TrainingError):
+        made.train(made.job().model_copy(update={"mask": "hard"}), database)
+    folder = the_folder(made)
+    (folder / "fault.json").write_text('{"rank": 1, "fault": "It was me."}')
+    process = elsewhere(_as_a_process, folder, os.getpid())
+    process.join(60)
+    assert process.exitcode == 1
+    assert json.loads((folder / "fault.json").read_text())["fault"] == "It was me."
+
+
+def _sleep():
+    time.sleep(600)
+
+
+def test_a_process_ends_with_the_one_that_waits_for_it(made, database):
+    """It would train for an hour."""
+    waiting = elsewhere(_sleep)
+    with pytest.raises(TrainingError):
+        made.train(made.job(steps=1_000_000, checkpoints={"every": 1000}).model_copy(update={"mask": "hard"}), database)
+    folder = the_folder(made)
+    job = json.loads((folder / "job.json").read_text())
+    (folder / "job.json").write_text(json.dumps(job | {"mask": "soft"}))
+    process = elsewhere(_as_a_process, folder, waiting.pid)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (folder / "journal.jsonl").exists():
+        time.sleep(0.02)
+    assert process.is_alive()
+    waiting.kill()
+    waiting.join()
+    process.join(20)
+    assert process.exitcode == 1
+    assert not (folder / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("saved", "now", "refused"),
+    [
+        ((1, False), (1, False), False),
+        ((2, False), (4, False), False),  # every process holds all of it
+        ((2, True), (2, True), False),
+        ((2, True), (4, True), "saved by 2 process(es) with DeepSpeed, but now there are 4 with; set `launch` as it was, or"),
+        ((2, True), (1, False), "saved by 2 process(es) with DeepSpeed, but now there are 1 without"),
+        ((1, False), (1, True), "saved by 1 process(es) without DeepSpeed, but now there are 1 with;"),
+    ],
+)
+def test_states_of_deepspeed_belong_to_as_many_processes(tmp_path, monkeypatch, saved, now, refused):
+    (checkpoints.staging(tmp_path) / "checkpoint-2").mkdir(parents=True)
+    place = checkpoints.finish(tmp_path, 2, {"processes": saved[0], "deepspeed": saved[1]})
+    monkeypatch.setenv("WORLD_SIZE", str(now[0]))
+    if not refused:
+        _insist_on_same_processes(place, now[1])
+        return
+    with pytest.raises(TrainingError) as told:
+        _insist_on_same_processes(place, now[1])
+    assert refused in str(told.value)
+    assert str(tmp_path) in str(told.value)
