@@ -1,14 +1,16 @@
-import json
+import logging
 import resource
 import shutil
 import subprocess
+from contextlib import contextmanager, suppress
 
 import pytest
 import torch
 
+from hawk_pipelines.model.settings import LanguageModelSettings, TinyDecoderSettings
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
-from tests.training.made import elsewhere, given, journal, losses, the_folder
+from tests.training.made import MODEL, given, journal, losses, the_folder
 
 
 def _save(folder, step, **facts):
@@ -71,7 +73,7 @@ def test_the_newest_that_is_whole_wins_and_what_is_damaged_is_said(tmp_path, cap
         _save(tmp_path, step)
     damage(tmp_path / "checkpoint-10")
     assert checkpoints.newest(tmp_path) == tmp_path / "checkpoint-8"
-    assert f"checkpoint-10 is passed over: {DAMAGE[damage]}" in caplog.text
+    assert f"checkpoint-10 is passed over and removed: {DAMAGE[damage]}" in caplog.text
     assert _save(tmp_path, 10) == checkpoints.newest(tmp_path)  # it is written again in its place
 
 
@@ -144,8 +146,8 @@ def test_a_training_goes_on_from_the_newest_that_is_whole(unfinished, saved, dat
     torch.save(state | {"last_epoch": 2}, folder / "checkpoint-6" / "scheduler.pt")
     with caplog.at_level("INFO"):
         model = made.train(job, database)
-    assert "checkpoint-8 is passed over: model.safetensors is not as it was written" in caplog.text
-    assert "checkpoint-6 is passed over: scheduler.pt is not as it was written" in caplog.text
+    assert "checkpoint-8 is passed over and removed: model.safetensors is not as it was written" in caplog.text
+    assert "checkpoint-6 is passed over and removed: scheduler.pt is not as it was written" in caplog.text
     assert "goes on from" in caplog.text
     assert "checkpoint-3." in caplog.text
     whole = the_folder(saved[0])
@@ -188,33 +190,67 @@ def test_a_full_disk_while_saving_is_said_and_nothing_half_written_is_taken(made
     _insist_on_undisturbed(made, job, database, model)
 
 
+class _Fill(logging.Handler):
+    """Fill a disk when the log comes to a step."""
+
+    def __init__(self, disk, step):
+        super().__init__()
+        self.disk, self.step = disk, step
+
+    def emit(self, record):
+        if f"step {self.step} of" in record.getMessage():
+            with (self.disk / "ballast").open("ab", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(bytes(1024))
+
+
+def test_a_disk_that_is_full_while_measurements_are_written_is_said_and_nothing_is_repeated(made, database, disk, caplog):
+    (made.folder / "trainings").symlink_to(disk)
+    job = made.job(steps=40, checkpoints={"every": 4})
+    long = made.job(steps=40, checkpoints={"every": 38})  # so that many a step is written down before a state is
+    fill = _Fill(disk, 5)
+    caplog.set_level("INFO")
+    logger = logging.getLogger("hawk_pipelines")
+    logger.addHandler(fill)
+    try:
+        with pytest.raises(TrainingError, match=r"No space left on device.*; is the disk full\? What was saved is as it was\.$"):
+            made.train(long, database)
+    finally:
+        logger.removeHandler(fill)
+    folder = the_folder(made)
+    (disk / "ballast").unlink()
+    assert checkpoints.newest(folder) is None
+    subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+    _insist_on_undisturbed(made, job, database, made.train(job, database))
+
+
 def _insist_on_undisturbed(made, job, database, model):
     whole = made.train(job, database, "undisturbed")
     assert journal(model.parent) == journal(whole.parent)
     assert (model / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
-def _with_small_files(made, job, database, told):
-    """Train where no file can become larger than what a model takes, but its optimizer's state would; say how it ended."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+@contextmanager
+def _small_files(most):
+    """No file can become larger, as with a quota."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_state_that_cannot_be_written_whole_is_said_too(made, database):
+    """The weights can, but the optimizer's state, which is twice as large, cannot."""
+    tiny = TinyDecoderSettings(width=256, heads=2, vocabulary=400)
+    job = made.job(steps=3, model=MODEL.model_copy(update={"language_model": LanguageModelSettings(tiny=tiny)}))
+    said = r"^The checkpoint of step 3 could not be saved in .*; is the disk full\? No checkpoint was saved yet\.$"
+    with _small_files(9_000_000), pytest.raises(TrainingError, match=said):
         made.train(job, database)
-    except TrainingError as error:
-        told.put(str(error))
-
-
-def test_a_file_that_cannot_be_written_whole_is_said_too(made, database):
-    """As with a quota, and where no disk can be mounted."""
-    import multiprocessing
-
-    told = multiprocessing.get_context("forkserver").Queue()
-    process = elsewhere(_with_small_files, made, made.job(), database, told)
-    sentence = told.get(timeout=60)
-    process.join(60)
-    assert sentence.startswith("The checkpoint of step 4 could not be saved in ")
-    assert sentence.endswith("is the disk full? No checkpoint was saved yet.")
     folder = the_folder(made)
     assert checkpoints.newest(folder) is None
-    assert len(losses(folder)) == 4
-    assert made.train(made.job(), database) == folder / "model"
-    assert len(losses(folder)) == 8
+    assert len(losses(folder)) == 3
+    model = made.train(job, database)
+    assert 4_500_000 < (model / "model.safetensors").stat().st_size < 9_000_000
+    assert len(losses(folder)) == 3

@@ -56,11 +56,27 @@ def test_half_a_line_at_the_end_is_written_again(tmp_path, cut):
     assert [line["step"] for line in read_journal(path)] == [1, 2, 3, 4]
 
 
+def test_a_damaged_line_is_passed_over(tmp_path, run):
+    """As after a power failure: what is whole around it is read and delivered."""
+    client, run_id = run
+    path = tmp_path / "journal.jsonl"
+    _written(path, [1, 2, 3, 4])
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = bytes(len(lines[1]) - 1) + b"\n"
+    lines[2] = b"[]\n"
+    path.write_bytes(b"".join(lines))
+    assert [line["step"] for line in read_journal(path)] == [1, 4]
+    assert Journal(path).last == {"training": 4}
+    deliver(client, run_id, path)
+    assert [one.step for one in client.get_metric_history(run_id, "loss")] == [1, 4]
+    assert delivered(path, run_id) == path.stat().st_size
+
+
 # --- to MLflow -----------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_sent_twice_counts_once(tmp_path, run):
-    """More than fits in one request, and tables between; the mark of what was delivered is lost."""
+    """More than fits in one request, and tables between; what says how much was delivered is lost."""
     client, run_id = run
     path = tmp_path / "journal.jsonl"
     book = Journal(path)
@@ -71,7 +87,8 @@ def test_what_is_sent_twice_counts_once(tmp_path, run):
     book.close()
     for _ in range(2):
         deliver(client, run_id, path)
-        assert delivered(path) == path.stat().st_size
+        assert delivered(path, run_id) == path.stat().st_size
+        assert delivered(path, "another") == 0
         path.with_suffix(".delivered").unlink()
     for name in ("loss", "rate", "norm"):
         assert [one.step for one in client.get_metric_history(run_id, name)] == list(range(1, 501))

@@ -1,5 +1,5 @@
-import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -215,8 +215,6 @@ def test_a_worker_that_is_killed_from_outside_ends_the_training_with_its_last_wo
     assert _workers(folder) == []
     good = checkpoints.newest(folder)
     assert good is not None
-    short = json.loads((folder / "job.json").read_text())
-    assert short["parameters"]["steps"] == 2000
 
 
 @pytest.mark.slow
@@ -252,11 +250,11 @@ def test_another_number_of_processes_goes_on_without_deepspeed_and_is_refused_wi
     job = made.job(steps=4, checkpoints={"every": 2}, launch=zero | {"processes": 2})
     model = made.train(job, database)
     _unfinish(model.parent)
-    with pytest.raises(
-        TrainingError, match=r"checkpoint-2 was saved by 2 process\(es\) with DeepSpeed, but now there are 1 with; set"
-    ):
+    with pytest.raises(TrainingError, match=r"checkpoint-2 was saved by 2 process\(es\) under ZeRO-2, but now there are 1 under"):
         made.train(made.job(steps=4, checkpoints={"every": 2}, launch=zero | {"processes": 1}), database)
-    with pytest.raises(TrainingError, match=r"was saved by 2 process\(es\) with DeepSpeed, but now there are 1 without; set"):
+    with pytest.raises(
+        TrainingError, match=r"checkpoint-2 was saved by 2 process\(es\) under ZeRO-2, but now there are 1 without"
+    ):
         made.train(made.job(steps=4, checkpoints={"every": 2}), database)
     made.train(job, database)
     assert len(losses(model.parent)) == 4
@@ -264,8 +262,6 @@ def test_another_number_of_processes_goes_on_without_deepspeed_and_is_refused_wi
 
 def _unfinish(folder):
     """As if it had been killed after its second step."""
-    import shutil
-
     shutil.rmtree(folder / "model")
     shutil.rmtree(folder / "checkpoint-4")
     (folder / "finished").unlink()

@@ -12,6 +12,7 @@ from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.job import Circumstances, write_circumstances
 from hawk_pipelines.training.run import _insist_on_same_processes, main
+from tests.conftest import ROOT
 from tests.training.made import elsewhere, the_folder
 
 
@@ -74,22 +75,23 @@ def test_a_process_ends_with_the_one_that_waits_for_it(made, database):
 @pytest.mark.parametrize(
     ("saved", "now", "refused"),
     [
-        ((1, False), (1, False), False),
-        ((2, False), (4, False), False),  # every process holds all of it
-        ((2, True), (2, True), False),
-        ((2, True), (4, True), "saved by 2 process(es) with DeepSpeed, but now there are 4 with; set `launch` as it was, or"),
-        ((2, True), (1, False), "saved by 2 process(es) with DeepSpeed, but now there are 1 without"),
-        ((1, False), (1, True), "saved by 1 process(es) without DeepSpeed, but now there are 1 with;"),
+        ((1, None), (1, None), False),
+        ((2, None), (4, None), False),  # every process holds all of it
+        ((2, 2), (2, 2), False),
+        ((2, 2), (4, 2), "was saved by 2 process(es) under ZeRO-2, but now there are 4 under ZeRO-2; set `launch` as it was, or"),
+        ((2, 2), (2, 3), "was saved by 2 process(es) under ZeRO-2, but now there are 2 under ZeRO-3"),
+        ((2, 2), (1, None), "was saved by 2 process(es) under ZeRO-2, but now there are 1 without DeepSpeed"),
+        ((1, None), (1, 1), "was saved by 1 process(es) without DeepSpeed, but now there are 1 under ZeRO-1"),
     ],
 )
-def test_states_of_deepspeed_belong_to_as_many_processes(tmp_path, monkeypatch, saved, now, refused):
-    (checkpoints.staging(tmp_path) / "checkpoint-2").mkdir(parents=True)
-    place = checkpoints.finish(tmp_path, 2, {"processes": saved[0], "deepspeed": saved[1]})
+def test_states_of_zero_belong_to_as_many_processes(made, monkeypatch, saved, now, refused):
+    (checkpoints.staging(made.folder) / "checkpoint-2").mkdir(parents=True)
+    place = checkpoints.finish(made.folder, 2, {"processes": saved[0], "zero": saved[1]})
     monkeypatch.setenv("WORLD_SIZE", str(now[0]))
+    job = made.job(launch={"deepspeed": now[1] and str(ROOT / f"conf/deepspeed/zero{now[1]}.json")})
     if not refused:
-        _insist_on_same_processes(place, now[1])
+        _insist_on_same_processes(place, job)
         return
     with pytest.raises(TrainingError) as told:
-        _insist_on_same_processes(place, now[1])
-    assert refused in str(told.value)
-    assert str(tmp_path) in str(told.value)
+        _insist_on_same_processes(place, job)
+    assert f"{place} {refused}" in str(told.value)

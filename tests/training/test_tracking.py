@@ -44,7 +44,10 @@ def test_it_is_found_again_below_another_parent_with_how_it_is_launched_now(tmp_
     with training_run("finetune", tmp_path, two, {"finetune.log_every": 50, "seed": 1}, database) as second:
         pass
     assert second == first
-    assert client.get_run(first).data.tags["mlflow.parentRunId"] == two.info.run_id
+    run = client.get_run(first)
+    assert run.data.tags["mlflow.parentRunId"] == two.info.run_id
+    assert run.data.params == {"finetune.log_every": "5", "seed": "1"}  # as it began
+    assert run.data.tags["resumed.finetune.log_every"] == "50"
 
 
 def test_what_an_earlier_training_could_not_deliver_is_delivered(tmp_path, database, caplog):
@@ -65,7 +68,8 @@ def test_what_an_earlier_training_could_not_deliver_is_delivered(tmp_path, datab
     assert client.get_metric_history(lost, "loss") == []
     for name in ("finetune-2", "pretrain-3"):
         assert [one.value for one in client.get_metric_history(tracked(tmp_path / name), "loss")] == [1.0]
-        assert delivered(tmp_path / name / "journal.jsonl") == (tmp_path / name / "journal.jsonl").stat().st_size
+        path = tmp_path / name / "journal.jsonl"
+        assert delivered(path, tracked(path.parent)) == path.stat().st_size
 
 
 def test_what_is_not_delivered_is_not_removed(made, database, caplog):

@@ -180,9 +180,22 @@ def test_an_mlflow_run_that_is_gone_is_made_again_with_all_that_was_measured(mad
 def test_two_trainings_in_one_folder_are_refused(made, database):
     job = made.job(steps=3)
     model = made.train(job, database)
-    with _alone(model.parent), pytest.raises(TrainingError, match=f"Another process trains in {model.parent}; wait for it"):
+    held = made.folder / "held"
+    other = elsewhere(_hold, model.parent, held)
+    while not held.exists():
+        time.sleep(0.01)
+    with pytest.raises(TrainingError, match=f"Another process trains in {model.parent}; wait for it"):
         made.train(job, database)
+    other.kill()
+    other.join()
     assert made.train(job, database) == model
+
+
+def _hold(folder, held):
+    """Be in a folder as a training is."""
+    with _alone(folder):
+        held.touch()
+        time.sleep(600)
 
 
 def test_an_empty_split_is_refused(made, database):

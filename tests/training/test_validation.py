@@ -24,7 +24,7 @@ def test_whole_source_videos_are_held_out_as_near_to_the_share_as_can_be_and_nev
     out = held_out(groups, share, seed=0)
     chosen = {groups[item] for item in out}
     assert out == {item for item, group in groups.items() if group in chosen}
-    assert len(chosen) == min(round(share * videos), videos - 1)
+    assert len(chosen) == min(max(1, round(share * videos)), videos - 1)
     assert held_out(dict(reversed(groups.items())), share, seed=0) == out
 
 
@@ -32,7 +32,7 @@ def test_the_seed_decides_which_and_other_videos_change_little():
     groups = {f"v{number}": f"g{number}" for number in range(100)}
     draws = [frozenset(held_out(groups, 0.1, seed)) for seed in range(50)]
     assert len(set(draws)) == 50
-    assert max(Counter(item for draw in draws for item in draw).values()) < 15  # of 5 each
+    assert max(Counter(item for draw in draws for item in draw).values()) < 20  # of 5 each
     more = held_out(groups | {"new": "new"}, 0.1, seed=0)
     assert len(more & draws[0]) >= 9
 

@@ -27,7 +27,7 @@ from hawk_pipelines.video.flow import FlowMethod, Mask
 Stage = Literal["pretrain", "finetune"]
 
 SAMPLES, HELD_OUT, FEATURES = "samples.jsonl", "held_out.jsonl", "features.jsonl"
-JOB, CIRCUMSTANCES, FAULT, MODEL = "job.json", "circumstances.json", "fault.json", "model"
+JOB, CIRCUMSTANCES, FAULT, MODEL, FINISHED = "job.json", "circumstances.json", "fault.json", "model", "finished"
 
 
 class Job(BaseModel):

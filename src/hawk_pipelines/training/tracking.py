@@ -11,6 +11,7 @@ from mlflow.entities import Param, Run
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
+from hawk_pipelines.training.job import FINISHED
 from hawk_pipelines.training.journal import deliver, delivered
 
 logger = logging.getLogger(__name__)
@@ -119,10 +120,13 @@ def deliver_what_is_left(trainings: Path) -> None:
             continue
         with told(f"Measurements in {journal} are still not in MLflow"):
             facts = json.loads(run.read_text(encoding="utf-8"))
-            if delivered(journal, facts["run_id"]) >= journal.stat().st_size:
-                continue
-            deliver(MlflowClient(facts["tracking_uri"]), facts["run_id"], journal)
-            logger.info("Measurements of MLflow run %s, which were left in %s, are delivered.", facts["run_id"], journal)
+            client = MlflowClient(facts["tracking_uri"])
+            left = delivered(journal, facts["run_id"]) < journal.stat().st_size
+            if left:
+                deliver(client, facts["run_id"], journal)
+                logger.info("Measurements of MLflow run %s, left in %s, are delivered.", facts["run_id"], journal)
+            if journal.with_name(FINISHED).exists() and client.get_run(facts["run_id"]).info.status == "RUNNING":
+                client.set_terminated(facts["run_id"])
 
 
 @contextmanager

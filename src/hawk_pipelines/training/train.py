@@ -17,6 +17,7 @@ from hawk_pipelines.schema import Sample, StoredItem
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.job import (
+    FINISHED,
     HELD_OUT,
     MODEL,
     SAMPLES,
@@ -33,8 +34,6 @@ from hawk_pipelines.training.tracking import deliver_what_is_left, told, trainin
 from hawk_pipelines.training.validation import held_out
 
 logger = logging.getLogger(__name__)
-
-FINISHED = "finished"
 
 
 def train(

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import statistics
 import time
 from collections import deque
@@ -31,6 +32,8 @@ from hawk_pipelines.training.weights import whole_weights
 
 logger = logging.getLogger(__name__)
 
+_CANNOT_WRITE = re.compile("inline_container|iostream|writ")
+"""Torch's words where a file cannot be written."""
 TERMS = ("video_language_loss", "video_motion_loss", "motion_language_loss")
 ASIDE = ("cosine", "appearance_spread", "motion_spread")
 RECENT, FIRST_LOOK = 100, 20
@@ -225,7 +228,7 @@ class HawkTrainer(Trainer):
                 checkpoints.finish(folder, step, self._facts())
                 checkpoints.keep(folder, self.parameters.checkpoints.keep, self.state.best_global_step)
         except (OSError, SafetensorError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "writ" not in str(error):  # torch's own word for a file that it cannot write
+            if isinstance(error, RuntimeError) and not _CANNOT_WRITE.search(str(error)):
                 raise
             reason = " ".join(str(error).split())[:300]
             msg = (
