@@ -153,8 +153,8 @@ def tracked(training: Path) -> str:
 
 
 def the_folder(made: Given, trainings: str = "trainings") -> Path:
-    """The folder of the only training."""
-    (folder,) = (made.folder / trainings).glob("*-*")
+    """The folder of the only training; nothing else lies beside it."""
+    (folder,) = (made.folder / trainings).iterdir()
     return folder
 
 

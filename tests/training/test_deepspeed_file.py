@@ -28,7 +28,7 @@ def test_what_deepspeed_says_of_its_keys_is_known():
     [
         ('{"zero_optimisation": {"stage": 2}}', "`zero_optimisation` is unknown to DeepSpeed; did you mean `zero_optimization`?"),
         ('{"zero_optimization": {"stages": 2}}', "`zero_optimization.stages` is unknown to DeepSpeed; did you mean `stage`?"),
-        ('{"zero_optimization": {"overlap_com": true}, "bf15": {}}', "`bf15` is unknown .* `bf16`.; `zero_optimization.overlap_com`"),
+        ('{"zero_optimization": {"overlap_com": true}, "bf15": {}}', "`bf15` is .* `bf16`.; `zero_optimization.overlap_com`"),
         ('{"whatever": 1}', "`whatever` is unknown to DeepSpeed."),
         ('{"zero_optimization": {"stage": 4}}', "`zero_optimization.stage` in .* is 4, but it is 0, 1, 2 or 3"),
         ('{"zero_optimization": 2}', "`zero_optimization` in .* is 2, but it is an object with `stage`"),

@@ -3,14 +3,15 @@ import os
 import socket
 import threading
 import time
-import urllib.request
+from pathlib import Path
 
 import pytest
+import requests
 from mlflow import MlflowClient
 
 from hawk_pipelines.training import journal as module
 from hawk_pipelines.training.journal import Delivery, Journal, deliver, delivered, read_journal
-from tests.training.made import EXPERIMENT, elsewhere, journal, losses, the_folder, tracked
+from tests.training.made import EXPERIMENT, elsewhere, losses, tracked
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_what_is_sent_twice_counts_once(tmp_path, run):
     for name in ("loss", "rate", "norm"):
         assert [one.step for one in client.get_metric_history(run_id, name)] == list(range(1, 501))
     assert [file.path for file in client.list_artifacts(run_id, "samples")] == ["samples/000250.json", "samples/000500.json"]
-    table = json.loads(open(client.download_artifacts(run_id, "samples/000500.json", str(tmp_path)), encoding="utf-8").read())
+    table = json.loads(Path(client.download_artifacts(run_id, "samples/000500.json", str(tmp_path))).read_text(encoding="utf-8"))
     assert table == {"columns": ["item", "answer"], "data": [["a", "at 500"], ["b", "Ünïcödé 雨"]]}
 
 
@@ -150,10 +151,9 @@ class Server:
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
-                with urllib.request.urlopen(f"{self.uri}/health") as answer:
-                    assert answer.status == 200
-                    return
-            except OSError:
+                assert requests.get(f"{self.uri}/health", timeout=10).ok
+                return
+            except requests.ConnectionError:
                 time.sleep(0.05)
         pytest.fail("the MLflow server does not start")
 

@@ -39,7 +39,7 @@ def test_one_process_unless_more_are_asked_for():
     ("told", "said"),
     [
         ({"batch_size": 6, "launch": {"processes": 4}}, r"`finetune.batch_size` = 6 cannot be shared by 4 process\(es\) × 1 acc"),
-        ({"batch_size": 8, "accumulation": 3}, r"`finetune.batch_size` = 8 cannot be shared by 1 process\(es\) × 3 accumulated parts"),
+        ({"batch_size": 8, "accumulation": 3}, r"`finetune.batch_size` = 8 cannot be shared by 1 process\(es\) × 3 acc"),
         ({"batch_size": 2, "launch": {"processes": 4}}, "change `batch_size`, `accumulation` or `launch.processes`"),
         ({"launch": {"device": "cuda"}}, "`finetune.launch.device` is cuda, but there is no GPU here; set it to auto or cpu"),
         ({"launch": {"deepspeed": "gone.json"}}, "There is no DeepSpeed file gone.json"),
@@ -209,7 +209,7 @@ def test_a_worker_that_is_killed_from_outside_ends_the_training_with_its_last_wo
         _workers(folder)[-1].kill()
 
     threading.Thread(target=kill, daemon=True).start()
-    with pytest.raises(TrainingError, match="A process of the training ended with status 1; its last words: .*SIGKILL"):
+    with pytest.raises(TrainingError, match=r"A process of the training ended with status 1; its last words: .*SIGKILL"):
         made.train(job, database)
     folder = the_folder(made)
     assert _workers(folder) == []

@@ -53,6 +53,10 @@ def _stopped_at(made, database, step, how=signal.SIGKILL):
     return process.exitcode, parent
 
 
+def _tracked(made):
+    return tracked(next((made.folder / "trainings").glob("finetune-*")))
+
+
 def _written(made):
     paths = list((made.folder / "trainings").glob("*/journal.jsonl"))
     return sum(line.startswith(b'{"kind": "training"') for line in paths[0].read_bytes().splitlines()) if paths else 0
@@ -79,10 +83,10 @@ def _insist_on_one_training(made, database, undisturbed, model, run_id):
 
 def test_a_killed_training_goes_on_bit_for_bit_in_the_same_mlflow_run(made, database, undisturbed):
     seed = random.randrange(10**6)
-    print("seed", seed)
+    print("seed", seed)  # noqa: T201 (shown where it fails)
     status, stopped = _stopped_at(made, database, random.Random(seed).randrange(4, STEPS - 5))
     assert status == -signal.SIGKILL
-    run_id = tracked(the_folder(made))
+    run_id = _tracked(made)
     assert _parents(database)[stopped] == "RUNNING"  # nobody could end it
     model = made.train(_job(made), database)
     _insist_on_one_training(made, database, undisturbed, model, run_id)
@@ -97,7 +101,7 @@ def test_a_killed_training_goes_on_bit_for_bit_in_the_same_mlflow_run(made, data
 def test_a_training_that_is_killed_again_and_again_is_the_same_training_in_the_end(tmp_path, database, undisturbed):
     """Eight times each at random steps, also while it saves or looks at what is held out."""
     seed = random.randrange(10**6)
-    print("seed", seed)
+    print("seed", seed)  # noqa: T201 (shown where it fails)
     rng = random.Random(seed)
     for number in range(2):
         made = given(tmp_path / str(number))
@@ -105,13 +109,13 @@ def test_a_training_that_is_killed_again_and_again_is_the_same_training_in_the_e
         for step in kills:
             _stopped_at(made, database, step)
             time.sleep(rng.random() / 20)
-        run_id = tracked(the_folder(made))
+        run_id = _tracked(made)
         _insist_on_one_training(made, database, undisturbed, made.train(_job(made), database), run_id)
 
 
 def test_a_training_that_is_interrupted_says_so_in_mlflow_and_goes_on(made, database, undisturbed):
     _, parent = _stopped_at(made, database, 10, signal.SIGINT)
-    run_id = tracked(the_folder(made))
+    run_id = _tracked(made)
     assert MlflowClient(database).get_run(run_id).info.status == "KILLED"
     assert parent
     _insist_on_one_training(made, database, undisturbed, made.train(_job(made), database), run_id)

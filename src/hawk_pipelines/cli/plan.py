@@ -97,7 +97,7 @@ def _processes(stage: Stage, parameters: "TrainingParameters") -> int:
     from hawk_pipelines.training.launch import read_hostfile
 
     told = parameters.launch
-    return sum(read_hostfile(told.hostfile).values()) if told.hostfile else 1
+    return sum(read_hostfile(told.hostfile).values()) if told.hostfile else told.processes or 1
 
 
 def _json(
