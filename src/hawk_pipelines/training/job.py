@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.model.settings import FrameEncoderSettings, ModelSettings
 from hawk_pipelines.schema import StoredItem
+from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.parameters import FinetuneParameters, PretrainParameters
 from hawk_pipelines.video.flow import FlowMethod, Mask
 
@@ -99,11 +100,17 @@ def fingerprint(folder: Path, job: Job) -> str:
     """What decides the result of a training: a hash of the job, of its samples and features, and of the weights it starts from.
 
     Neither how often it is saved or reported, nor in how many processes it runs, nor where its files lie is a part of it.
+
+    Raises:
+        TrainingError: there is no model to start from.
     """
     told = job.model_dump(mode="json", exclude={"store", "init_from"})
     for name in ("log_every", "loader_workers", "checkpoints", "launch", "exploding"):
         told["parameters"].pop(name)
     told["parameters"]["validation"].pop("generated")
+    if job.init_from and not job.init_from.is_dir():
+        msg = f"There is no folder {job.init_from} to start from; set `{job.stage}.init_from` to another model's, or to null."
+        raise TrainingError(msg)
     everything = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     files = [folder / name for name in (SAMPLES, HELD_OUT, FEATURES)]
     files += sorted(path for path in job.init_from.iterdir() if path.is_file()) if job.init_from else []

@@ -129,6 +129,7 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
     trainer.add_callback(_Course(job, watched is not None, shown=_rank() == 0))
     if before:
         logger.info("%s: goes on from %s.", job.stage, before)
+        trainer.recall(before)
     try:
         trainer.train(resume_from_checkpoint=str(before) if before else None)
     except HawkError as error:

@@ -61,9 +61,11 @@ def training_run(stage: str, folder: Path, parent: Run, parameters: Mapping[str,
 
 
 def _keep(folder: Path, run_id: str, uri: str) -> None:
-    place = folder / RUN
-    place.touch(mode=0o600)  # the address may hold a password
-    place.write_text(json.dumps({"run_id": run_id, "tracking_uri": uri}), encoding="utf-8")
+    """Whole or not at all: without it a training that goes on would not find its run."""
+    part = folder / f"{RUN}.part"
+    part.touch(mode=0o600)  # the address may hold a password
+    part.write_text(json.dumps({"run_id": run_id, "tracking_uri": uri}), encoding="utf-8")
+    part.replace(folder / RUN)
 
 
 def _log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, object]) -> None:
@@ -127,6 +129,15 @@ def deliver_what_is_left(trainings: Path) -> None:
                 logger.info("Measurements of MLflow run %s, left in %s, are delivered.", facts["run_id"], journal)
             if journal.with_name(FINISHED).exists() and client.get_run(facts["run_id"]).info.status == "RUNNING":
                 client.set_terminated(facts["run_id"])
+
+
+def is_left(folder: Path) -> bool:
+    """Whether there are measurements of a training that MLflow did not take yet."""
+    try:
+        run_id = json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"]
+        return delivered(folder / JOURNAL, run_id) < (folder / JOURNAL).stat().st_size
+    except (OSError, ValueError, KeyError):
+        return False  # nobody knows where they belong
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -30,7 +30,7 @@ from hawk_pipelines.training.job import (
 )
 from hawk_pipelines.training.launch import check_launch, launch
 from hawk_pipelines.training.samples import write_samples
-from hawk_pipelines.training.tracking import deliver_what_is_left, told, training_run
+from hawk_pipelines.training.tracking import deliver_what_is_left, is_left, told, training_run
 from hawk_pipelines.training.validation import held_out
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def train(
     if not samples:
         msg = "There is no sample: the train split is empty. Add the rest of the data set, or annotations of its videos."
         raise TrainingError(msg)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's own would keep us for minutes, at every request
     deliver_what_is_left(trainings)
     with _folder(trainings, job, samples, groups, features) as folder:
         finished = (folder / MODEL).is_dir()
@@ -94,19 +95,20 @@ def _folder(
     trainings.mkdir(parents=True, exist_ok=True)
     out = _held_out(job, samples, groups)
     wanted = {sample.item_id for sample in samples}
-    with tempfile.TemporaryDirectory(dir=trainings, prefix=".new-") as name:
-        new = Path(name)
-        write_job(new, job)
-        write_samples(new / SAMPLES, (sample for sample in samples if sample.item_id not in out))
-        write_samples(new / HELD_OUT, _asked(samples, out, job))
-        write_features(new, (item for item in features if item.item_id in wanted))
-        folder = trainings / f"{job.stage}-{fingerprint(new, job)}"
-        _sweep(trainings, job, folder)
-        folder.mkdir(exist_ok=True)
-        with _alone(folder):
+    with ExitStack() as opened:
+        with tempfile.TemporaryDirectory(dir=trainings, prefix=".new-") as name:
+            new = Path(name)
+            write_job(new, job)
+            write_samples(new / SAMPLES, (sample for sample in samples if sample.item_id not in out))
+            write_samples(new / HELD_OUT, _asked(samples, out, job))
+            write_features(new, (item for item in features if item.item_id in wanted))
+            folder = trainings / f"{job.stage}-{fingerprint(new, job)}"
+            _sweep(trainings, job, folder)
+            folder.mkdir(exist_ok=True)
+            opened.enter_context(_alone(folder))
             for file in new.iterdir():
                 shutil.move(file, folder / file.name)
-            yield folder
+        yield folder
 
 
 def _held_out(job: Job, samples: Sequence[Sample], groups: Mapping[str, str]) -> set[str]:
@@ -130,7 +132,8 @@ def _sweep(trainings: Path, job: Job, folder: Path) -> None:
     for other in sorted(trainings.glob(f"{job.stage}-*")):
         steps = checkpoints.steps(other)
         if (other / FINISHED).exists() and not (other / MODEL).is_dir():
-            shutil.rmtree(other)
+            if other == folder or not is_left(other):
+                shutil.rmtree(other)
         elif other != folder and steps and not (other / FINISHED).exists():
             what = f"An unfinished training with other settings or samples is in {other} (step {steps[-1]})"
             logger.info("%s: set them back to go on with it, or remove it.", what)

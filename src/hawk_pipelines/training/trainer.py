@@ -78,6 +78,10 @@ class HawkTrainer(Trainer):
         # What is frozen is not in a checkpoint: the trainer shall not miss it when it goes on from there.
         model._keys_to_ignore_on_save = set(model.state_dict()) - model.own_names()
 
+    def recall(self, checkpoint: Path) -> None:
+        """Losses from before a stop, which an exploding one is held against."""
+        self._recent.extend(checkpoints.facts_of(checkpoint).get("recent_losses", ()))
+
     def _get_train_sampler(self, train_dataset: object = None) -> Sampler:
         return SequentialSampler(cast(Draws, self.train_dataset))
 
@@ -241,7 +245,8 @@ class HawkTrainer(Trainer):
     def _facts(self) -> dict[str, Any]:
         told = cast(dict[str, Any], self.args.deepspeed or {})
         zero = told.get("zero_optimization", {}).get("stage", 0) if self.is_deepspeed_enabled else None
-        return {"mlflow_run_id": self.run_id, "processes": self.args.world_size, "zero": zero}
+        facts = {"mlflow_run_id": self.run_id, "processes": self.args.world_size, "zero": zero}
+        return facts | {"recent_losses": list(self._recent)}
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if not self.is_deepspeed_enabled:
@@ -316,7 +321,8 @@ def _culprits(outputs: HawkOutput, item_ids: Sequence[str]) -> str:
 
 
 def _some(items: Sequence[str]) -> str:
-    return f"{', '.join(items[:5])} and {len(items) - 5} more" if len(items) > 5 else ", ".join(items)
+    once = list(dict.fromkeys(items))
+    return f"{', '.join(once[:5])} and {len(once) - 5} more" if len(once) > 5 else ", ".join(once)
 
 
 def _wait_for_all() -> None:
