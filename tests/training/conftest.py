@@ -1,4 +1,5 @@
 import fcntl
+import gc
 import os
 import shutil
 
@@ -27,6 +28,12 @@ def tables(tmp_path_factory):
 def database(tables, tmp_path_factory):
     """Where the runs of these tests are kept: an SQLite database and a folder of artifacts."""
     from mlflow import MlflowClient
+
+    import hawk_pipelines.training.run
+
+    assert hawk_pipelines.training.run
+    gc.collect()
+    gc.freeze()  # every training ends with a collection, which looks through all that was imported: half of a test's time
 
     folder = tmp_path_factory.mktemp("mlflow")
     shutil.copy(tables, folder / "mlflow.db")

@@ -73,6 +73,7 @@ def test_the_newest_that_is_whole_wins_and_what_is_damaged_is_said(tmp_path, cap
         _save(tmp_path, step)
     damage(tmp_path / "checkpoint-10")
     assert checkpoints.newest(tmp_path) == tmp_path / "checkpoint-8"
+    assert checkpoints.steps(tmp_path) == [4, 8]
     assert f"checkpoint-10 is passed over and removed: {DAMAGE[damage]}" in caplog.text
     assert _save(tmp_path, 10) == checkpoints.newest(tmp_path)  # it is written again in its place
 
@@ -206,19 +207,18 @@ class _Fill(logging.Handler):
 
 def test_a_disk_that_is_full_while_measurements_are_written_is_said_and_nothing_is_repeated(made, database, disk, caplog):
     (made.folder / "trainings").symlink_to(disk)
-    job = made.job(steps=40, checkpoints={"every": 4})
-    long = made.job(steps=40, checkpoints={"every": 38})  # so that many a step is written down before a state is
+    job = made.job(steps=20, checkpoints={"every": 18})  # many a step is written down before a state is
     fill = _Fill(disk, 5)
     caplog.set_level("INFO")
     logger = logging.getLogger("hawk_pipelines")
     logger.addHandler(fill)
     try:
         with pytest.raises(TrainingError, match=r"No space left on device.*; is the disk full\? What was saved is as it was\.$"):
-            made.train(long, database)
+            made.train(job, database)
     finally:
         logger.removeHandler(fill)
-    folder = the_folder(made)
     (disk / "ballast").unlink()
+    folder = the_folder(made)
     assert checkpoints.newest(folder) is None
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
     _insist_on_undisturbed(made, job, database, made.train(job, database))

@@ -25,6 +25,8 @@ def _written(folder, made, job, samples=None):
         {"loader_workers": 2},
         {"checkpoints": {"every": 7, "keep": 5}},
         {"launch": {"processes": 8, "device": "cpu"}},
+        {"exploding": 5},
+        {"validation": {"share": 0, "generated": 1}},
     ],
 )
 def test_how_it_is_run_or_reported_is_no_part_of_a_fingerprint(tmp_path, made, changes):

@@ -85,7 +85,10 @@ def test_a_hostfile_says_which_machines_and_how_many_processes(tmp_path):
         ("worker-2 gpus=2", "Line 2"),
         ("worker-2 slots=2 more", "Line 2"),
         ("worker-1 slots=2", "Line 2 .* each machine once"),
+        ("worker-2 slots=1000000", "Line 2"),
+        ("worker-2 slots=²", "Line 2"),
         ("-oProxyCommand=x slots=2", "Line 2"),  # it would be an option of ssh
+        ("worker-2;reboot slots=2", "Line 2"),
     ],
 )
 def test_a_line_of_another_form_is_named(tmp_path, line, said):
@@ -98,6 +101,9 @@ def test_a_line_of_another_form_is_named(tmp_path, line, said):
 def test_a_hostfile_of_nothing_is_refused(tmp_path):
     (tmp_path / "hosts").write_text("# nobody\n")
     with pytest.raises(TrainingError, match="names no machine"):
+        read_hostfile(tmp_path / "hosts")
+    (tmp_path / "hosts").write_bytes(b"worker-1 slots=\xff\n")
+    with pytest.raises(TrainingError, match="cannot be read"):
         read_hostfile(tmp_path / "hosts")
 
 

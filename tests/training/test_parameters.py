@@ -13,6 +13,7 @@ from hawk_pipelines.training.parameters import FinetuneParameters, LaunchParamet
         (LaunchParameters, {"hostfile": "hosts"}, "set launcher to deepspeed"),
         (LaunchParameters, {"hostfile": "hosts", "launcher": "deepspeed", "processes": 2}, "set processes to null"),
         (PretrainParameters, {"description_share": 0.5}, "Extra inputs are not permitted"),
+        (PretrainParameters, {"init_from": "pretrained_model"}, "pretraining makes the pretrained model; set it to null or to"),
         (FinetuneParameters, {"learning_rte": 0.5}, "Extra inputs are not permitted"),
         (FinetuneParameters, {"exploding": 1}, "greater than 1"),
         (FinetuneParameters, {"losses": {"video_language": 0, "video_motion": 0, "motion_language": 0}}, "nothing to learn"),

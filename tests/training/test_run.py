@@ -2,18 +2,22 @@
 
 import json
 import os
+import shutil
 import socket
 import sys
 import time
 
 import pytest
+from safetensors.torch import load_file, save_file
 
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.model.settings import LanguageModelSettings
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.job import Circumstances, write_circumstances
 from hawk_pipelines.training.run import _insist_on_same_processes, main
 from tests.conftest import ROOT
-from tests.training.made import elsewhere, the_folder
+from tests.training.made import MODEL, elsewhere, the_folder
 
 
 def _as_a_process(folder, parent_pid):
@@ -46,6 +50,29 @@ def test_the_first_sentence_counts(made, database):
     process.join(60)
     assert process.exitcode == 1
     assert json.loads((folder / "fault.json").read_text())["fault"] == "It was me."
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_sample_that_cannot_be_laid_out_is_said_in_a_sentence_whoever_reads_it(made, database, workers):
+    silent = [sample.model_copy(update={"question": " "} if sample.task == "question" else {}) for sample in made.samples]
+    with pytest.raises(HawkError, match=r"^The question is empty; ask something\.$"):
+        made._replace(samples=silent).train(made.job(loader_workers=workers, description_share=0), database)
+
+
+def test_a_training_does_not_go_on_over_another_language_model(made, database, llama, tmp_path):
+    """It lies where the other one lay."""
+    source = shutil.copytree(llama, tmp_path / "llama")
+    speaks = LanguageModelSettings(source=str(source))
+    job = made.job(model=MODEL.model_copy(update={"language_model": speaks}), steps=2, checkpoints={"every": 1})
+    model = made.train(job, database)
+    shutil.rmtree(model)
+    (model.parent / "finished").unlink()
+    weights = load_file(source / "model.safetensors")
+    save_file({name: value * 2 for name, value in weights.items()}, source / "model.safetensors", {"format": "pt"})
+    with pytest.raises(TrainingError, match=r"checkpoint-2 stands on another language model than is there now; put it back, or"):
+        made.train(job, database)
+    shutil.copy(llama / "model.safetensors", source / "model.safetensors")
+    assert made.train(job, database) == model
 
 
 def _sleep():

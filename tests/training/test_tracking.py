@@ -33,6 +33,8 @@ def test_a_run_lies_below_its_pipeline_s_with_all_parameters(tmp_path, database)
     assert (run.info.run_name, run.data.tags["stage"]) == ("pretrain", "pretrain")
     assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert run.info.status == "FINISHED"
+    assert tracked(tmp_path) == run_id
+    assert (tmp_path / "mlflow_run.json").stat().st_mode & 0o77 == 0  # the address may hold a password
 
 
 def test_it_is_found_again_below_another_parent_with_how_it_is_launched_now(tmp_path, database):

@@ -1,4 +1,6 @@
 import json
+import logging
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hawk_pipelines.training.data import Collator
 from hawk_pipelines.training.features import Features
 from hawk_pipelines.training.samples import SampleFile
 from hawk_pipelines.training.validation import Validation, held_out
-from tests.training.made import journal, layout_of, losses, small_parts, tracked
+from tests.training.made import given, journal, layout_of, losses, small_parts, tracked
 
 # --- which items -----------------------------------------------------------------------------------------------------------
 
@@ -131,8 +133,48 @@ def test_a_training_that_becomes_no_better_ends_early(made, database):
     best = min(looks, key=looks.__getitem__)
     last = losses(model.parent)
     assert len(last) == best + 6 < 24
-    assert (model / "model.safetensors").is_file()
     assert MlflowClient(database).get_run(tracked(model.parent)).info.status == "FINISHED"
+    weights = (model / "model.safetensors").read_bytes()
+    shutil.rmtree(model)  # as if it had been killed before it left its model
+    (model.parent / "finished").unlink()
+    assert made.train(_worse(made, patience=2), database) == model
+    assert losses(model.parent) == last
+    assert (model / "model.safetensors").read_bytes() == weights
+
+
+class _Damage(logging.Handler):
+    """Damage the best state when the log comes to the last step."""
+
+    def __init__(self, trainings):
+        super().__init__()
+        self.trainings = trainings
+
+    def emit(self, record):
+        if "step 24 of" in record.getMessage():
+            (folder,) = self.trainings.iterdir()
+            best = folder / f"checkpoint-{checkpoints.steps(folder)[0]}" / "model.safetensors"
+            best.write_bytes(best.read_bytes()[:-1])
+
+
+def test_where_the_best_weights_are_lost_it_is_said_and_the_last_are_taken(made, database, caplog):
+    caplog.set_level("INFO")
+    logger, damage = logging.getLogger("hawk_pipelines"), _Damage(made.folder / "trainings")
+    logger.addHandler(damage)
+    try:
+        model = made.train(_worse(made, take="best"), database)
+    finally:
+        logger.removeHandler(damage)
+    assert "The best weights are lost" in caplog.text
+    taken, last = load_file(model / "model.safetensors"), load_file(model.parent / "checkpoint-24" / "model.safetensors")
+    assert all(torch.equal(taken[name], last[name]) for name in last)
+
+
+def test_of_a_single_video_nothing_can_be_held_out(tmp_path, database, caplog):
+    made = given(tmp_path, items=2)
+    model = made.train(made.job(steps=2, validation={"share": 0.5, "every": 1}), database)
+    assert "there is nothing to hold out, so nothing is validated" in caplog.text
+    assert journal(model.parent, "validation") == []
+    assert len(losses(model.parent)) == 2
 
 
 def test_where_nothing_is_held_out_nothing_is_looked_at(made, database):
