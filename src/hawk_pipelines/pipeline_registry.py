@@ -10,7 +10,6 @@ from hawk_pipelines.pipelines import (
     finetune,
     ingest,
     motion,
-    pretrain,
     questions,
     register,
     split,
@@ -31,7 +30,7 @@ IN_ORDER = {
 }
 
 """What `kedro run` runs."""
-BY_NAME = {"questions": questions, "pretrain": pretrain}
+BY_NAME = {"questions": questions}
 """What is run by name only."""
 
 
