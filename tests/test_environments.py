@@ -34,7 +34,9 @@ def test_small_pretrained_parts_run_from_videos_to_a_registered_model(project):
     for name, steps in (("finetune", {"steps": 1, "batch_size": 2, "log_every": 1}), ("evaluate", {"max_new_tokens": 12})):
         _set_in_smol(project, name, **steps)
     project.set("ingest", synthetic__train_videos=2, synthetic__test_videos=1)
-    run = project.run("kedro", "run", "--env", "smol")
+    refused = project.run("kedro", "run", "--env", "smol", check=False)
+    assert "`finetune.init_from` is pretrained_model, but there is no pretrained model yet" in " ".join(refused.stderr.split())
+    run = project.run("kedro", "run", "--env", "smol", "--params", "finetune.init_from=null")
     assert "encode: an item takes 655.4 kB (1 × 8 frames × 16 tokens × 1280 × 2 bytes × 2 streams)" in " ".join(
         (run.stdout + run.stderr).split()
     )

@@ -41,6 +41,7 @@ def outputs(folder):
     from hawk_pipelines.schema import Caption, Span
     from hawk_pipelines.sources.frame_labels import FRAME_LABELS_VERSION, read_frame_labels
     from hawk_pipelines.sources.listing import Look, examine
+    from hawk_pipelines.video.crops import crop, draw_box
     from hawk_pipelines.video.motion_signal import MOTION_SIGNAL_VERSION, LookParameters, LookPlace, look_along, unpack_signal
     from hawk_pipelines.video.probe import PROBE_VERSION
     from hawk_pipelines.video.stored import pack, unpack
@@ -49,9 +50,9 @@ def outputs(folder):
     clip = _clip(folder)
     streams = unpack(*pack(read_streams(clip, StreamParameters(frames=4, phases=2), 32)))
     moved = streams.magnitude.reshape(2, 4, 4, 8, 4, 8).mean(axis=(3, 5))
-    tokens = encode_streams(
-        TinyFrameEncoder(TinyFrameEncoderSettings(size=32, grid=4)), streams.frames, streams.magnitude, "soft"
-    )
+    encoder = TinyFrameEncoder(TinyFrameEncoderSettings(size=32, grid=4))
+    boxes = [draw_box(32, 0.7, 42, "key", view) for view in (0, 1)]
+    views = [encode_streams(encoder, *crop(streams.frames, streams.magnitude, box), "soft") for box in boxes]
     signal = unpack_signal(look_along(LookPlace(clip, 8.0), LookParameters())[0])
     moving = [array * signal.moving for array in (signal.speed, *np.moveaxis(signal.direction, -1, 0))]
     masks = folder / "masks.npy"
@@ -65,7 +66,7 @@ def outputs(folder):
         "labels": (FRAME_LABELS_VERSION, read_frame_labels(masks), []),
         "motion_signal": (MOTION_SIGNAL_VERSION, [signal.frames.tolist(), signal.shots.tolist()], [*moving, signal.change / 25]),
         "motion": (STREAMS_VERSION, [streams.frames.tolist(), streams.indices.tolist(), streams.times_s.tolist()], [moved]),
-        "encode": (ENCODER_VERSION, None, [stream.mean(dim=2).numpy() for stream in tokens]),
+        "encode": (ENCODER_VERSION, boxes, [stream.amax(2).mean(1).numpy() for view in views for stream in view]),
         "annotate": (
             RULES_VERSION,
             repr(describe(Known("v", "running", [Span(start_s=0, end_s=2)], [caption], 3.0), pool, 42, 7)),

@@ -15,6 +15,7 @@ from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters
+from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
 from hawk_pipelines.summary import show
 from hawk_pipelines.training.tracking import flat
 
@@ -39,7 +40,7 @@ class ProjectHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Look ahead to a language model, then write every parameter to the MLflow run, so that runs can be compared by them."""
+        """Look ahead to a language model and to a training, then write every parameter to the MLflow run."""
         import mlflow
 
         if "llm_key" in pipeline.inputs():
@@ -48,6 +49,7 @@ class ProjectHooks:
             ingest = self._parameters["ingest"]
             published = bool(ingest.get("published")) or "hawk" in ingest.get("source", ())
             look_ahead({node.name for node in pipeline.nodes}, annotate, caption, catalog.load("llm_key"), published)
+        look_ahead_to_training({node.name for node in pipeline.nodes}, self._parameters, catalog)
         mlflow.log_params(flat(self._parameters))
 
     @hook_impl

@@ -10,6 +10,7 @@ from hawk_pipelines.pipelines import (
     finetune,
     ingest,
     motion,
+    pretrain,
     questions,
     register,
     split,
@@ -30,7 +31,7 @@ IN_ORDER = {
 }
 
 """What `kedro run` runs."""
-BY_NAME = {"questions": questions}
+BY_NAME = {"questions": questions, "pretrain": pretrain}
 """What is run by name only."""
 
 

@@ -86,6 +86,7 @@ def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
         "annotations": "motion",
         "frames": "encode",
         "features": "finetune",
+        "pretrained_model": "finetune",
         "finetuned_model": "evaluate",
         "metrics": "register",
     }

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -43,6 +44,16 @@ def test_items_are_read_before_and_after_packing(tmp_path):
     assert store.read(_key(1))["value"].tolist() == [1, 1]
     assert ItemStore(tmp_path).facts(_key(1)) == {"a": [1, "ü"]}
     assert not list((tmp_path / "loose").iterdir())
+
+
+def test_threads_may_write_the_same_item_at_once(tmp_path):
+    """As they do where two items have the same content."""
+    store, arrays = ItemStore(tmp_path), {"value": np.ones(2**16)}
+    with ThreadPoolExecutor(8) as pool:
+        for written in [pool.submit(store.write, _key(1), arrays) for _ in range(200)]:
+            written.result()
+    assert store.read(_key(1))["value"].sum() == 2**16
+    assert [path.name for path in (tmp_path / "loose").iterdir()] == [f"{_key(1)}.safetensors"]
 
 
 def test_facts_alone_need_no_shard(tmp_path):

@@ -11,6 +11,7 @@ from hawk_pipelines.cli.check_data import check_data
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.import_checkpoint import import_checkpoint
 from hawk_pipelines.cli.local_llm import local_llm
+from hawk_pipelines.cli.plan import plan
 from hawk_pipelines.cli.probe import probe
 from hawk_pipelines.cli.review import review
 from hawk_pipelines.cli.store import store
@@ -23,7 +24,7 @@ def main() -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
 
 
-for command in (annotate, ask, chat, check_data, describe, import_checkpoint, local_llm, probe, review, store, validate):
+for command in (annotate, ask, chat, check_data, describe, import_checkpoint, local_llm, plan, probe, review, store, validate):
     main.add_command(command)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 
-class SavedModelDataset(AbstractDataset[Path, Path]):
-    """A folder with a saved model. Saving takes the folder a node has written and puts it in the old one's place.
+class SavedModelDataset(AbstractDataset[Path, Path | None]):
+    """A folder with a saved model. Saving moves the folder that a node has written to the old one's place.
 
     Example in the catalog::
 
@@ -18,23 +18,31 @@ class SavedModelDataset(AbstractDataset[Path, Path]):
           filepath: data/06_models/finetuned_model
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
+    def __init__(self, *, filepath: str, needed: bool = True, metadata: dict[str, Any] | None = None) -> None:
+        """Args:
+        filepath: the folder.
+        needed: whether loading fails where there is none; otherwise it gives None.
+        metadata: Kedro's.
+        """
+        self._filepath, self._needed = Path(filepath), needed
         self.metadata = metadata
 
-    def load(self) -> Path:
+    def load(self) -> Path | None:
         """The folder."""
+        if not self._exists() and not self._needed:
+            return None
         if not self._exists():
             msg = f"{self._filepath} holds no saved model; run `kedro run --pipelines=finetune` first."
             raise DatasetError(msg)
         return self._filepath
 
     def save(self, data: Path) -> None:
-        """Copy the folder beside the old one, then switch."""
+        """Move the folder beside the old one, then switch: what was handed over is not where it was any more."""
         unfinished, old = (self._filepath.with_name(f".{self._filepath.name}.{word}") for word in ("part", "old"))
         for leftover in (unfinished, old):
             shutil.rmtree(leftover, ignore_errors=True)
-        shutil.copytree(data, unfinished)
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(data, unfinished)
         if self._filepath.exists():
             os.replace(self._filepath, old)
         os.replace(unfinished, self._filepath)

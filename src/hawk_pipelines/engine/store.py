@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from hawk_pipelines.engine.parts import PartReader, UnreadablePart, read_part
 from hawk_pipelines.errors import HawkError
 
 DEFAULT_SHARDS = 64
+BATCH = 4096
+"""Rows of the index that are read at once."""
 
 
 class MissingItem(HawkError):
@@ -36,7 +40,7 @@ class MissingItem(HawkError):
 
 
 class DamagedStore(HawkError):
-    """A store whose index or ledger cannot be read."""
+    """A store whose index, ledger or shard cannot be read."""
 
 
 class Failed(NamedTuple):
@@ -69,12 +73,13 @@ class Entry(NamedTuple):
 
 
 class ItemStore:
-    """A folder of items: arrays, and facts that fit in JSON. Only its path is pickled."""
+    """A folder of items: arrays, and facts that fit in JSON. Only its path is pickled; threads may share it."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
         self._index: dict[str, Entry] | None = None
         self._shards: dict[str, safe_open] = {}
+        self._parts = PartReader(self.root / "shards")
 
     def __reduce__(self) -> tuple:
         return ItemStore, (self.root,)
@@ -86,9 +91,10 @@ class ItemStore:
     @property
     def index(self) -> dict[str, Entry]:
         """Every packed item whose shard is whole, by key. Read once; `pack` reads it anew."""
-        if self._index is None:
-            self._index = self._read_index()
-        return self._index
+        index = self._index  # another thread may forget it meanwhile
+        if index is None:
+            index = self._index = self._read_index()
+        return index
 
     def shards(self) -> int:
         """How many shards the packed items were put into."""
@@ -114,6 +120,31 @@ class ItemStore:
             with safe_open(self._loose(key), framework="numpy") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a safe_open handle is no mapping)
         return {name: self._shard(entry.shard).get_tensor(f"{key}/{name}") for name in entry.arrays}
+
+    def read_part(self, key: str, part: int) -> dict[str, np.ndarray]:
+        """One slice of the leading axis of every array of an item.
+
+        Only that is read, and nothing is mapped into memory: however many items are read, memory stays as it is.
+
+        Args:
+            key: of the item.
+            part: which slice; an item with P samplings has P.
+
+        Raises:
+            MissingItem: the item is not there or not whole, or has no such part.
+            DamagedStore: its shard was whole when the index was read, and no longer is.
+        """
+        entry = self._entry(key)
+        try:
+            if entry is None:
+                return read_part(self._loose(key), part)
+            if not entry.arrays:
+                return {}
+            return self._parts.read(entry.shard, {name: f"{key}/{name}" for name in entry.arrays}, part)
+        except UnreadablePart as error:
+            whole = entry is None or self._whole(self.root / "shards" / entry.shard)
+            msg = f"{error}; run the pipeline that makes item {key} of {self.root} again."
+            raise (MissingItem if whole else DamagedStore)(msg) from error
 
     def facts(self, key: str) -> dict[str, Any]:
         """Facts of an item.
@@ -176,7 +207,8 @@ class ItemStore:
             self._write_ledger(ledger.values())
             self._write_index(kept)
             self._sweep(kept, ledger)
-            self._index, self._shards = kept, {}
+            self._forget()
+            self._index = kept
 
     def _write_shard(self, bucket: str, keys: list[str]) -> dict[str, Entry]:
         tensors: dict[str, np.ndarray] = {}
@@ -236,13 +268,22 @@ class ItemStore:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        index: dict[str, Entry] = {}
+        whole: dict[str, str | None] = {"": ""}
+        alike: dict[tuple[str, ...], list[str]] = {}
         try:
-            rows = pq.read_table(path).to_pylist()
-        except pa.ArrowInvalid as error:
+            with pq.ParquetFile(path) as file:
+                for row in (row for batch in file.iter_batches(BATCH) for row in batch.to_pylist()):
+                    entry, key = Entry(**{name: row[name] for name in Entry._fields}), row["key"]
+                    if entry.shard not in whole:
+                        whole[entry.shard] = entry.shard if self._whole(self.root / "shards" / entry.shard) else None
+                    shard, arrays = whole[entry.shard], alike.setdefault(tuple(entry.arrays), entry.arrays)
+                    if shard is not None:  # what rows have in common is one object, since there may be millions
+                        index[key] = entry._replace(shard=shard, arrays=arrays)
+        except (pa.ArrowException, OSError) as error:
             msg = f"{path} is damaged ({error}); bring it back (`dvc checkout`), or remove {self.root} to make its items again."
             raise DamagedStore(msg) from error
-        whole = {name: not name or self._whole(self.root / "shards" / name) for name in {row["shard"] for row in rows}}
-        return {row.pop("key"): Entry(**row) for row in rows if whole[row["shard"]]}
+        return index
 
     @staticmethod
     def _whole(path: Path) -> bool:
@@ -266,18 +307,24 @@ class ItemStore:
         if entry is None and self._whole(self._loose(key)):
             return None
         if entry is None or (entry.shard and not (self.root / "shards" / entry.shard).is_file()):
-            self._index, self._shards = None, {}  # another process may have packed it meanwhile
+            self._forget()  # another process may have packed it meanwhile
             entry = self.index.get(key)
         if entry is None:
             msg = f"{self.root} holds no whole item {key}; run the pipeline that makes it again."
             raise MissingItem(msg)
         return entry
 
+    def _forget(self) -> None:
+        """Read the index, and open the shards, anew when they are wanted again."""
+        self._index, self._shards = None, {}
+        self._parts.forget()
+
     def _shard(self, name: str) -> safe_open:
         """An open shard, mapped into memory."""
-        if name not in self._shards:
-            self._shards[name] = safe_open(self.root / "shards" / name, framework="numpy")
-        return self._shards[name]
+        shards = self._shards  # another thread may forget them meanwhile
+        if name not in shards:
+            shards[name] = safe_open(self.root / "shards" / name, framework="numpy")
+        return shards[name]
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -304,7 +351,7 @@ def _kept(path: Path) -> str:
 def _replace(path: Path, content: bytes) -> None:
     """Write a file beside its place, then put it there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    unfinished = path.with_name(f"{path.name}.{threading.get_native_id()}.{os.getpid()}.part")  # threads make items, too
     unfinished.write_bytes(content)
     unfinished.replace(path)
 

@@ -22,9 +22,9 @@ class FrameTokens(NamedTuple):
 
 
 def pad_frames(tokens: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Frame tokens of several videos, [T_i, N, D] each, to float32 [B, T, N, D] and its frame mask int64 [B, T]."""
+    """Frame tokens of several videos, [T_i, N, D] each, to [B, T, N, D] and its frame mask int64 [B, T]."""
     T = max(len(item) for item in tokens)
-    padded = torch.zeros(len(tokens), T, *tokens[0].shape[1:])
+    padded = torch.zeros(len(tokens), T, *tokens[0].shape[1:], dtype=tokens[0].dtype)
     mask = torch.zeros(len(tokens), T, dtype=torch.int64)
     for row, item in enumerate(tokens):
         padded[row, : len(item)] = item

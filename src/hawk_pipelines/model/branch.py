@@ -51,7 +51,7 @@ class Branch(nn.Module):
     def watch(self, tokens_BTND: Tensor, frame_mask_BT: Tensor | None = None) -> Tensor:
         """The video Q-Former's view of the frames: [B, Q, H]. Arguments as for `forward`."""
         B, T, N, D = tokens_BTND.shape
-        places, width = self.frame_positions.weight.shape
+        places, width = self.frame_positions.num_embeddings, self.frame_positions.embedding_dim
         if places < T:
             msg = f"The batch has {T} frames but the model has {places} frame positions; sample fewer frames (`motion.frames`)."
             raise ModelError(msg)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
 from hawk_pipelines.model.account import account_for, insist, shapes_of
 from hawk_pipelines.model.configuration import HawkConfig
@@ -54,12 +55,21 @@ def save(folder: Path, model: HawkForConditionalGeneration, tokenizer: PreTraine
     tokenizer.save_pretrained(folder)
 
 
-def load(folder: Path, device: str | torch.device | None = None) -> Parts:
+def load(
+    folder: Path,
+    device: str | torch.device | None = None,
+    speaks: LanguageModelSettings | None = None,
+    seed: int = 0,
+    reading: AbstractContextManager | None = None,
+) -> Parts:
     """Read a saved model, in evaluation mode.
 
     Args:
         folder: what `save` or an import wrote.
         device: where the model shall be; None takes a GPU where there is one.
+        speaks: how its language model is held and what of it is trained, where that shall not be as it was saved.
+        seed: of adapters that it had not.
+        reading: see `load_language_model`.
 
     Raises:
         CheckpointError: the folder is missing or holds something else, or a frozen part is not the one it was trained with.
@@ -67,18 +77,23 @@ def load(folder: Path, device: str | torch.device | None = None) -> Parts:
     config = read_configuration(folder)
     try:
         weights = _weights(folder)
-        settings = LanguageModelSettings.model_validate(config.language_model or {})
+        settings = speaks or LanguageModelSettings.model_validate(config.language_model or {})
         _insist_on_branches(config, weights, folder)
+        if speaks:
+            set_seed(seed)
+            config.language_model = speaks.model_dump()
         if config.language_model_saved or settings.source is None:
             dtype = getattr(torch, settings.dtype)
             language_model = prepare(AutoModelForCausalLM.from_config(config.text_config, dtype=dtype), settings)
         else:
             verify("language model", str(settings.source), config.language_model_sha256, language_model_sha256(settings))
-            language_model = load_language_model(settings)
+            language_model = load_language_model(settings, reading)
         tokenizer = _tokenizer(folder, settings)
         config.appearance_token_id, config.motion_token_id = placeholder_ids(tokenizer)
         model = HawkForConditionalGeneration(config, language_model)
         stored = _stored_names(model)
+        if speaks and not any("lora_" in name for name in weights):
+            stored = {name for name in stored if "lora_" not in name}  # it gets its first adapters now
         wanted = {name: shape for name, shape in shapes_of(model.state_dict()).items() if name in stored}
         account = account_for(shapes_of(weights), wanted)
         insist(account, f"{folder}/model.safetensors")

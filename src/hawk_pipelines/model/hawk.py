@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import ModelOutput
 
 from hawk_pipelines.model.branch import Branch, BranchOutput
@@ -185,6 +186,8 @@ class HawkForConditionalGeneration(PreTrainedModel):
             for name, module in self.language_model.named_modules():
                 if "lora_" in name:
                     module.train(mode)
+                if isinstance(module, GradientCheckpointingLayer):
+                    module.training = mode  # it recomputes only where it is trained; what is in it stays in evaluation mode
         return self
 
     # --- speaking ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,12 @@ def load_tokenizer(settings: LanguageModelSettings) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_language_model(settings: LanguageModelSettings) -> PreTrainedModel:
+def load_language_model(settings: LanguageModelSettings, reading: AbstractContextManager | None = None) -> PreTrainedModel:
     """A pretrained language model, frozen unless the settings say otherwise, with fresh adapters where they ask for some.
+
+    Args:
+        settings: which one, and how it is held.
+        reading: entered while weights are read, so that they can be spread over processes.
 
     Raises:
         CheckpointError: it cannot be loaded.
@@ -75,7 +79,7 @@ def load_language_model(settings: LanguageModelSettings) -> PreTrainedModel:
     if settings.four_bit:
         options["quantization_config"] = _four_bit(settings)
     quiet = redirect_stderr(StringIO()) if settings.gguf_file else nullcontext()  # unpacking GGUF draws a bar of its own
-    with _loading(settings), quiet:
+    with _loading(settings), quiet, reading or nullcontext():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             _folder(settings), use_safetensors=not settings.gguf_file, output_loading_info=True, **options
         )

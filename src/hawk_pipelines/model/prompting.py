@@ -1,6 +1,7 @@
 """How a conversation is laid out in tokens: the paper's sentence in the language model's own chat template."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from jinja2 import TemplateError
@@ -126,15 +127,35 @@ def example(
         said = answer_ids(tokenizer, turn.answer, prompt)
         ids += piece + said
         labels += [IGNORED] * len(piece) + said
+    return Example(ids, labels, *_motion_ids(tokenizer, motion_text, video, prompt))
+
+
+def answered(
+    tokenizer: PreTrainedTokenizerBase, asked: Sequence[int], answer: str, motion_text: str, video: Video, prompt: PromptSettings
+) -> Example:
+    """The same for a single turn whose question is laid out already (`prompt_ids`), which takes most of the time.
+
+    Raises:
+        PromptError: see `answer_ids`.
+    """
+    said = answer_ids(tokenizer, answer, prompt)
+    labels = [IGNORED] * len(asked) + said
+    return Example([*asked, *said], labels, *_motion_ids(tokenizer, motion_text, video, prompt))
+
+
+def _motion_ids(
+    tokenizer: PreTrainedTokenizerBase, motion_text: str, video: Video, prompt: PromptSettings
+) -> tuple[list[int], list[int]]:
+    """Motion placeholders, then the motion text, and its labels."""
     if not video.motion:
-        return Example(ids, labels, [], [])
+        return [], []
     motion_text = _harmless(tokenizer, motion_text)
     if prompt.layout == "published":
         before, said = published_prompt.motion_text(tokenizer, motion_text, video.queries, placeholder_ids(tokenizer)[1])
     else:
         before = [placeholder_ids(tokenizer)[1]] * video.queries
         said = answer_ids(tokenizer, motion_text, prompt) if motion_text else []
-    return Example(ids, labels, before + said, [IGNORED] * len(before) + said)
+    return before + said, [IGNORED] * len(before) + said
 
 
 def answer_ids(tokenizer: PreTrainedTokenizerBase, answer: str, prompt: PromptSettings) -> list[int]:
@@ -170,10 +191,14 @@ def _id_of(tokenizer: PreTrainedTokenizerBase, token: str) -> int | None:
 
 
 def _end_token(tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings) -> str | None:
-    return _end_of_turn(tokenizer) if prompt.layout == "paper" else tokenizer.eos_token
+    if prompt.layout != "paper":
+        return tokenizer.eos_token
+    return _end_of_turn(tokenizer, str(tokenizer.chat_template), len(tokenizer))
 
 
-def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> str | None:
+@lru_cache(maxsize=8)
+def _end_of_turn(tokenizer: PreTrainedTokenizerBase, _template: str, _size: int) -> str | None:
+    """The same for every answer, and slow to find out; the template and the size say whether the tokenizer was changed."""
     messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _ANSWER}]
     try:
         behind = _applied(tokenizer, messages, prompted=False).rpartition(_ANSWER)[2].lstrip()
@@ -247,6 +272,11 @@ def _harmless(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
 
 
 def _steering(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    return _added(tokenizer, len(tokenizer))
+
+
+@lru_cache(maxsize=8)
+def _added(tokenizer: PreTrainedTokenizerBase, _size: int) -> list[str]:
     """Every token that was added to the words of a tokenizer, longest first."""
     added = {str(token) for token in (*tokenizer.added_tokens_decoder.values(), *tokenizer.all_special_tokens)}
     return sorted((token for token in added if token.strip()), key=lambda token: (-len(token), token))

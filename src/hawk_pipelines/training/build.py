@@ -1,6 +1,8 @@
 """A new model and its tokenizer, from settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain
 
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerBase, set_seed
 
@@ -14,8 +16,13 @@ from hawk_pipelines.model.tokenizer import train_tokenizer
 from hawk_pipelines.schema import Sample
 
 
-def build_tokenizer(samples: Sequence[Sample], settings: ModelSettings) -> PreTrainedTokenizerBase:
+def build_tokenizer(samples: Iterable[Sample], settings: ModelSettings, requests: Sequence[str] = ()) -> PreTrainedTokenizerBase:
     """The language model's own tokenizer; for the tiny decoder one of the words that the samples and their prompts use.
+
+    Args:
+        samples: what is learned.
+        settings: which language model.
+        requests: wordings in which a description is asked for.
 
     Raises:
         CheckpointError: the language model has none.
@@ -23,9 +30,10 @@ def build_tokenizer(samples: Sequence[Sample], settings: ModelSettings) -> PreTr
     if settings.language_model.source is not None:
         return load_tokenizer(settings.language_model)
     about = Video(1, settings.branches.motion, tuple(range(10)) if settings.prompt.tell_times else ())
-    prompts = [prompt_text(sample.question, about) for sample in samples]
-    said = [text for sample in samples for text in (sample.answer, sample.motion_text)]
-    return train_tokenizer([*prompts, *said, settings.prompt.system_prompt], settings.language_model.tiny.vocabulary)
+    heard = (prompt_text(sample.question, about) for sample in samples)
+    asked = (prompt_text(request, about) for request in requests)
+    said = (text for sample in samples for text in (sample.answer, sample.motion_text))
+    return train_tokenizer(chain(heard, asked, said, [settings.prompt.system_prompt]), settings.language_model.tiny.vocabulary)
 
 
 def build_model(
@@ -35,6 +43,7 @@ def build_model(
     token_width: int,
     tokenizer: PreTrainedTokenizerBase,
     seed: int,
+    reading: AbstractContextManager | None = None,
 ) -> HawkForConditionalGeneration:
     """A model that reads the encoder's tokens: new branches with seeded weights, and the language model.
 
@@ -45,6 +54,7 @@ def build_model(
         token_width: D, the width of a frame token.
         tokenizer: knows the placeholders.
         seed: of all new weights.
+        reading: see `load_language_model`.
 
     Raises:
         CheckpointError: the language model cannot be loaded.
@@ -52,9 +62,10 @@ def build_model(
     speaks = settings.language_model
     set_seed(seed)
     if speaks.source is None:
-        language_model = AutoModelForCausalLM.from_config(_tiny_decoder(speaks.tiny, tokenizer))
+        ids = (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
+        language_model = AutoModelForCausalLM.from_config(tiny_decoder(speaks.tiny, len(tokenizer), *ids))
     else:
-        language_model = load_language_model(speaks)
+        language_model = load_language_model(speaks, reading)
         set_seed(seed)  # whatever loading drew
     text_config = language_model.config.to_dict()
     text_config.pop("quantization_config", None)  # a GGUF file's; the weights are held as they were unpacked
@@ -99,9 +110,18 @@ def qformer_sizes(branches: BranchSettings, token_width: int) -> dict[str, objec
     }
 
 
-def _tiny_decoder(sizes: TinyDecoderSettings, tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:
+def tiny_decoder(
+    sizes: TinyDecoderSettings, vocabulary: int, pad: int | None = None, begin: int | None = None, end: int | None = None
+) -> LlamaConfig:
+    """The decoder that is trained from nothing.
+
+    Args:
+        sizes: its settings.
+        vocabulary: tokens that its tokenizer knows.
+        pad, begin, end: ids of the tokenizer's own tokens.
+    """
     return LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=vocabulary,
         hidden_size=sizes.width,
         intermediate_size=3 * sizes.width,
         num_hidden_layers=sizes.layers,
@@ -109,8 +129,8 @@ def _tiny_decoder(sizes: TinyDecoderSettings, tokenizer: PreTrainedTokenizerBase
         num_key_value_heads=sizes.heads,
         max_position_embeddings=sizes.context,
         tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=pad,
+        bos_token_id=begin,
+        eos_token_id=end,
         initializer_range=sizes.initializer_range,
     )

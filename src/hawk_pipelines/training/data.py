@@ -2,97 +2,66 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
+from torch import Tensor, tensor
 from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerBase
 
-from hawk_pipelines.engine.store import ItemStore
-from hawk_pipelines.errors import HawkError
-from hawk_pipelines.model.answering import context_of
 from hawk_pipelines.model.batch import FrameTokens, collate
-from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.prompting import Example
-from hawk_pipelines.schema import Sample, StoredItem
+from hawk_pipelines.model.prompting import Example, Video, answered, prompt_ids
+from hawk_pipelines.model.settings import PromptSettings
+from hawk_pipelines.schema import Sample
+from hawk_pipelines.training.errors import TrainingError
+from hawk_pipelines.training.features import Features
+from hawk_pipelines.training.samples import SampleFile
 
 logger = logging.getLogger(__name__)
 
-
-class TrainingError(HawkError):
-    """A training that cannot begin or go on."""
-
-
-def load_tokens(features: Sequence[StoredItem], store: ItemStore) -> dict[str, list[FrameTokens]]:
-    """Read the stored features of every item: its samplings, half precision."""
-    tokens = {}
-    for item in features:
-        stored, times = store.read(item.key), store.facts(item.key)["times_s"]
-        appearance, motion = (torch.from_numpy(stored[name]) for name in ("appearance", "motion"))
-        tokens[item.item_id] = [FrameTokens(*one[:2], tuple(one[2])) for one in zip(appearance, motion, times, strict=True)]
-    return tokens
+WINDOW = 16
+"""Batches whose samples are sorted by length together: enough to pad little, few enough to keep the order random."""
+ASKED = 1024
+"""Questions whose tokens are kept: a pool of them is asked again and again."""
+LAID_OUT = 8192
+"""Samples whose tokens are kept: about 40 MB."""
 
 
-def encoder_sha256(features: Sequence[StoredItem], store: ItemStore) -> str | None:
-    """Of the weights that made the features.
+class Layout:
+    """How a sample becomes tokens."""
 
-    Raises:
-        TrainingError: they were not all made by the same.
-    """
-    found = {store.facts(item.key)["frame_encoder_sha256"] for item in features}
-    if len(found) > 1:
-        msg = f"The features were made by {len(found)} different frame encoders; run `kedro run --pipelines=encode` again."
-        raise TrainingError(msg)
-    return found.pop() if found else None
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, prompt: PromptSettings, queries: int, motion: bool, context: int | None
+    ) -> None:
+        """Args:
+        tokenizer: knows the placeholders.
+        prompt: how it is asked.
+        queries: Q, embeddings per branch.
+        motion: whether there is a motion branch.
+        context: the longest sequence in tokens that the language model takes; None where it does not say.
+        """
+        self.tokenizer, self.prompt, self.queries, self.motion, self.context = tokenizer, prompt, queries, motion, context
+        self._asked: dict[tuple[str, tuple[float, ...]], list[int]] = {}
 
+    def example(self, sample: Sample, question: str, times_s: Sequence[float]) -> Example:
+        """A sample in tokens.
 
-def usable_samples(samples: Sequence[Sample], tokens: Mapping[str, object]) -> list[Sample]:
-    """The samples of items that have features; what is left out is said.
+        Raises:
+            PromptError: it cannot be laid out.
+        """
+        video = Video(self.queries, self.motion, tuple(times_s) if self.prompt.tell_times else ())
+        key = question, tuple(video.times_s)
+        if key not in self._asked:
+            if len(self._asked) >= ASKED:
+                self._asked.clear()
+            self._asked[key] = prompt_ids(self.tokenizer, question, video, self.prompt)
+        return answered(self.tokenizer, self._asked[key], sample.answer, sample.motion_text, video, self.prompt)
 
-    Raises:
-        TrainingError: there is none, or none is left.
-    """
-    usable = [sample for sample in samples if sample.item_id in tokens]
-    missing = {sample.item_id for sample in samples} - set(tokens)
-    if missing:
-        logger.warning("%d item(s) without features are left out, for example %s.", len(missing), min(missing))
-    if not samples:
-        msg = "There is no sample: this split has no annotation. Add the rest of the data set, or annotations of its videos."
-        raise TrainingError(msg)
-    if not usable:
-        msg = f"None of the {len(samples)} samples has features; run `kedro run --pipelines=motion,encode` first."
-        raise TrainingError(msg)
-    return usable
-
-
-class LaidOut(NamedTuple):
-    """A sample in tokens, once for each sampling of its item (their times may be told), or once for all of them."""
-
-    sample: Sample
-    examples: list[Example]
-
-
-def fitting(samples: Sequence[LaidOut], model: HawkForConditionalGeneration) -> list[LaidOut]:
-    """The samples that fit in the model's context: an answer is never cut, and what is left out is said.
-
-    Raises:
-        TrainingError: none fits.
-    """
-    context = context_of(model)
-    if context is None:
-        return list(samples)
-    lengths = [max(len(ids) for one in laid_out.examples for ids in (one.input_ids, one.motion_text_ids)) for laid_out in samples]
-    fit = [laid_out for laid_out, length in zip(samples, lengths, strict=True) if length <= context]
-    if len(fit) < len(samples):
-        (longest, _), length = max(zip(samples, lengths, strict=True), key=lambda pair: pair[1])
-        where = f"the longest, a {longest.task} of item {longest.item_id}, takes {length} tokens"
-        what = f"{len(samples) - len(fit)} of {len(samples)} samples are longer than the language model's context of {context}"
-        msg = f"{what} tokens; {where}. They are left out; take a language model with a longer context to use them."
-        if not fit:
-            raise TrainingError(msg)
-        logger.warning(msg)
-    return fit
+    def speaks_of_motion(self, sample: Sample) -> bool:
+        """Whether there is a motion text to learn from the sample."""
+        return self.motion and (bool(sample.motion_text) or self.prompt.layout == "published")
 
 
 class Drawn(NamedTuple):
@@ -101,54 +70,209 @@ class Drawn(NamedTuple):
     item_id: str
     example: Example
     video: FrameTokens
+    share: tuple[float, float]
+    """Its weight in the mean over the whole batch of what every sample has, and of what only those with a motion text have."""
 
 
 class Draws(Dataset):
     """Draw number i, for every i below the number of steps times the batch size.
 
-    All items come once in a shuffled order before any comes again. With the probability `description_share` an item is
-    to be described, otherwise one of its questions is to be answered (HAWK, section 4.4). One of the item's samplings is drawn.
+    All items come once in a shuffled order before any comes again; within a window of batches they are sorted by length, and the
+    batches shuffled. With the probability `description_share` an item is to be described, otherwise one of its questions is to
+    be answered (HAWK, section 4.4). A description is asked for in one of several wordings. One of the item's samplings is drawn.
     """
 
     def __init__(
         self,
-        samples: Sequence[LaidOut],
-        tokens: Mapping[str, Sequence[FrameTokens]],
+        samples: SampleFile,
+        usable: Sequence[int],
+        features: Features,
+        layout: Layout,
+        requests: Sequence[str],
         description_share: float,
-        count: int,
+        steps: int,
+        batch_size: int,
         seed: int,
+        group_by_length: bool = True,
     ) -> None:
-        by_item: dict[str, dict[str, list[list[Example]]]] = defaultdict(lambda: {"description": [], "question": []})
-        for sample, examples in samples:
-            by_item[sample.item_id][sample.task].append(examples)
-        self.items = [(item_id, tokens[item_id], tasks) for item_id, tasks in by_item.items()]
-        rounds = -(-count // len(self.items))
-        rng = np.random.default_rng(seed)
-        self.order = np.concatenate([rng.permutation(len(self.items)) for _ in range(rounds)])[:count]
-        self.describe = rng.random(count) < description_share
-        self.choice = rng.random(count)
-        self.phase = rng.random(count)
+        """Args:
+        samples: what to learn.
+        usable: which of them (see `usable_samples`).
+        features: what is seen of their items.
+        layout: how they become tokens.
+        requests: wordings of the request for a description.
+        description_share: how often it is asked for.
+        steps, batch_size: how many draws there are.
+        seed: decides all of them.
+        group_by_length: whether to sort within a window.
+        """
+        self.samples, self.features, self.layout, self.requests = samples, features, layout, requests
+        self.batch_size = batch_size
+        first, count = _by_item(samples, usable)
+        numbers, self._motion, lengths = first.numbers, first.motion_texts(layout), first.lengths
+        rng, draws, items = np.random.default_rng(seed), steps * batch_size, len(count.description)
+        order = np.concatenate([rng.permutation(items) for _ in range(-(-draws // items))])[:draws]
+        wanted = np.where(rng.random(draws) < description_share, 0, 1)
+        per_task = np.stack([count.description, count.question])
+        wanted = np.where(per_task[wanted, order] == 0, 1 - wanted, wanted)  # an item without questions is described
+        starts = np.stack([count.start, count.start + count.description])
+        choice = (rng.random(draws) * per_task[wanted, order]).astype(np.int64)
+        place = starts[wanted, order] + choice
+        self._request = rng.integers(0, len(requests), draws).astype(np.int16)
+        self._phase = rng.random(draws).astype(np.float32)
+        arrangement = _arranged(lengths[place], batch_size, rng) if group_by_length else np.arange(draws)
+        self._place = place[arrangement].astype(np.int32)
+        self._numbers = numbers
+        self._request, self._phase = self._request[arrangement], self._phase[arrangement]
+        self._speaking = self._motion[self._place].reshape(steps, batch_size).sum(1)
+        self._laid_out = lru_cache(LAID_OUT)(self._lay_out)
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self._place)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a reader in another process: the cache stays here."""
+        return {name: value for name, value in self.__dict__.items() if name != "_laid_out"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._laid_out = lru_cache(LAID_OUT)(self._lay_out)
 
     def __getitem__(self, number: int) -> Drawn:
         """An example and one sampling of its item."""
-        item_id, samplings, tasks = self.items[self.order[number]]
-        wanted, other = ("description", "question") if self.describe[number] else ("question", "description")
-        examples = tasks[wanted] or tasks[other]
-        layouts = examples[int(self.choice[number] * len(examples))]
-        phase = int(self.phase[number] * len(samplings))
-        return Drawn(item_id, layouts[phase % len(layouts)], samplings[phase])
+        place = int(self._place[number])
+        sample = int(self._numbers[place])
+        item_id, samplings, examples = self._laid_out(sample, int(self._request[number]))
+        phase = min(int(self._phase[number] * samplings), samplings - 1)
+        speaking = self._speaking[number // self.batch_size] if self._motion[place] else 0
+        share = (1 / self.batch_size, 1 / speaking if speaking else 0.0)
+        return Drawn(item_id, examples[phase % len(examples)], self.features.read(item_id, phase), share)
+
+    def _lay_out(self, number: int, request: int) -> tuple[str, int, list[Example]]:
+        """The item, how many samplings it has, and the tokens once for each sampling where their times are told."""
+        sample = self.samples[number]
+        question = self.requests[request] if sample.task == "description" else sample.question
+        times = self.features.times_s(sample.item_id)
+        told = times if self.layout.prompt.tell_times else times[:1]
+        return sample.item_id, len(times), [self.layout.example(sample, question, one) for one in told]
+
+
+class _Flat(NamedTuple):
+    """Usable samples, item by item, descriptions before questions."""
+
+    numbers: np.ndarray
+    """Which sample of the file it is."""
+    lengths: np.ndarray
+    """Characters, which are near enough to tokens to sort by."""
+    texts: np.ndarray
+    """Whether it has a motion text."""
+
+    def motion_texts(self, layout: Layout) -> np.ndarray:
+        """Whether there is a motion text to learn from each."""
+        return (self.texts | (layout.prompt.layout == "published")) & layout.motion
+
+
+class _Counts(NamedTuple):
+    """Where the samples of each item begin, and how many of each task there are."""
+
+    start: np.ndarray
+    description: np.ndarray
+    question: np.ndarray
+
+
+def _by_item(samples: SampleFile, usable: Sequence[int]) -> tuple[_Flat, _Counts]:
+    wanted = set(usable)
+    by_item: dict[str, tuple[list, list]] = defaultdict(lambda: ([], []))
+    for number, sample in enumerate(samples):
+        if number in wanted:
+            length = len(sample.question) + len(sample.answer)
+            by_item[sample.item_id][sample.task == "question"].append((number, length, bool(sample.motion_text)))
+    flat = [row for tasks in by_item.values() for task in tasks for row in task]
+    described, asked = (np.array([len(tasks[task]) for tasks in by_item.values()]) for task in (0, 1))
+    start = np.concatenate([[0], np.cumsum(described + asked)[:-1]])
+    numbers, lengths, texts = (np.array(column) for column in zip(*flat, strict=True))
+    return _Flat(numbers.astype(np.int32), lengths.astype(np.int32), texts.astype(bool)), _Counts(start, described, asked)
+
+
+def _arranged(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+    """An order in which the samples of a batch are of like length: sorted within each window, whose batches are then shuffled."""
+    order = []
+    for start in range(0, len(lengths), WINDOW * batch_size):
+        window = start + np.argsort(lengths[start : start + WINDOW * batch_size], kind="stable")
+        batches = window.reshape(-1, batch_size)
+        order.append(batches[rng.permutation(len(batches))].ravel())
+    return np.concatenate(order)
+
+
+def usable_samples(samples: SampleFile, features: Features, layout: Layout, requests: Iterable[str]) -> list[int]:
+    """Numbers of the samples that can be learned from: their items have features, and they fit in the model's context.
+
+    An answer is never cut; what is left out is said.
+
+    Raises:
+        TrainingError: none is left.
+    """
+    usable, featureless, long = [], set(), []
+    shortest = Sample(item_id="", task="question", question="?", answer=".", motion_text=".")
+    longest_request = max(requests, key=lambda request: _length(layout, shortest, request, ()))
+    # A token is at least one byte, so most samples are known to fit without being laid out.
+    around = _length(layout, shortest, "?", ())
+    for number, sample in enumerate(samples):
+        if sample.item_id not in features:
+            featureless.add(sample.item_id)
+            continue
+        question = longest_request if sample.task == "description" else sample.question
+        at_most = around + len(f"{question}{sample.answer}{sample.motion_text}".encode())
+        if layout.context and (layout.prompt.tell_times or at_most > layout.context):
+            taken = max(_length(layout, sample, question, times) for times in features.times_s(sample.item_id))
+            if taken > layout.context:
+                long.append((taken, number, sample))
+                continue
+        usable.append(number)
+    if featureless:
+        logger.warning("%d item(s) without features are left out, for example %s.", len(featureless), min(featureless))
+    if long:
+        taken, _, sample = max(long)
+        what = f"{len(long)} of {len(samples)} samples are longer than the language model's context of {layout.context} tokens"
+        logger.warning(
+            "%s; the longest, a %s of item %s, takes %d. They are left out; a longer context would take them.",
+            what,
+            sample.task,
+            sample.item_id,
+            taken,
+        )
+    if not usable:
+        raise TrainingError(_nothing(len(samples), len(featureless), len(long), layout))
+    return usable
+
+
+def _nothing(count: int, featureless: int, long: int, layout: Layout) -> str:
+    if not count:
+        return "There is no sample: the train split is empty. Add the rest of the data set, or annotations of its videos."
+    if long:
+        what = f"{long} of {count} samples are longer than the language model's context of {layout.context} tokens"
+        return f"{what}; take a language model with a longer context."
+    what = f"None of the {count} samples has features ({featureless} items lack them)"
+    return f"{what}; run `kedro run --pipelines=motion,encode` first."
+
+
+def _length(layout: Layout, sample: Sample, question: str, times_s: Sequence[float]) -> int:
+    laid_out = layout.example(sample, question, times_s)
+    return max(len(laid_out.input_ids), len(laid_out.motion_text_ids))
 
 
 class Collator:
-    """Draws to the arguments of the model's `forward`, with the ids of their items."""
+    """Draws to the arguments of the model's `forward`, with the ids of their items and their shares."""
 
     def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
 
     def __call__(self, draws: Sequence[Drawn]) -> dict[str, Any]:
         """Pad and stack."""
-        batch = collate([drawn.example for drawn in draws], [drawn.video for drawn in draws], self.pad_id)
-        return batch | {"item_ids": [drawn.item_id for drawn in draws]}
+        batch: dict[str, Any] = dict(collate([drawn.example for drawn in draws], [drawn.video for drawn in draws], self.pad_id))
+        return batch | {"item_ids": [drawn.item_id for drawn in draws], "shares": tensor([drawn.share for drawn in draws])}
+
+
+def learned_tokens(batch: dict[str, Tensor]) -> int:
+    """Tokens that go through the language model, without padding."""
+    return int(sum(batch[name].sum() for name in ("attention_mask", "motion_text_mask") if name in batch))

@@ -1,59 +1,311 @@
-"""The training itself: the HF Trainer over stored features, every loss term in MLflow."""
+"""The training itself: the HF Trainer over stored features, the same mean over the batch in however many processes."""
 
+import logging
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import re
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import mlflow
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import ProgressCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
 
-from hawk_pipelines.engine.progress import Bar
-from hawk_pipelines.model.answering import video_of
-from hawk_pipelines.model.batch import FrameTokens
-from hawk_pipelines.model.checkpoint import Parts
-from hawk_pipelines.model.hawk import HawkOutput
-from hawk_pipelines.model.language_model import padding_id
-from hawk_pipelines.model.prompting import Turn, example
-from hawk_pipelines.schema import Sample
-from hawk_pipelines.training.data import Collator, Draws, LaidOut, TrainingError, fitting
-from hawk_pipelines.training.parameters import FinetuneParameters
+from hawk_pipelines.model.configuration import HawkConfig
+from hawk_pipelines.model.hawk import HawkForConditionalGeneration, HawkOutput
+from hawk_pipelines.training import checkpoints
+from hawk_pipelines.training.data import Draws, learned_tokens
+from hawk_pipelines.training.errors import TrainingError
+from hawk_pipelines.training.journal import Journal
+from hawk_pipelines.training.parameters import TrainingParameters
+from hawk_pipelines.training.speed import Speed
+from hawk_pipelines.training.validation import Validation
+from hawk_pipelines.training.weights import whole_weights
 
-TERMS = ("video_language_loss", "video_motion_loss", "motion_language_loss", "cosine", "appearance_spread", "motion_spread")
+logger = logging.getLogger(__name__)
+
+_CANNOT_WRITE = re.compile("inline_container|iostream|writ")
+"""Torch's words where a file cannot be written."""
+TERMS = ("video_language_loss", "video_motion_loss", "motion_language_loss")
+ASIDE = ("cosine", "appearance_spread", "motion_spread")
+RECENT, FIRST_LOOK = 100, 20
+"""An exploding loss is held against the median of so many steps, once there are so many."""
 
 
 class HawkTrainer(Trainer):
-    """Reports each loss term beside the total, and draws in the order that the dataset gives."""
+    """Draws in the order that the dataset gives, weighs every sample alike, and keeps a journal and whole checkpoints."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._terms: dict[str, list[float]] = defaultdict(list)
+    model: HawkForConditionalGeneration
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # type: ignore[no-untyped-def]
-        """The weighted total; a loss that is no number stops the training."""
-        item_ids = inputs.pop("item_ids")
-        outputs = model(**inputs)
-        for term in TERMS:
-            if getattr(outputs, term) is not None:
-                self._terms[term].append(float(getattr(outputs, term).detach()))
-        if not math.isfinite(float(outputs.loss.detach())):
-            msg = f"The loss is no number at step {self.state.global_step + 1}: {_culprits(outputs, item_ids)}."
-            raise TrainingError(msg)
-        return (outputs.loss, outputs) if return_outputs else outputs.loss
+    def __init__(
+        self,
+        model: HawkForConditionalGeneration,
+        arguments: TrainingArguments,
+        parameters: TrainingParameters,
+        draws: Draws,
+        collator: Any,
+        journal: Journal | None,
+        speed: Speed,
+        validation: Validation | None,
+        run_id: str,
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> None:
+        """Args:
+        model: what is trained.
+        arguments: of the HF Trainer.
+        parameters: ours.
+        draws, collator: what it is trained on.
+        journal: where the first process writes its measurements; None in the others.
+        speed: measures how fast it goes.
+        validation: what is held out; None where nothing is.
+        run_id: of MLflow, kept in every checkpoint.
+        tokenizer: saved with every checkpoint.
+        """
+        super().__init__(model=model, args=arguments, train_dataset=draws, data_collator=collator)
+        self.loss_is_scaled_for_ga = True  # by the shares
+        self.parameters, self.journal, self.speed, self.validation, self.run_id = parameters, journal, speed, validation, run_id
+        self.tokenizer = tokenizer
+        self._sums: Tensor | None = None
+        self._recent: deque[float] = deque(maxlen=RECENT)
+        # What is frozen is not in a checkpoint: the trainer shall not miss it when it goes on from there.
+        model._keys_to_ignore_on_save = set(model.state_dict()) - model.own_names()
 
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean of each term since the last report."""
-        if "loss" in logs:
-            logs |= {term: sum(values) / len(values) for term, values in self._terms.items()}
-            self._terms.clear()
-        super().log(logs, start_time)
+    def recall(self, checkpoint: Path) -> None:
+        """Losses from before a stop, which an exploding one is held against."""
+        self._recent.extend(checkpoints.facts_of(checkpoint).get("recent_losses", ()))
 
     def _get_train_sampler(self, train_dataset: object = None) -> Sampler:
         return SequentialSampler(cast(Draws, self.train_dataset))
+
+    # --- learning ------------------------------------------------------------------------------------------------------
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # type: ignore[no-untyped-def]
+        """This process's part of the batch's weighted total; a loss that is no number stops the training."""
+        item_ids, shares = inputs.pop("item_ids"), inputs.pop("shares")
+        outputs = model(**inputs)
+        loss, terms = _shared(outputs, self.model.config, shares)
+        parts = self.args.world_size * self.args.gradient_accumulation_steps
+        aside = [getattr(outputs, name) for name in ASIDE]
+        row = [
+            *terms,
+            *(0.0 if one is None else one / parts for one in aside),
+            loss.detach(),
+            learned_tokens(inputs),
+            len(item_ids),
+        ]
+        sums = torch.stack([torch.as_tensor(value, dtype=torch.float64, device=loss.device).detach() for value in row])
+        self._sums = sums if self._sums is None else self._sums + sums
+        if not math.isfinite(float(loss.detach())):
+            msg = (
+                f"The loss is no number at step {self.state.global_step + 1}: {_culprits(outputs, item_ids)}. {self._last_good()}"
+            )
+            raise TrainingError(msg)
+        loss = loss * self.args.world_size  # gradients are averaged over the processes, but this is a part of a sum
+        return (loss, outputs) if return_outputs else loss
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Linear warm-up, then cosine, as in the public code (1e-6 → 1e-5 → 1e-6)."""
+        if self.lr_scheduler is None:
+            self.lr_scheduler = LambdaLR(cast(Optimizer, optimizer or self.optimizer), _schedule(self.parameters))
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Write a step's terms down; an exploding loss or gradient stops the training before it is saved."""
+        if "loss" not in logs:
+            return  # the trainer's own summary
+        step = self.state.global_step
+        sums = self._gathered()
+        present = self._present()
+        values = {name: float(value) for name, value in zip((*TERMS, *ASIDE), sums, strict=False) if name in present}
+        loss, tokens, samples = (float(value) for value in sums[len(TERMS) + len(ASIDE) :])
+        norm = float(logs.get("grad_norm", 0.0))
+        self._insist_on_sense(step, loss, norm)
+        values = {"loss": loss, **values, "grad_norm": norm, "learning_rate": logs["learning_rate"]}
+        self.speed.count(tokens, samples)
+        if step % self.parameters.log_every == 0 or step in {1, self.state.max_steps}:
+            values |= self.speed.figures(step, self.state.max_steps, values)
+        if self.journal:
+            self.journal.numbers("training", step, values)
+        self.control = self.callback_handler.on_log(self.args, self.state, self.control, logs)
+
+    def _present(self) -> set[str]:
+        config = self.model.config
+        weights = (config.video_language_weight, config.video_motion_weight, config.motion_language_weight)
+        needs_motion = (False, True, True)
+        there = {
+            name
+            for name, weight, motion in zip(TERMS, weights, needs_motion, strict=True)
+            if weight and (self.model.motion or not motion)
+        }
+        return there | set(ASIDE if self.model.motion else ())
+
+    def _gathered(self) -> Tensor:
+        """The sums over all processes since the last step."""
+        assert self._sums is not None  # noqa: S101 (a step was made)
+        sums, self._sums = self._sums, None
+        if dist.is_initialized():
+            dist.all_reduce(sums)
+        return sums.cpu()
+
+    def _insist_on_sense(self, step: int, loss: float, norm: float) -> None:
+        usual = statistics.median(self._recent) if len(self._recent) >= FIRST_LOOK else None
+        if not math.isfinite(norm):
+            msg = f"The gradient is no number at step {step}; lower `learning_rate`. {self._last_good()}"
+            raise TrainingError(msg)
+        if usual is not None and loss > self.parameters.exploding * usual:
+            what = (
+                f"The loss explodes at step {step}: {loss:.3g}, where the median of the last {len(self._recent)} was {usual:.3g}"
+            )
+            msg = f"{what}; lower `learning_rate`, or raise `exploding`. {self._last_good()}"
+            raise TrainingError(msg)
+        self._recent.append(loss)
+
+    def _folder(self) -> Path:
+        return Path(cast(str, self.args.output_dir))
+
+    def _last_good(self) -> str:
+        saved = checkpoints.steps(self._folder())
+        return f"The checkpoint of step {saved[-1]} is as it was." if saved else "No checkpoint was saved yet."
+
+    # --- looking at what is held out -----------------------------------------------------------------------------------
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The losses of the held-out items, and some answers."""
+        assert self.validation is not None  # noqa: S101 (the trainer evaluates only then)
+        began = time.monotonic()
+        with self.compute_loss_context_manager():
+            losses = self.validation.losses(self.model)
+            answers = self.validation.answers(self.model)
+        metrics = {f"validation_{name}": value for name, value in losses.items()}
+        if self.journal:
+            self.journal.numbers("validation", self.state.global_step, metrics)
+            if answers:
+                self.journal.table("samples", self.state.global_step, answers)
+        self.speed.leave_out(time.monotonic() - began)
+        metrics = {f"eval_{name}": value for name, value in losses.items()}  # the trainer's own word
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        patience = self.parameters.validation.patience
+        if self.state.best_metric is None or losses["loss"] < self.state.best_metric:
+            self.control.should_save = True  # so that the best can be taken
+        elif patience and self.is_out_of_patience():
+            logger.info("The held-out loss has not become smaller since step %d: the training ends.", self.state.best_global_step)
+            self.control.should_training_stop = True
+        return metrics
+
+    def is_out_of_patience(self) -> bool:
+        """Whether it was looked often enough without a smaller loss."""
+        told = self.parameters.validation
+        since = self.state.global_step - (self.state.best_global_step or 0)
+        return told.patience is not None and since >= told.patience * told.every
+
+    # --- on disk -------------------------------------------------------------------------------------------------------
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """What is trained, whole, from all processes."""
+        weights = whole_weights(self.model, bool(self.is_deepspeed_enabled))
+        if self.args.should_save:
+            self.model.save_pretrained(cast(str, output_dir), state_dict=weights)
+            self.tokenizer.save_pretrained(cast(str, output_dir))  # so that another training can start from a checkpoint
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(checkpoints.staging(self._folder()))
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Beside its place first; then it is put there whole."""
+        began = time.monotonic()
+        folder, step = self._folder(), self.state.global_step
+        try:
+            super()._save_checkpoint(model, trial)
+            _wait_for_all()
+            if self.args.should_save:
+                if self.journal:
+                    self.journal.to_disk()  # no step of a checkpoint shall be missing there
+                checkpoints.finish(folder, step, self._facts())
+                checkpoints.keep(folder, self.parameters.checkpoints.keep, self.state.best_global_step)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not _CANNOT_WRITE.search(str(error)):
+                raise
+            reason = " ".join(str(error).split())[:300]
+            msg = (
+                f"The checkpoint of step {step} could not be saved in {folder} ({reason}); is the disk full? {self._last_good()}"
+            )
+            raise TrainingError(msg) from error
+        _wait_for_all()
+        self.speed.leave_out(time.monotonic() - began)
+
+    def _facts(self) -> dict[str, Any]:
+        told = cast(dict[str, Any], self.args.deepspeed or {})
+        zero = told.get("zero_optimization", {}).get("stage", 0) if self.is_deepspeed_enabled else None
+        facts = {"mlflow_run_id": self.run_id, "processes": self.args.world_size, "zero": zero}
+        return facts | {"recent_losses": list(self._recent)}
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if not self.is_deepspeed_enabled:
+            super()._save_optimizer_and_scheduler(output_dir)
+            return
+        from accelerate.utils import DeepSpeedSchedulerWrapper
+
+        cast(Any, self.model_wrapped).save_checkpoint(output_dir, exclude_frozen_parameters=True)
+        if self.args.should_save and not isinstance(self.lr_scheduler, DeepSpeedSchedulerWrapper):
+            torch.save(cast(LambdaLR, self.lr_scheduler).state_dict(), Path(output_dir) / "scheduler.pt")
+
+    def _prepare_for_training(self, max_steps: int, train_dataloader: Any, resume_from_checkpoint: str | None) -> Any:
+        if not self.is_deepspeed_enabled or resume_from_checkpoint is None:
+            return super()._prepare_for_training(max_steps, train_dataloader, resume_from_checkpoint)
+        from transformers.integrations.deepspeed import deepspeed_load_checkpoint
+
+        prepared = super()._prepare_for_training(max_steps, train_dataloader, None)
+        deepspeed_load_checkpoint(
+            self.model_wrapped, resume_from_checkpoint, load_module_strict=False
+        )  # what is frozen is not there
+        self._load_optimizer_and_scheduler(resume_from_checkpoint)
+        return prepared
+
+
+def _schedule(told: TrainingParameters) -> Callable[[int], float]:
+    """The learning rate of each step, as a share of the highest."""
+    highest, warm = told.learning_rate, min(told.warmup_steps, told.steps)
+    lowest, begin = (min(rate, highest) for rate in (told.min_learning_rate, told.warmup_learning_rate))
+
+    def share(step: int) -> float:
+        if step < warm:
+            return (begin + (highest - begin) * step / warm) / highest
+        passed = min(1.0, (step - warm) / max(1, told.steps - warm))
+        return (lowest + (highest - lowest) * (1 + math.cos(math.pi * passed)) / 2) / highest
+
+    return share
+
+
+def _shared(outputs: HawkOutput, config: HawkConfig, shares: Tensor) -> tuple[Tensor, list[Tensor | float]]:
+    """The weighted total of equation 9 and its terms, as this part's contribution to the mean over the whole batch.
+
+    Args:
+        outputs: the losses of each sample.
+        config: the weights of the terms.
+        shares: [B, 2], see `data.Drawn`.
+    """
+    weights = (config.video_language_weight, config.video_motion_weight, config.motion_language_weight)
+    of = (0, 0, 1)
+    losses = outputs.sample_losses or {}
+    total = cast(Tensor, outputs.loss) * 0  # a path for gradients, whatever is switched off
+    terms: list[Tensor | float] = []
+    for name, weight, column in zip(TERMS, weights, of, strict=True):
+        if name not in losses:
+            terms.append(0.0)
+            continue
+        term = (losses[name] * shares[:, column].to(losses[name].device)).sum()
+        terms.append(term.detach())
+        total = total + weight * term
+    return total, terms
 
 
 def _culprits(outputs: HawkOutput, item_ids: Sequence[str]) -> str:
@@ -64,102 +316,15 @@ def _culprits(outputs: HawkOutput, item_ids: Sequence[str]) -> str:
     }
     named = [f"{term} of {_some(items)}" for term, items in wrong.items() if items]
     if len(item_ids) > 1 and any(len(items) == len(item_ids) for items in wrong.values()):
-        return f"{'; '.join(named)}. All items of the batch: the training diverged; lower `finetune.learning_rate`"
-    return f"{'; '.join(named) or 'the sum of all terms'}. Look at what is stored of them, or lower `finetune.learning_rate`"
+        return f"{'; '.join(named)}. All items of the batch: the training diverged; lower `learning_rate`"
+    return f"{'; '.join(named) or 'the sum of all terms'}. Look at what is stored of them, or lower `learning_rate`"
 
 
 def _some(items: Sequence[str]) -> str:
-    return f"{', '.join(items[:5])} and {len(items) - 5} more" if len(items) > 5 else ", ".join(items)
+    once = list(dict.fromkeys(items))
+    return f"{', '.join(once[:5])} and {len(once) - 5} more" if len(once) > 5 else ", ".join(once)
 
 
-class _Report(TrainerCallback):
-    """A progress bar, and every logged number to the active MLflow run."""
-
-    def on_train_begin(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
-        self.bar = Bar("finetune", state.max_steps - state.global_step)
-
-    def on_step_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
-        self.bar.advance()
-
-    def on_log(self, args, state, control, logs=None, **kwargs):  # type: ignore[no-untyped-def]
-        mlflow.log_metrics({key: float(value) for key, value in (logs or {}).items()}, step=state.global_step)
-
-    def on_train_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
-        self.bar.close()
-
-
-def train(
-    parts: Parts,
-    samples: Sequence[Sample],
-    tokens: Mapping[str, Sequence[FrameTokens]],
-    parameters: FinetuneParameters,
-    seed: int,
-    folder: Path,
-    save_every: int = 0,
-) -> float:
-    """Train a model in place, on the devices that torch finds.
-
-    Args:
-        parts: the model and its tokenizer.
-        samples: what to learn; every item has its tokens.
-        tokens: the samplings of every item.
-        parameters: how.
-        seed: of the order in which samples are drawn.
-        folder: for the trainer's own files. Where it holds a state that was saved, training goes on from there.
-        save_every: steps after which the state of the training is saved; 0 never saves it.
-
-    Returns:
-        The mean total loss of the training.
-
-    Raises:
-        TrainingError: no example fits in the model's context, or the loss is no number.
-        PromptError: a sample cannot be laid out.
-    """
-    laid_out = fitting([lay_out(parts, sample, tokens[sample.item_id]) for sample in samples], parts.model)
-    count = parameters.steps * parameters.batch_size
-    trainer = HawkTrainer(
-        model=parts.model,
-        args=_arguments(parameters, seed, folder, save_every),
-        train_dataset=Draws(laid_out, tokens, parameters.description_share, count, seed),
-        data_collator=Collator(padding_id(parts.tokenizer)),
-        callbacks=[_Report()],
-    )
-    # What is frozen is not in a saved state: the trainer shall not miss it when it goes on from there.
-    parts.model._keys_to_ignore_on_save = set(parts.model.state_dict()) - parts.model.own_names()
-    trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(ProgressCallback)
-    return float(
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)) if folder.is_dir() else None).training_loss
-    )
-
-
-def lay_out(parts: Parts, sample: Sample, samplings: Sequence[FrameTokens]) -> LaidOut:
-    """A sample in tokens."""
-    told = samplings if parts.prompt.tell_times else samplings[:1]
-    turns = [Turn(sample.question, sample.answer)]
-    videos = [video_of(parts.model, sampling.times_s, parts.prompt) for sampling in told]
-    return LaidOut(sample, [example(parts.tokenizer, turns, sample.motion_text, video, parts.prompt) for video in videos])
-
-
-def _arguments(parameters: FinetuneParameters, seed: int, folder: Path, save_every: int) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(folder),
-        max_steps=parameters.steps,
-        per_device_train_batch_size=parameters.batch_size,
-        learning_rate=parameters.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr": min(parameters.min_learning_rate, parameters.learning_rate)},
-        warmup_steps=min(parameters.warmup_steps, parameters.steps),
-        weight_decay=parameters.weight_decay,
-        max_grad_norm=parameters.max_gradient_norm,
-        logging_steps=parameters.log_every,
-        logging_first_step=True,
-        save_strategy="steps" if save_every else "no",
-        save_steps=save_every or 500,
-        save_total_limit=2,
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        seed=seed,
-        dataloader_pin_memory=False,
-    )
+def _wait_for_all() -> None:
+    if dist.is_initialized():
+        dist.barrier()

@@ -40,7 +40,8 @@ def frame_item(place: ItemPlace, parameters: StreamParameters, size: int) -> tup
     if place.video_id and content_id(place.path) != place.video_id:
         msg = f"{place.path} has changed since it was listed; run `kedro run --pipelines=ingest` and what follows it again."
         raise UnreadableVideo(msg)
-    return pack(streams)
+    arrays, facts = pack(streams)
+    return arrays, facts | {"flow": parameters.flow}
 
 
 def pack(streams: Streams) -> tuple[dict[str, np.ndarray], dict[str, object]]:

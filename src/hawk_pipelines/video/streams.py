@@ -14,7 +14,7 @@ from hawk_pipelines.video.pictures import PICTURES_FPS, numbered_pictures, read_
 from hawk_pipelines.video.probe import verified_index
 from hawk_pipelines.video.sampling import Sampling, random_halves, uniform
 
-STREAMS_VERSION = 2
+STREAMS_VERSION = 3
 """Raised whenever the same video and parameters give other arrays."""
 
 

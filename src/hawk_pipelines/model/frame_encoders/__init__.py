@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import copy
+from typing import TYPE_CHECKING, Protocol, cast
+
+from hawk_pipelines.model.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from hawk_pipelines.model.settings import FrameEncoderSettings
 
-ENCODER_VERSION = 3
+ENCODER_VERSION = 4
 """Raised whenever the same frames and settings give other tokens or facts."""
 
 
@@ -55,6 +58,28 @@ def build(settings: FrameEncoderSettings, device: str | torch.device = "cpu") ->
     return Blip2FrameEncoder.load(settings).to(device)
 
 
-def bytes_per_item(encoder: FrameEncoder, frames: int, phases: int = 1) -> int:
+def build_on_all(settings: FrameEncoderSettings, gpus: int | None = None) -> list[FrameEncoder]:
+    """An encoder on each GPU; where there is none, one on the CPU.
+
+    Args:
+        settings: which encoder.
+        gpus: so many of them; None takes every one, 0 the CPU.
+
+    Raises:
+        ModelError: there are fewer; and what `build` raises.
+    """
+    import torch
+
+    there = torch.cuda.device_count()
+    if gpus is not None and gpus > there:
+        msg = f"`encode.devices` asks for {gpus} GPUs, but there are {there} here; lower it, or set it to null."
+        raise ModelError(msg)
+    count = there if gpus is None else gpus
+    first = build(settings, "cuda:0" if count else "cpu")
+    copies = [copy.deepcopy(cast("nn.Module", first)).to(f"cuda:{number}") for number in range(1, count)]  # weights are read once
+    return [first, *cast("list[FrameEncoder]", copies)]
+
+
+def bytes_per_item(encoder: FrameEncoder, frames: int, samplings: int = 1) -> int:
     """What the stored tokens of one item take: both streams, half precision."""
-    return 2 * phases * frames * encoder.tokens * encoder.width * 2
+    return 2 * samplings * frames * encoder.tokens * encoder.width * 2

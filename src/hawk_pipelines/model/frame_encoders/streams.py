@@ -27,14 +27,22 @@ def encode_streams(encoder: FrameEncoder, frames: np.ndarray, magnitude: np.ndar
     Raises:
         ModelError: the frames have another size than the encoder takes.
     """
-    P, T, H, W, _ = frames.shape
+    return encode_both(encoder, frames, motion_frames(frames, magnitude, mask))
+
+
+def encode_both(encoder: FrameEncoder, appearance: np.ndarray, motion: np.ndarray) -> tuple[Tensor, Tensor]:
+    """The same, with the motion stream masked already: uint8 [P, T, H, W, 3] each, RGB.
+
+    An item is a batch of its own. A network's numbers move a little with what lies beside a frame in its batch: so an item's
+    tokens do not depend on the items that happen to be missing beside it, and a run that is resumed makes the same bytes.
+    """
+    P, T, H, W, _ = appearance.shape
     if (encoder.size, encoder.size) != (H, W):
         msg = f"The frame encoder takes frames of {encoder.size}×{encoder.size} pixels, not of {W}×{H}; sample the items again."
         raise ModelError(msg)
-    appearance = torch.from_numpy(frames).flatten(0, 1)
-    motion = torch.from_numpy(motion_frames(frames, magnitude, mask)).flatten(0, 1)
     encode_motion = getattr(encoder, "encode_motion", encoder)  # imported models may have queries of their own for motion
-    tokens = [_in_pieces(encoder, appearance), _in_pieces(encode_motion, motion)]
+    ways = ((encoder, appearance), (encode_motion, motion))
+    tokens = [_in_pieces(encode, torch.from_numpy(frames).flatten(0, 1)) for encode, frames in ways]
     appearance_tokens, motion_tokens = (stream.view(P, T, encoder.tokens, encoder.width) for stream in tokens)
     return appearance_tokens, motion_tokens
 

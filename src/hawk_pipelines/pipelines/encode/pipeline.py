@@ -9,7 +9,14 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 encode_frames,
-                inputs=["frames", "frame_store", "params:encode", "params:engine", "feature_store"],
+                inputs=[
+                    "frames",
+                    "frame_store",
+                    "params:encode",
+                    "params:seed",
+                    "params:engine",
+                    "feature_store",
+                ],
                 outputs=["features", "rejected_features"],
                 name="encode_frames",
             )

@@ -39,23 +39,21 @@ def evaluate_model(
     from hawk_pipelines.evaluation.report import examples_table, plot
     from hawk_pipelines.evaluation.scores import flat_scores, score
     from hawk_pipelines.model.answering import Query, answer, watch
-    from hawk_pipelines.model.checkpoint import FeatureFacts, check_features, load
+    from hawk_pipelines.model.checkpoint import check_features, load
     from hawk_pipelines.model.settings import GenerationSettings
-    from hawk_pipelines.training.data import encoder_sha256, load_tokens, usable_samples
+    from hawk_pipelines.training.features import Features, with_features
 
     tested = {sample.item_id for sample in test_samples}
-    of_tested = [item for item in features if item.item_id in tested]
-    tokens = load_tokens(of_tested, feature_store)
-    samples = usable_samples(test_samples, tokens)
+    seen = Features([item for item in features if item.item_id in tested], feature_store)
+    samples = with_features(test_samples, seen)
     parts = load(model_folder)
-    sha256 = encoder_sha256(of_tested, feature_store)
-    check_features(parts.model, FeatureFacts(encode.frame_encoder, sha256, encode.mask, motion.frames, motion.flow))
+    check_features(parts.model, seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow))
     generation = GenerationSettings(max_new_tokens=parameters.max_new_tokens)
     predictions = []
     starts = range(0, len(samples), parameters.batch_size)
     for start in progress(starts, "evaluate"):
         batch = samples[start : start + parameters.batch_size]
-        videos = [tokens[s.item_id][0] for s in batch]
+        videos = [seen.read(s.item_id) for s in batch]
         queries = [Query(s.question) for s in batch]
         answers = answer(parts, watch(parts.model, videos), queries, [video.times_s for video in videos], generation)
         predictions += [

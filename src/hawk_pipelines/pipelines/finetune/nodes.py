@@ -1,15 +1,12 @@
-import atexit
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.model.settings import ModelSettings
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.schema import Sample, StoredItem
+from hawk_pipelines.pipelines.stage import StageInput, train_stage
+from hawk_pipelines.schema import Annotation, Pair, Sample, StoredItem, Video
 from hawk_pipelines.training.parameters import FinetuneParameters
-from hawk_pipelines.training.tracking import flat
 from hawk_pipelines.video.streams import StreamParameters
 
 logger = logging.getLogger(__name__)
@@ -17,36 +14,26 @@ logger = logging.getLogger(__name__)
 
 def finetune_model(
     samples: list[Sample],
+    pairs: list[Pair],
+    annotations: list[Annotation],
+    videos: list[Video],
     features: list[StoredItem],
     feature_store: ItemStore,
+    trainings: Path,
+    pretrained: Path | None,
     motion: StreamParameters,
     encode: EncodeParameters,
     model: ModelSettings,
     parameters: FinetuneParameters,
     seed: int,
 ) -> Path:
-    """Train a model on the samples whose features are there, in an MLflow run of its own below this one."""
-    import mlflow
+    """Stage 2: learn to describe anomalies and to answer questions about them.
 
-    from hawk_pipelines.model.checkpoint import FeatureFacts, Parts, save
-    from hawk_pipelines.training.build import build_model, build_tokenizer
-    from hawk_pipelines.training.data import encoder_sha256, load_tokens, usable_samples
-    from hawk_pipelines.training.trainer import train
-
-    tokens = load_tokens(features, feature_store)
-    usable = usable_samples(samples, tokens)
-    sha256 = encoder_sha256(features, feature_store)
-    facts = FeatureFacts(encode.frame_encoder, sha256, encode.mask, motion.frames, motion.flow)
-    width = tokens[usable[0].item_id][0].appearance.shape[-1]
-    tokenizer = build_tokenizer(usable, model)
-    parts = Parts(build_model(model, parameters.losses, facts, width, tokenizer, seed), tokenizer)
-    folder = Path(tempfile.mkdtemp(prefix="hawk_finetune_"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the catalog copies the model when this node is done
-    settings = {"finetune": parameters, "model": model, "encode": encode, "motion": motion}
-    with mlflow.start_run(run_name="finetune", nested=True, tags={"stage": "finetune"}):
-        mlflow.log_params(flat(settings) | {"seed": seed})
-        loss = train(parts, usable, tokens, parameters, seed, folder / "trainer")
-        save(folder / "model", *parts)
-        mlflow.log_artifacts(str(folder / "model"), "model")
-    logger.info("finetune: %d steps over %d samples, mean loss %.3f.", parameters.steps, len(usable), loss)
-    return folder / "model"
+    Items of which nothing but captions is known are for stage 1; they are left out unless there is nothing else.
+    """
+    captioned = {pair.item_id for pair in pairs}
+    annotated = [sample for sample in samples if sample.item_id not in captioned]
+    if annotated and len(annotated) < len(samples):
+        logger.info("finetune: %d samples of captioned items are left to pretraining.", len(samples) - len(annotated))
+    given = StageInput(annotated or samples, annotations, videos, features, feature_store, trainings)
+    return train_stage("finetune", given, pretrained, motion, encode, model, parameters, seed)

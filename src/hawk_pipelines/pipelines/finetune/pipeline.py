@@ -11,8 +11,13 @@ def create_pipeline(**_: object) -> Pipeline:
                 finetune_model,
                 inputs=[
                     "train_samples",
+                    "pretraining_pairs",
+                    "annotations",
+                    "videos",
                     "features",
                     "feature_store",
+                    "trainings",
+                    "pretrained_model",
                     "params:motion",
                     "params:encode",
                     "params:model",

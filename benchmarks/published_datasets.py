@@ -1,7 +1,7 @@
 """What it costs to read data sets of their real size: UCF-Crime's 1,900 videos, WebVid's millions of rows.
 
-.venv/bin/python benchmarks/datasets.py ucf_crime
-.venv/bin/python benchmarks/datasets.py webvid
+.venv/bin/python benchmarks/published_datasets.py ucf_crime
+.venv/bin/python benchmarks/published_datasets.py webvid
 """
 
 import argparse

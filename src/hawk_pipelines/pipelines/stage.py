@@ -1,0 +1,84 @@
+"""What both stages of training do around the library: tables in, a model's folder out."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.model.settings import ModelSettings
+from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
+from hawk_pipelines.schema import Annotation, Sample, StoredItem, Video
+from hawk_pipelines.training.job import Job, Stage
+from hawk_pipelines.training.parameters import FinetuneParameters, PretrainParameters
+from hawk_pipelines.video.streams import StreamParameters
+
+PRETRAINED = "pretrained_model"
+"""The value of `init_from` that means the catalog's entry of this name."""
+
+
+class StageInput(NamedTuple):
+    """What is trained on."""
+
+    samples: list[Sample]
+    annotations: list[Annotation]
+    videos: list[Video]
+    features: list[StoredItem]
+    feature_store: ItemStore
+    trainings: Path
+
+
+def train_stage(
+    stage: Stage,
+    given: StageInput,
+    pretrained: Path | None,
+    motion: StreamParameters,
+    encode: EncodeParameters,
+    model: ModelSettings,
+    parameters: PretrainParameters | FinetuneParameters,
+    seed: int,
+) -> Path:
+    """Train in an MLflow run of its own below the pipeline's: the folder of the model."""
+    import mlflow
+
+    from hawk_pipelines.training.tracking import flat
+    from hawk_pipelines.training.train import train
+
+    job = Job(
+        stage=stage,
+        model=model,
+        parameters=parameters,
+        init_from=initial_model(stage, parameters.init_from, pretrained),
+        frame_encoder=encode.frame_encoder,
+        mask=encode.mask,
+        frames=motion.frames,
+        flow=motion.flow,
+        store=given.feature_store.root.resolve(),
+        seed=seed,
+    )
+    group = {video.id: video.group or video.id for video in given.videos}
+    groups = {one.item_id: group.get(one.video_id, one.video_id) for one in given.annotations}
+    told = flat({stage: parameters, "model": model, "encode": encode, "motion": motion}) | {"seed": seed}
+    parent = mlflow.active_run()
+    assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
+    uri = mlflow.get_tracking_uri()
+    return train(given.trainings, job, given.samples, groups, given.features, parent, told, uri)
+
+
+def initial_model(stage: Stage, init_from: str | None, pretrained: Path | None) -> Path | None:
+    """The folder of the model that a training starts from; None where it starts anew.
+
+    Raises:
+        TrainingError: there is no such model.
+    """
+    from hawk_pipelines.training.errors import TrainingError
+
+    if init_from is None:
+        return None
+    folder = pretrained if init_from == PRETRAINED else Path(init_from)
+    if folder is None:
+        how = "run `kedro run --pipelines=pretrain` first, or set it to null (new branches) or to the folder of a saved model"
+        msg = f"`{stage}.init_from` is {PRETRAINED}, but there is no pretrained model yet; {how}."
+        raise TrainingError(msg)
+    if not (folder / "config.json").is_file():
+        msg = f"`{stage}.init_from` is {init_from}, but that folder holds no saved model; name another, or set it to null."
+        raise TrainingError(msg)
+    return folder.resolve()

