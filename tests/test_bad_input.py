@@ -147,9 +147,13 @@ def test_a_run_from_a_sub_directory_makes_the_same_files(project):
 
 
 def test_features_of_another_kind_are_not_evaluated_silently(copied):
-    """A model asks for the encoder and the mask that it was trained with."""
+    """Features say how they were made; a model asks for the encoder and the mask that it was trained with."""
     changes = "encode.mask=hard,encode.frame_encoder.gain=2.0"
     error = _fails(copied, "kedro", "run", "--pipelines=evaluate", "--params", changes)
+    assert "mask is soft there, hard here" in error
+    assert "frame_encoder is" in error
+    assert "run `kedro run --pipelines=motion,encode` again, or set `encode` and `motion` back" in error
+    copied.run("kedro", "run", "--pipelines=encode", "--params", changes)
+    error = _fails(copied, "kedro", "run", "--pipelines=evaluate", "--params", changes)
     assert "mask was soft, now hard" in error
-    assert "frame_encoder was" in error
     assert "Train again, or set them back" in error

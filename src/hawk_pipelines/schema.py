@@ -340,11 +340,26 @@ class StoredItem(Record):
     key: str
 
 
-class Prediction(Record):
-    """A generated answer beside the reference."""
+class Asked(Record):
+    """What the evaluation asks of a test item, and what is known of it."""
 
     item_id: str
     task: Task
     question: str
     reference: str
+    kind: str
+    """Of question: what, who, where, when, how, how much, why, or `other`; `description` for that task."""
+    source: str
+    """The data set."""
+    video: str
+    """The source video. What comes from one is resampled together: it is not independent."""
+    normal: bool
+    """Whether nothing unusual is to be seen in the item."""
+
+
+class Prediction(Asked):
+    """A generated answer beside the reference."""
+
+    model: str
+    """Who answered: `hawk`, or the name of a baseline."""
     answer: str

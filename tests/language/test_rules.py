@@ -39,11 +39,14 @@ def _answers(told):
     return {asked[pair.q]: pair.a for pair in told.qa}
 
 
+def _said(item, answer):
+    known = {"item_id": item, "video": item, "kind": "description", "source": "synthetic", "normal": False}
+    return Prediction(**known, task="description", question="", reference="", model="rules", answer=answer)
+
+
 def _says(description):
     truths = [Truth(video_id=one, slots={"normal": one}) for one in ("unusual", "nothing unusual")]
-    said = [
-        Prediction(item_id=truth.video_id, task="description", question="", reference="", answer=description) for truth in truths
-    ]
+    said = [_said(truth.video_id, description) for truth in truths]
     right = [slot_accuracy([one], truths)["normal"]["accuracy"] for one in said]
     return {(1.0, 0.0): "unusual", (0.0, 1.0): "nothing unusual"}.get(tuple(right))
 
@@ -92,7 +95,7 @@ def test_rendered_videos_are_described_with_all_their_slots(world):
         assert len(told.qa) == len({pair.q for pair in told.qa}) == 7
         assert [pair for pair in told.qa if misses(pair.q, pair.a)] == []
         truths.append(Truth(video_id=f"{number}", slots=script.truth))
-        said.append(Prediction(item_id=f"{number}", task="description", question="", reference="", answer=told.description))
+        said.append(_said(f"{number}", told.description))
     assert all(score["accuracy"] == 1 for score in slot_accuracy(said, truths).values())
 
 

@@ -3,24 +3,36 @@ import math
 import pytest
 import torch
 
-from hawk_pipelines.model.losses import mean_over_labelled, next_token_losses, spread, video_motion_losses
+from hawk_pipelines.model.losses import before_labels, mean_over_labelled, next_token_losses, spread, video_motion_losses
 
 
 def test_next_token_loss_of_even_odds_is_the_log_of_the_vocabulary():
-    labels = torch.tensor([[-100, 3, 1]])
-    assert next_token_losses(torch.zeros(1, 3, 5), labels).item() == pytest.approx(math.log(5))
+    labels = torch.tensor([[3, 1]])
+    assert next_token_losses(torch.zeros(1, 2, 5), labels).item() == pytest.approx(math.log(5))
 
 
-def test_a_token_is_predicted_from_the_one_before():
-    logits = torch.full((1, 3, 4), -100.0)
-    logits[0, 0, 2] = logits[0, 1, 3] = 100.0
-    assert next_token_losses(logits, torch.tensor([[0, 2, 3]])).item() == pytest.approx(0, abs=1e-5)
+def test_a_token_is_predicted_from_the_one_before_and_nothing_else_is_looked_at():
+    labels = torch.tensor([[-100, -100, 2, 3, -100], [-100, -100, -100, 1, -100]])
+    places = before_labels(labels)
+    assert places.tolist() == [1, 2]
+    logits = torch.full((2, 5, 4), -100.0)
+    logits[0, 1, 2] = logits[0, 2, 3] = logits[1, 2, 1] = 100.0
+    assert next_token_losses(logits[:, places], labels[:, places + 1]).tolist() == pytest.approx([0, 0], abs=1e-5)
+
+
+def test_without_a_label_nothing_is_lost_and_a_gradient_flows():
+    labels = torch.full((2, 4), -100)
+    logits = torch.zeros(2, 4, 5, requires_grad=True)
+    losses = next_token_losses(logits[:, before_labels(labels)], labels[:, before_labels(labels) + 1])
+    losses.sum().backward()
+    assert losses.tolist() == [0, 0]
+    assert logits.grad is not None
 
 
 def test_a_long_answer_weighs_as_much_as_a_short_one():
-    logits = torch.zeros(2, 4, 5)
+    logits = torch.zeros(2, 3, 5)
     logits[0, :, 1] = 100.0
-    losses = next_token_losses(logits, torch.tensor([[-100, -100, -100, 1], [-100, 1, 1, 1]]))
+    losses = next_token_losses(logits, torch.tensor([[-100, -100, 1], [1, 1, 1]]))
     assert losses.tolist() == pytest.approx([0, math.log(5)], abs=1e-5)
 
 

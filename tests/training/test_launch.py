@@ -12,7 +12,7 @@ import torch
 
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
-from hawk_pipelines.training.launch import _command, _environment, _watched, check_launch, read_hostfile
+from hawk_pipelines.training.launch import _command, _environment, _threads, _watched, check_launch, read_hostfile
 from hawk_pipelines.training.parameters import FinetuneParameters, LaunchParameters
 from tests.conftest import ROOT
 from tests.training.made import elsewhere, losses, the_folder
@@ -119,6 +119,16 @@ def test_what_starts_the_processes(tmp_path):
     assert "--hostfile=hosts" in several
     assert not [word for word in several if word.startswith("--num_gpus")]
     assert _environment(LaunchParameters(device="cpu"), 2)["DS_ACCELERATOR"] == "cpu"
+    assert _environment(LaunchParameters(threads=3), 2)["OMP_NUM_THREADS"] == "3"
+
+
+def test_a_training_in_this_process_leaves_the_number_of_threads_as_it_was():
+    before = torch.get_num_threads()
+    with _threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with _threads(None):
+        assert torch.get_num_threads() == before
 
 
 # --- a launcher that is watched ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from transformers.modeling_outputs import ModelOutput
 from hawk_pipelines.model.branch import Branch, BranchOutput
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.errors import CheckpointError, ModelError
-from hawk_pipelines.model.losses import cosine, mean_over_labelled, next_token_losses, spread, video_motion_losses
+from hawk_pipelines.model.losses import before_labels, cosine, mean_over_labelled, next_token_losses, spread, video_motion_losses
 
 
 @dataclass
@@ -174,8 +174,12 @@ class HawkForConditionalGeneration(PreTrainedModel):
         motion_BQD: Tensor | None,
     ) -> Tensor:
         embeddings = self.embed(input_ids, appearance_BQD, motion_BQD)
-        logits = self.language_model(inputs_embeds=embeddings, attention_mask=attention_mask, use_cache=False).logits
-        return next_token_losses(logits, labels)
+        before_K = before_labels(labels)
+        # Logits are the largest numbers of a step and the prompt's are never looked at.
+        logits = self.language_model(
+            inputs_embeds=embeddings, attention_mask=attention_mask, use_cache=False, logits_to_keep=before_K
+        ).logits
+        return next_token_losses(logits, labels[:, before_K + 1])
 
     def train(self, mode: bool = True) -> "HawkForConditionalGeneration":
         """As in PyTorch, but what is frozen stays in evaluation mode: without dropout, the same answer to the same input."""

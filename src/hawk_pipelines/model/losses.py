@@ -7,15 +7,22 @@ IGNORED = -100
 """Label of a token that is not to be predicted."""
 
 
-def next_token_losses(logits_BND: Tensor, labels_BN: Tensor) -> Tensor:
+def before_labels(labels_BN: Tensor) -> Tensor:
+    """The places from which some sample of a batch predicts its next token: int64 [K]."""
+    return (labels_BN[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
+
+
+def next_token_losses(logits_BKD: Tensor, next_BK: Tensor) -> Tensor:
     """Cross-entropy of each labelled token given those before it, averaged over each sample's labels: L_VL and L_ML, [B].
 
     Zero, with a gradient path, where a sample has no label.
+
+    Args:
+        logits_BKD: at the places of `before_labels`.
+        next_BK: the labels of the tokens after them.
     """
-    labels_BN = labels_BN[:, 1:]
-    logits_BDN = logits_BND[:, :-1].float().transpose(1, 2)
-    losses_BN = F.cross_entropy(logits_BDN, labels_BN, ignore_index=IGNORED, reduction="none")
-    return losses_BN.sum(1) / (labels_BN != IGNORED).sum(1).clamp(min=1)
+    losses_BK = F.cross_entropy(logits_BKD.float().transpose(1, 2), next_BK, ignore_index=IGNORED, reduction="none")
+    return losses_BK.sum(1) / (next_BK != IGNORED).sum(1).clamp(min=1)
 
 
 def mean_over_labelled(losses_B: Tensor, labels_BN: Tensor) -> Tensor:

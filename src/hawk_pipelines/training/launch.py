@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -36,9 +38,21 @@ def launch(folder: Path, job: Job) -> None:
     if count == 1 and told.deepspeed is None and told.hostfile is None:
         from hawk_pipelines.training.run import run
 
-        run(folder)
+        with _threads(told.threads):
+            run(folder)
         return
     _watched(_command(told, count, folder), _environment(told, count), folder)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """So many threads in torch; as before, afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def check_launch(stage: Stage, parameters: TrainingParameters) -> int:
@@ -112,7 +126,9 @@ def _environment(told: LaunchParameters, count: int) -> dict[str, str]:
     environment = dict(os.environ)
     if told.device == "cpu" or not torch.cuda.is_available():
         environment["DS_ACCELERATOR"] = "cpu"
-    if told.hostfile is None:
+    if told.threads:
+        environment["OMP_NUM_THREADS"] = str(told.threads)
+    elif told.hostfile is None:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     environment.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # of torch, in every process
     environment["TOKENIZERS_PARALLELISM"] = "false"  # the loader forks

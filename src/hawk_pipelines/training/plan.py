@@ -22,12 +22,13 @@ language model's own type. `bucket` is `reduce_bucket_size` (twice, as `overlap_
 ZeRO-3 gathers at a time (`stage3_max_live_parameters`). Without DeepSpeed there are buckets of gradients between several GPUs,
 and in bfloat16 copies of what is trained.
 
-Activations, a token and a layer of a decoder that is built like LLaMA, with width h, inner width i and width k of all keys: 8·h
-for two norms in float32, a·(2·h + 2·k) for queries, keys, values and what attention gives, 3·a·i for the gated layer; a·(4·h +
-i) more where the layer's own weights are trained. The last norm takes 4·h, and a·h more. With gradient checkpointing a·h a
-layer, and one layer in full. Logits: 12 + 2·a for each token and word of the vocabulary, in both passes of a step. Branches,
-with frame tokens D wide and a video Q-Former v wide: each frame token takes D·(4 + a), and 2·a·v a layer. What CUDA itself, its
-libraries and fragmentation take comes on top: some 2 GB.
+Activations, a token and a layer of a decoder that is built like LLaMA, with width h, inner width i and width k of all keys:
+8·h for two norms in float32, a·(2·h + 2·k) for queries, keys, values and what attention gives, 3·a·i for the gated layer;
+a·(4·h + i) more where the layer's own weights are trained. The last norm takes 4·h, and a·h more. With gradient checkpointing
+a·h a layer, and one layer in full. Logits: 12 + 2·a for each token and word of the vocabulary, in both passes of a step, as if
+every token were an answer's; those of prompts are not computed. Branches, with frame tokens D wide and a video Q-Former v
+wide: each frame token takes D·(4 + a), and 2·a·v a layer. What CUDA itself, its libraries and fragmentation take comes on top:
+some 2 GB.
 """
 
 from collections.abc import Mapping

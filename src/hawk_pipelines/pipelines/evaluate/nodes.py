@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.schema import Annotation, Prediction, Sample, StoredItem, Truth
+from hawk_pipelines.schema import Annotation, Prediction, Sample, StoredItem, Truth, Video
 from hawk_pipelines.video.streams import StreamParameters
 
 
@@ -24,6 +24,7 @@ class EvaluateParameters(BaseModel):
 def evaluate_model(
     model_folder: Path,
     annotations: list[Annotation],
+    videos: list[Video],
     train_samples: list[Sample],
     test_samples: list[Sample],
     features: list[StoredItem],
@@ -36,6 +37,7 @@ def evaluate_model(
     """Ask the model everything about the test items and score its answers."""
     import mlflow
 
+    from hawk_pipelines.evaluation.asked import asked
     from hawk_pipelines.evaluation.report import examples_table, plot
     from hawk_pipelines.evaluation.scores import flat_scores, score
     from hawk_pipelines.model.answering import Query, answer, watch
@@ -49,16 +51,15 @@ def evaluate_model(
     parts = load(model_folder)
     check_features(parts.model, seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow))
     generation = GenerationSettings(max_new_tokens=parameters.max_new_tokens)
+    questions = asked(samples, annotations, videos)
     predictions = []
-    starts = range(0, len(samples), parameters.batch_size)
-    for start in progress(starts, "evaluate"):
-        batch = samples[start : start + parameters.batch_size]
-        videos = [seen.read(s.item_id) for s in batch]
-        queries = [Query(s.question) for s in batch]
-        answers = answer(parts, watch(parts.model, videos), queries, [video.times_s for video in videos], generation)
+    for start in progress(range(0, len(questions), parameters.batch_size), "evaluate"):
+        batch = questions[start : start + parameters.batch_size]
+        tokens = [seen.read(one.item_id) for one in batch]
+        queries = [Query(one.question) for one in batch]
+        answers = answer(parts, watch(parts.model, tokens), queries, [one.times_s for one in tokens], generation)
         predictions += [
-            Prediction(item_id=s.item_id, task=s.task, question=s.question, reference=s.answer, answer=text)
-            for s, text in zip(batch, answers, strict=True)
+            Prediction(**one.model_dump(), model="hawk", answer=text) for one, text in zip(batch, answers, strict=True)
         ]
     names = {annotation.item_id: annotation.video for annotation in annotations}
     metrics = score(predictions, train_samples, truths)

@@ -12,6 +12,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs=[
                     "finetuned_model",
                     "annotations",
+                    "videos",
                     "train_samples",
                     "test_samples",
                     "features",

@@ -1,0 +1,52 @@
+"""What a model is asked about the test items, and what is known of each."""
+
+from collections.abc import Iterator, Sequence
+
+from hawk_pipelines.curation.answers import kind_of
+from hawk_pipelines.schema import Annotation, Asked, Sample, Video
+
+NORMAL = "normal"
+"""The label of a video in which nothing unusual happens."""
+
+
+def asked(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: Sequence[Video]) -> list[Asked]:
+    """Every question about a test item once, in the order of the samples.
+
+    Args:
+        samples: of the test split.
+        annotations: of these items, at least.
+        videos: that they are about, at least.
+
+    Returns:
+        One for each item, task and question. A stretch of a video counts as normal where no anomaly lies in it.
+    """
+    return list(_asked(samples, {one.item_id: one for one in annotations}, {video.id: video for video in videos}))
+
+
+def _asked(samples: Sequence[Sample], annotations: dict[str, Annotation], videos: dict[str, Video]) -> Iterator[Asked]:
+    seen = set()
+    for sample in samples:
+        which = sample.item_id, sample.task, sample.question
+        if which in seen:
+            continue
+        seen.add(which)
+        annotation = annotations[sample.item_id]
+        video = videos[annotation.video_id]
+        yield Asked(
+            item_id=sample.item_id,
+            task=sample.task,
+            question=sample.question,
+            reference=sample.answer,
+            kind="description" if sample.task == "description" else kind_of(sample.question),
+            source=video.source,
+            video=video.group or video.id,
+            normal=_is_normal(annotation, video),
+        )
+
+
+def _is_normal(annotation: Annotation, video: Video) -> bool:
+    if video.label == NORMAL:
+        return True
+    if annotation.span is None or not video.spans:
+        return False
+    return all(span.end_s <= annotation.span.start_s or span.start_s >= annotation.span.end_s for span in video.spans)
