@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hawk_pipelines.evaluation.judge import JudgeParameters
 from tests.conftest import BIN
+from tests.evaluation.judging import judged_by, prediction
 from tests.test_data_engine import CUTS, _project
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed (extra `local-llm`)")
@@ -18,6 +20,17 @@ pytest.importorskip("xllamacpp", reason="xllamacpp is not installed (extra `loca
 CLIPS = [f"ucf_crime/{name}_{first}_{last + 1}.mp4" for name, (first, last, _) in CUTS.items()]
 KEY = "sk-made-up-6f0d2c5b9e8a47"
 STEPS = "--pipelines=ingest,split,caption,annotate,validate"
+
+
+ANSWERS = [prediction(0), prediction(1, "")]
+
+
+def _judge(project):
+    """The same model as a judge, with the settings of its environment."""
+    settings = yaml.safe_load((project.folder / "conf/local_llm/parameters_annotate.yml").read_text())["annotate"]["openai"]
+    settings |= {"base_url": project.address, "prices": project.folder / "conf/prices.yml", "max_tokens": 32}
+    settings["replies"] = project.folder / "judge.sqlite"
+    return JudgeParameters(prompts=project.folder / "conf/prompts", dimensions=["consistency"], calibration=None, openai=settings)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +53,8 @@ def engine(tmp_path_factory, real_data):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OPENAI_API_KEY", KEY)
             project.first = project.run("kedro", "run", STEPS, "--env", "local_llm", check=False)
+        project.judge = _judge(project)
+        project.judged = judged_by(project.judge, ANSWERS)[0]
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(timeout=30)
@@ -85,6 +100,19 @@ def test_again_without_a_server_and_a_key(engine):
     engine.run("kedro", "run", "--pipelines=annotate", "--env", "local_llm")
     assert (engine.folder / "data/03_primary/drafts.jsonl").read_bytes() == before
     assert [call.attempts for call in engine.records("03_primary/draft_calls.parquet", "LlmCall")] == [0] * len(calls)
+
+
+def test_a_real_model_judges_and_its_scores_are_kept(engine):
+    """A small one does not keep to the range: what is outside is no score."""
+    judged = engine.judged
+    assert judged.judges == {"SmolLM2-135M-Instruct": 1}
+    one, empty = judged.judgements
+    assert one.outcome in ("judged", "out_of_range")
+    assert (one.score is not None and 0 <= one.score <= 1) == (one.outcome == "judged")
+    assert empty.outcome == "empty"
+    again, client = judged_by(engine.judge, ANSWERS)  # the server is gone
+    assert again == judged
+    assert [call.sent for call in client.calls] == [0]
 
 
 def test_the_key_is_nowhere(engine):

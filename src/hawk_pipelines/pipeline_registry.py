@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from hawk_pipelines.pipelines import (
+    ablate,
     annotate,
     caption,
     encode,
@@ -31,7 +32,7 @@ IN_ORDER = {
 }
 
 """What `kedro run` runs."""
-BY_NAME = {"questions": questions, "pretrain": pretrain}
+BY_NAME = {"questions": questions, "pretrain": pretrain, "ablate": ablate}
 """What is run by name only."""
 
 

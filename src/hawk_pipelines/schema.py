@@ -361,5 +361,88 @@ class Prediction(Asked):
     """A generated answer beside the reference."""
 
     model: str
-    """Who answered: `hawk`, or the name of a baseline."""
+    """Who answered: `hawk`, the name of a baseline, or that of a variant."""
     answer: str
+
+
+class Judgement(Prediction):
+    """What a language model as judge made of an answer in a dimension."""
+
+    dimension: Literal["reasonability", "detail", "consistency"]
+    score: float | None
+    """In [0, 1]; None where there is none."""
+    outcome: Literal["judged", "empty", "out_of_range", "refused", "broken", "no_reference"]
+    reason: str | None
+    """Why there is no score, or 0 without asking."""
+
+
+class EvaluationScore(Record):
+    """A figure of a model's answers (`evaluation.scores.Score`)."""
+
+    model: str
+    task: Task
+    part: str
+    """`all`, `normal`, `anomalous`, `kind:<kind of question>` or `source:<data set>`."""
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    """The 95 % interval, by source video; None where fewer than two are behind it."""
+    items: int
+    videos: int
+
+
+class EvaluationDifference(Record):
+    """What a second model has over a first, on what both answered (`evaluation.scores.Comparison`)."""
+
+    first: str
+    second: str
+    task: Task
+    part: str
+    metric: str
+    value: float | None
+    """Second − first."""
+    low: float | None
+    high: float | None
+    p: float | None
+    items: int
+    videos: int
+    only_first: int
+    """Items that only the first has a figure of; they are not behind this."""
+    only_second: int
+
+
+class Ablated(Prediction):
+    """What a variant's model answered."""
+
+    seed: int
+    """That it was trained with."""
+
+    @property
+    def variant(self) -> str:
+        """The model's name."""
+        return self.model
+
+
+class AblationRow(Record):
+    """A figure of a variant, and what it has over the reference."""
+
+    variant: str
+    task: Task
+    metric: str
+    value: float
+    """Mean over its seeds."""
+    lowest: float
+    highest: float
+    """Of the seeds."""
+    seeds: int
+    difference: float | None
+    """Variant − reference, over the seeds that both have; None for the reference itself."""
+    low: float | None
+    high: float | None
+    """The 95 % interval of the difference."""
+    p: float | None
+    """Two-sided, of no difference."""
+    compared_seeds: int
+    items: int
+    """Answers behind the difference, over all seeds; for the reference, behind the value."""

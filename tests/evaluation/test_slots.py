@@ -1,7 +1,8 @@
 import pytest
 
-from hawk_pipelines.evaluation.slots import slot_accuracy
-from hawk_pipelines.schema import Prediction, Truth
+from hawk_pipelines.evaluation.slots import says, slot_accuracy, slot_hits
+from hawk_pipelines.schema import Truth
+from tests.evaluation.made import said
 
 TRUTHS = [
     Truth(video_id="a", slots={"normal": "unusual", "actor": "person in red", "action": "is running"}),
@@ -11,7 +12,7 @@ TRUTHS = [
 
 
 def _said(**answers):
-    return [Prediction(item_id=i, task="description", question="", reference="", answer=text) for i, text in answers.items()]
+    return [said(item, text) for item, text in answers.items()]
 
 
 def test_right_answers_score_one_and_chance_is_the_most_frequent_value():
@@ -47,7 +48,7 @@ def test_an_answer_that_says_neither_or_both_is_wrong_on_either_side(answer):
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "claim"),
     [
         ("Something unusual happens: a man does not stop.", "unusual"),
         ("A person in red is running. This is unusual.", "unusual"),
@@ -65,17 +66,40 @@ def test_an_answer_that_says_neither_or_both_is_wrong_on_either_side(answer):
         ("There is no really unusual event.", "nothing unusual"),
         ("It is not at all unusual.", "nothing unusual"),
         ("Something unusual happens, but then nothing unusual.", None),
+        ("No signs of any abnormal activity are visible.", "nothing unusual"),
+        ("I see no anomalies.", "nothing unusual"),
+        ("There is nothing out of the ordinary.", "nothing unusual"),
+        ("An anomaly exists, specifically named Animal Abuse.", "unusual"),
+        ("Two men behave in a suspicious way.", "unusual"),
+        ("The key abnormality centers around the officer.", "unusual"),
+        ("That is something out of the ordinary.", "unusual"),
+        ("Everything seems normal.", "nothing unusual"),
+        ("The scene appears to be completely normal.", "nothing unusual"),
+        ("Everything in the video is normal, people walk.", "nothing unusual"),
+        ("Everything seems normal. Then an abnormal event unfolds.", "unusual"),
+        ("Not everything is normal here.", None),
+        ("A normal street, on which a man falls.", None),
         ("This is unusually calm.", None),
         ("A man runs.", None),
     ],
 )
-def test_what_an_answer_says_of_the_video(answer, says):
+def test_what_an_answer_says_of_the_video(answer, claim):
+    assert says(answer) == claim
     truths = [Truth(video_id=one, slots={"normal": one}) for one in ("unusual", "nothing unusual")]
     for truth in truths:
-        (said,) = [Prediction(item_id=truth.video_id, task="description", question="", reference="", answer=answer)]
-        assert slot_accuracy([said], truths)["normal"]["accuracy"] == (truth.video_id == says)
+        scores = slot_accuracy([said(truth.video_id, answer)], truths)
+        assert scores["normal"]["accuracy"] == (truth.video_id == claim)
 
 
 def test_only_descriptions_of_known_videos_are_scored():
-    question = Prediction(item_id="a", task="question", question="Who?", reference="", answer="A person in red.")
+    question = said("a", "A person in red.", "Who?")
     assert slot_accuracy([question, *_said(unknown="A person in red.")], TRUTHS) == {}
+
+
+def test_hits_stand_where_their_answers_stand():
+    answers = [said("a", "A person in red.", "Who?"), *_said(c="Nothing unusual.", b="A person in red is falling.")]
+    assert slot_hits(answers, TRUTHS) == {
+        "action": [None, None, True],
+        "actor": [None, None, False],
+        "normal": [None, True, False],
+    }

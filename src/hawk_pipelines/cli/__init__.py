@@ -14,6 +14,7 @@ from hawk_pipelines.cli.local_llm import local_llm
 from hawk_pipelines.cli.plan import plan
 from hawk_pipelines.cli.probe import probe
 from hawk_pipelines.cli.review import review
+from hawk_pipelines.cli.rollback import rollback
 from hawk_pipelines.cli.store import store
 from hawk_pipelines.cli.validate import validate
 
@@ -24,7 +25,21 @@ def main() -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
 
 
-for command in (annotate, ask, chat, check_data, describe, import_checkpoint, local_llm, plan, probe, review, store, validate):
+for command in (
+    annotate,
+    ask,
+    chat,
+    check_data,
+    describe,
+    import_checkpoint,
+    local_llm,
+    plan,
+    probe,
+    review,
+    rollback,
+    store,
+    validate,
+):
     main.add_command(command)
 
 

@@ -10,48 +10,62 @@ from collections.abc import Mapping, Sequence
 from hawk_pipelines.schema import Prediction, Truth
 
 NORMAL = "normal"
-"""The slot that every video has: "unusual" or "nothing unusual"."""
+"""The slot that every video has: `UNUSUAL` or `NOTHING_UNUSUAL`."""
+UNUSUAL, NOTHING_UNUSUAL = "unusual", "nothing unusual"
 DENIALS = {"nothing", "nobody", "no", "not", "none", "never", "neither", "nor", "cannot", "without", "hardly"}
 REACH = 4
 """Words in front of "unusual" in which a denial counts: "there is nothing here that is unusual"."""
+_CLAIMED = re.compile(r"unusual|suspicious|abnormal|abnormalit(?:y|ies)|anomalous|anomal(?:y|ies)")
+_ALL_NORMAL = re.compile(
+    r"(?<!not )\b(?:everything|all|the (?:scene|situation|video))(?: in [\w ]+?)? (?:is|are|was|seems|appears|looks|remains)"
+    r"(?: to be)?(?: \w+ly)? (?:normal|ordinary|uneventful)\b"
+)
 
 
-def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> dict[str, dict[str, float]]:
-    """Score descriptions against the truth.
+def slot_hits(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> dict[str, list[bool | None]]:
+    """Whether each description is right, slot by slot.
 
     A slot is right when the answer names its true value and no other value of that slot. Slots other than `normal` are scored
     on anomalous videos only.
 
     Args:
-        predictions: descriptions; other tasks are left out.
+        predictions: descriptions; other tasks are not scored.
         truths: what is to be seen.
+
+    Returns:
+        For each slot one for each prediction, None where it is not scored: it has no truth in that slot.
+    """
+    slots_of = {truth.video_id: truth.slots for truth in truths}
+    values = _values(truths)
+    hits: dict[str, list[bool | None]] = {}
+    for at, prediction in enumerate(predictions):
+        if prediction.task != "description":
+            continue
+        for slot, true in slots_of.get(prediction.item_id, {}).items():
+            right = says(prediction.answer) == true if slot == NORMAL else _named(prediction.answer, values[slot]) == {true}
+            hits.setdefault(slot, [None] * len(predictions))[at] = right
+    return dict(sorted(hits.items()))
+
+
+def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> dict[str, dict[str, float]]:
+    """Score descriptions against the truth, as `slot_hits` does.
 
     Returns:
         For each slot `accuracy`, `chance` (the share of the most frequent value: the best constant answer) and `count`; for
         `normal` also `normal_share`, the share of videos in which nothing is unusual.
     """
     slots_of = {truth.video_id: truth.slots for truth in truths}
-    values = _values(truths)
-    right: dict[str, list[bool]] = defaultdict(list)
-    seen: dict[str, Counter[str]] = defaultdict(Counter)
-    for prediction in predictions:
-        if prediction.task != "description" or prediction.item_id not in slots_of:
-            continue
-        for slot, true in slots_of[prediction.item_id].items():
-            right[slot].append(
-                _named(prediction.answer, values[slot]) == {true} if slot != NORMAL else _says(prediction.answer) == true
-            )
-            seen[slot][true] += 1
-    scores = {
-        slot: {
-            "accuracy": sum(hits) / len(hits),
-            "chance": max(seen[slot].values()) / len(hits),
-            "count": float(len(hits)),
+    scores: dict[str, dict[str, float]] = {}
+    for slot, hits in slot_hits(predictions, truths).items():
+        scored = [at for at, hit in enumerate(hits) if hit is not None]
+        true = Counter(slots_of[predictions[at].item_id][slot] for at in scored)
+        scores[slot] = {
+            "accuracy": sum(bool(hits[at]) for at in scored) / len(scored),
+            "chance": max(true.values()) / len(scored),
+            "count": float(len(scored)),
         }
-        for slot, hits in sorted(right.items())
-    }
-    if NORMAL in scores:
-        scores[NORMAL]["normal_share"] = seen[NORMAL]["nothing unusual"] / len(right[NORMAL])
+        if slot == NORMAL:
+            scores[slot]["normal_share"] = true[NOTHING_UNUSUAL] / len(scored)
     return scores
 
 
@@ -67,23 +81,31 @@ def _named(answer: str, values: set[str]) -> set[str]:
     return {value for value in values if f" {value} " in f" {_plain(answer)} "}
 
 
-def _says(answer: str) -> str | None:
-    """Which of the two an answer says; None where it says neither or both."""
-    said = {_claim(words, at) for words in _clauses(answer) for at, word in enumerate(words) if word == "unusual"}
+def says(answer: str) -> str | None:
+    """What an answer says of its video, in so many words: `UNUSUAL` or `NOTHING_UNUSUAL`; None where it says neither or both.
+
+    An answer that only tells what happens ("a man falls") says neither. That all is normal counts where nothing else is said:
+    what "seems normal at first" is not normal to the end.
+    """
+    clauses = _clauses(answer)
+    said = {_claim(words, at) for words in clauses for at, word in enumerate(words) if _CLAIMED.fullmatch(word)}
+    if not said and any(_ALL_NORMAL.search(" ".join(words)) for words in clauses):
+        return NOTHING_UNUSUAL
     return said.pop() if len(said) == 1 else None
 
 
 def _clauses(text: str) -> list[list[str]]:
     """The words of its parts between punctuation; "isn't" is the word "isn't"."""
-    return [re.findall(r"[\w']+", part.replace("\u2019", "'")) for part in re.split(r"[.,:;!?()\n]+", text.lower())]
+    text = text.lower().replace("\u2019", "'").replace("out of the ordinary", UNUSUAL)
+    return [re.findall(r"[\w']+", part) for part in re.split(r"[.,:;!?()\n]+", text)]
 
 
 def _claim(words: Sequence[str], at: int) -> str:
-    """What the word "unusual" in a clause says: the contrary where one of the `REACH` words before it denies it."""
+    """What such a word in a clause says: the contrary where one of the `REACH` words before it denies it."""
     before = words[max(0, at - REACH) : at]
     if before[-1:] == ["something"]:
-        return "unusual"
-    return "nothing unusual" if any(word in DENIALS or word.endswith("n't") for word in before) else "unusual"
+        return UNUSUAL
+    return NOTHING_UNUSUAL if any(word in DENIALS or word.endswith("n't") for word in before) else UNUSUAL
 
 
 def _plain(text: str) -> str:

@@ -1,15 +1,18 @@
 """What both stages of training do around the library: tables in, a model's folder out."""
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.model.settings import ModelSettings
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.schema import Annotation, Sample, StoredItem, Video
+from hawk_pipelines.schema import Annotation, Pair, Sample, StoredItem, Video
 from hawk_pipelines.training.job import Job, Stage
 from hawk_pipelines.training.parameters import FinetuneParameters, PretrainParameters
 from hawk_pipelines.video.streams import StreamParameters
+
+logger = logging.getLogger(__name__)
 
 PRETRAINED = "pretrained_model"
 """The value of `init_from` that means the catalog's entry of this name."""
@@ -54,13 +57,27 @@ def train_stage(
         store=given.feature_store.root.resolve(),
         seed=seed,
     )
-    group = {video.id: video.group or video.id for video in given.videos}
-    groups = {one.item_id: group.get(one.video_id, one.video_id) for one in given.annotations}
+    groups = groups_of(given.annotations, given.videos)
     told = flat({stage: parameters, "model": model, "encode": encode, "motion": motion}) | {"seed": seed}
     parent = mlflow.active_run()
     assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
     uri = mlflow.get_tracking_uri()
     return train(given.trainings, job, given.samples, groups, given.features, parent, told, uri)
+
+
+def groups_of(annotations: list[Annotation], videos: list[Video]) -> dict[str, str]:
+    """The source video of each item."""
+    group = {video.id: video.group or video.id for video in videos}
+    return {one.item_id: group.get(one.video_id, one.video_id) for one in annotations}
+
+
+def annotated_samples(samples: list[Sample], pairs: list[Pair]) -> list[Sample]:
+    """What is fine-tuned on: not the items of which only captions are known, unless there is nothing else."""
+    captioned = {pair.item_id for pair in pairs}
+    annotated = [sample for sample in samples if sample.item_id not in captioned]
+    if annotated and len(annotated) < len(samples):
+        logger.info("finetune: %d samples of captioned items are left to pretraining.", len(samples) - len(annotated))
+    return annotated or samples
 
 
 def initial_model(stage: Stage, init_from: str | None, pretrained: Path | None) -> Path | None:

@@ -4,7 +4,12 @@ from typing import Any
 
 from kedro.io import CatalogProtocol
 
+from hawk_pipelines.model.settings import ModelSettings
+from hawk_pipelines.pipelines.ablate.parameters import AblateParameters
+from hawk_pipelines.pipelines.ablate.variants import Variant, variants
+from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.pipelines.stage import PRETRAINED, initial_model
+from hawk_pipelines.training.job import Stage
 from hawk_pipelines.training.parameters import FinetuneParameters, PretrainParameters
 
 
@@ -17,16 +22,29 @@ def look_ahead_to_training(nodes: set[str], parameters: dict[str, Any], catalog:
         catalog: where a pretrained model would be.
 
     Raises:
+        ParameterError: a variant has a setting that is unknown or of the wrong kind.
         TrainingError: too few GPUs, a batch that cannot be shared, a wrong DeepSpeed file, or no model to start from.
     """
-    stages = (("pretrain", PretrainParameters), ("finetune", FinetuneParameters))
-    for stage, kind in stages:
-        if f"{stage}_model" not in nodes:
-            continue
+    trained: list[tuple[Stage, PretrainParameters | FinetuneParameters]] = []
+    if "pretrain_model" in nodes:
+        trained.append(("pretrain", PretrainParameters.model_validate(parameters["pretrain"])))
+    if "finetune_model" in nodes:
+        trained.append(("finetune", FinetuneParameters.model_validate(parameters["finetune"])))
+    if "train_variants" in nodes:
+        trained += [("finetune", variant.finetune) for variant in _variants(parameters).values()]
+    for stage, told in trained:
         from hawk_pipelines.training.launch import check_launch
 
-        told = kind.model_validate(parameters[stage])
-        check_launch(stage, told)  # type: ignore[arg-type]
+        check_launch(stage, told)
         made_before = stage == "finetune" and "pretrain_model" in nodes
         if not (told.init_from == PRETRAINED and made_before):
             initial_model(stage, told.init_from, catalog.load(PRETRAINED))  # type: ignore[arg-type]
+
+
+def _variants(parameters: dict[str, Any]) -> dict[str, Variant]:
+    return variants(
+        AblateParameters.model_validate(parameters["ablate"]),
+        ModelSettings.model_validate(parameters["model"]),
+        FinetuneParameters.model_validate(parameters["finetune"]),
+        EncodeParameters.model_validate(parameters["encode"]),
+    )

@@ -1,7 +1,7 @@
 """Putting a model into the MLflow registry, and getting it out again."""
 
-import logging
 import os
+import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,6 @@ from mlflow.types import ColSpec, Schema
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.serving.hawk import Hawk
 
-logger = logging.getLogger(__name__)
-
 _REQUIREMENTS = ("av", "mlflow", "numpy", "opencv-python-headless", "peft", "safetensors", "torch", "transformers")
 _SIGNATURE = ModelSignature(
     Schema([ColSpec("string", "video"), ColSpec("string", "question", required=False)]),
@@ -29,31 +27,73 @@ class ModelNotFound(HawkError):
     """A model that the registry or the disk does not have."""
 
 
-class Registered(NamedTuple):
+class Version(NamedTuple):
     """A version in the registry."""
 
     name: str
-    version: str
-    alias: str
-    uri: str
+    number: str
+    model_id: str
+    """Of its files, in MLflow."""
 
 
-def register(folder: Path, name: str, alias: str, tags: Mapping[str, str]) -> Registered:
-    """Log a saved model to the active MLflow run, register it as a new version, and give that version the alias."""
+def add_version(folder: Path, name: str, tags: Mapping[str, str] | None = None) -> Version:
+    """Log a saved model to the active MLflow run and register it as a new version, which has no alias yet.
+
+    Args:
+        folder: of the saved model.
+        name: under which it is registered.
+        tags: of the version.
+    """
     logged = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc.py")),
         artifacts={"model": str(folder)},
         signature=_SIGNATURE,
         pip_requirements=[f"{package}=={version(package).split('+')[0]}" for package in _REQUIREMENTS],
-        registered_model_name=name,
     )
-    client = mlflow.MlflowClient()
-    number = str(logged.registered_model_version)
-    for key, value in tags.items():
-        client.set_model_version_tag(name, number, key, value)
-    client.set_registered_model_alias(name, alias, number)
-    return Registered(name, number, alias, f"models:/{name}@{alias}")
+    added = mlflow.register_model(logged.model_uri, name, tags=dict(tags or {}))
+    return Version(name, str(added.version), logged.model_id)
+
+
+def describe(version: Version, files: Mapping[str, str]) -> None:
+    """Put texts beside a version's files and into the active MLflow run.
+
+    Args:
+        version: that was just added.
+        files: texts by the names of their files.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        mlflow.MlflowClient().log_model_artifacts(version.model_id, folder)
+        mlflow.log_artifacts(folder, "registered_model")
+
+
+def fetch(model: str, uri: str) -> Path:
+    """The folder of a registered model's files on this machine, downloaded where they are elsewhere.
+
+    Args:
+        model: an MLflow model URI.
+        uri: of the registry.
+
+    Raises:
+        ModelNotFound: it is not there.
+    """
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(model, tracking_uri=uri, registry_uri=uri))
+    except (MlflowException, OSError) as error:
+        said = " ".join(str(getattr(error, "message", error)).split())
+        msg = f"{model} is not in the registry ({said})"
+        raise ModelNotFound(msg) from error
+    if not any(folder.rglob("config.json")):
+        msg = f"{model} holds no HAWK model"
+        raise ModelNotFound(msg)
+    return folder
+
+
+def weights_in(folder: Path) -> Path:
+    """Of what `fetch` gives, the `save_pretrained` folder."""
+    return next(folder.rglob("config.json")).parent
 
 
 def load(model: str | Path) -> Hawk:
@@ -69,17 +109,11 @@ def load(model: str | Path) -> Hawk:
         return Hawk.from_folder(model)
     uri = tracking_uri()
     try:
-        folder = mlflow.artifacts.download_artifacts(str(model), tracking_uri=uri, registry_uri=uri)
-    except MlflowException as error:
-        msg = (
-            f"{model} is not in the registry at {uri} ({error.message}); make one with `kedro run`, or name another with --model."
-        )
+        folder = fetch(str(model), uri)
+    except ModelNotFound as error:
+        msg = f"{error}; that is the one at {uri}. Make a model with `kedro run`, or name another with --model."
         raise ModelNotFound(msg) from error
-    found = next(Path(folder).rglob("config.json"), None)
-    if found is None:
-        msg = f"{model} at {uri} holds no HAWK model; name another with --model."
-        raise ModelNotFound(msg)
-    return Hawk.from_folder(found.parent)
+    return Hawk.from_folder(weights_in(folder))
 
 
 def tracking_uri() -> str:

@@ -26,8 +26,13 @@ _LAST_WORDS = 12
 """Lines that are told where a process ends without a sentence."""
 
 
-def launch(folder: Path, job: Job) -> None:
+def launch(folder: Path, job: Job, *, apart: bool = False) -> None:
     """Train, and come back when the model is in the folder.
+
+    Args:
+        folder: of the training.
+        job: what is in it.
+        apart: where one process is enough, not in this one.
 
     Raises:
         TrainingError: the training cannot begin, or one of its processes ended.
@@ -35,7 +40,12 @@ def launch(folder: Path, job: Job) -> None:
     (folder / FAULT).unlink(missing_ok=True)
     told = job.parameters.launch
     count = check_launch(job.stage, job.parameters)
-    if count == 1 and told.deepspeed is None and told.hostfile is None:
+    alone = count == 1 and told.deepspeed is None and told.hostfile is None
+    if alone and apart:
+        command = [sys.executable, "-m", "hawk_pipelines.training.run", str(folder.resolve())]
+        _watched(command, _environment(told, count), folder)
+        return
+    if alone:
         from hawk_pipelines.training.run import run
 
         with _threads(told.threads):

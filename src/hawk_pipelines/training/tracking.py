@@ -34,7 +34,14 @@ def flat(settings: object, prefix: str = "") -> dict[str, object]:
 
 
 @contextmanager
-def training_run(stage: str, folder: Path, parent: Run, parameters: Mapping[str, object], uri: str) -> Iterator[str]:
+def training_run(
+    stage: str,
+    folder: Path,
+    parent: Run,
+    parameters: Mapping[str, object],
+    uri: str,
+    tags: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """The MLflow run of a training: its id.
 
     Args:
@@ -43,9 +50,10 @@ def training_run(stage: str, folder: Path, parent: Run, parameters: Mapping[str,
         parent: the run of the pipeline.
         parameters: flat.
         uri: of the tracking server.
+        tags: more of them for the run.
     """
     client = MlflowClient(uri)
-    run_id = _again(client, folder, parent) or _new(client, stage, parent)
+    run_id = _again(client, folder, parent) or _new(client, stage, parent, tags or {})
     _keep(folder, run_id, uri)
     status = "FAILED"
     try:
@@ -80,9 +88,14 @@ def _log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, 
             client.set_tag(run_id, f"resumed.{name}", value)
 
 
-def _new(client: MlflowClient, stage: str, parent: Run) -> str:
+def run_id_of(folder: Path) -> str:
+    """The MLflow run of a training that was begun."""
+    return str(json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"])
+
+
+def _new(client: MlflowClient, stage: str, parent: Run, more: Mapping[str, str]) -> str:
     tags = {"mlflow.runName": stage, "mlflow.parentRunId": parent.info.run_id, "mlflow.source.name": stage, "stage": stage}
-    return client.create_run(parent.info.experiment_id, tags=tags).info.run_id
+    return client.create_run(parent.info.experiment_id, tags=tags | dict(more)).info.run_id
 
 
 def _again(client: MlflowClient, folder: Path, parent: Run) -> str | None:
@@ -92,7 +105,7 @@ def _again(client: MlflowClient, folder: Path, parent: Run) -> str | None:
         MlflowException: the tracking server does not answer.
     """
     try:
-        run_id = json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"]
+        run_id = run_id_of(folder)
     except (OSError, ValueError, KeyError):
         return None
     try:
@@ -134,7 +147,7 @@ def deliver_what_is_left(trainings: Path) -> None:
 def is_left(folder: Path) -> bool:
     """Whether there are measurements of a training that MLflow did not take yet."""
     try:
-        run_id = json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"]
+        run_id = run_id_of(folder)
         return delivered(folder / JOURNAL, run_id) < (folder / JOURNAL).stat().st_size
     except (OSError, ValueError, KeyError):
         return False  # nobody knows where they belong

@@ -45,6 +45,9 @@ def train(
     parent: Run,
     parameters: Mapping[str, object],
     tracking_uri: str,
+    tags: Mapping[str, str] | None = None,
+    *,
+    apart: bool = False,
 ) -> Path:
     """Train a model.
 
@@ -60,6 +63,8 @@ def train(
         parent: the MLflow run of the pipeline.
         parameters: flat, for MLflow.
         tracking_uri: of the tracking server.
+        tags: more of them for its MLflow run.
+        apart: in a process of its own in any case, so that others can train beside it.
 
     Returns:
         The folder of the trained model.
@@ -75,12 +80,12 @@ def train(
     deliver_what_is_left(trainings)
     with _folder(trainings, job, samples, groups, features) as folder:
         finished = (folder / MODEL).is_dir()
-        with training_run(job.stage, folder, parent, parameters, tracking_uri) as run_id:
+        with training_run(job.stage, folder, parent, parameters, tracking_uri, tags) as run_id:
             if finished:
                 logger.info("%s: the training in %s was finished before; its model is taken now.", job.stage, folder)
             else:
                 write_circumstances(folder, _circumstances(tracking_uri, run_id))
-                launch(folder, job)
+                launch(folder, job, apart=apart)
             (folder / FINISHED).touch()
             with told("The model was not put into its MLflow run"):
                 MlflowClient(tracking_uri).log_artifacts(run_id, str(folder / MODEL), MODEL)

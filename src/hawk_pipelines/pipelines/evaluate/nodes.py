@@ -1,67 +1,220 @@
+import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import SecretStr
 
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.errors import HawkError
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.schema import Annotation, Prediction, Sample, StoredItem, Truth, Video
+from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
+from hawk_pipelines.schema import (
+    Annotation,
+    Asked,
+    EvaluationDifference,
+    EvaluationScore,
+    Judgement,
+    LlmCall,
+    Prediction,
+    Sample,
+    StoredItem,
+    Truth,
+    Video,
+)
 from hawk_pipelines.video.streams import StreamParameters
 
+if TYPE_CHECKING:
+    from hawk_pipelines.training.features import Features
 
-class EvaluateParameters(BaseModel):
-    """How the model is asked and what is shown."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    batch_size: int = Field(default=64, ge=1)
-    max_new_tokens: int = Field(default=64, ge=1, le=1024)
-    """An answer is cut off after so many tokens."""
-    examples: int = Field(default=40, ge=1)
-    """Rows of the table of examples."""
+logger = logging.getLogger(__name__)
 
 
-def evaluate_model(
+def ask_test_items(test_samples: list[Sample], annotations: list[Annotation], videos: list[Video], questions: Path) -> list[Asked]:
+    """What is asked, also as a file for models that are run elsewhere."""
+    from hawk_pipelines.evaluation.asked import asked
+    from hawk_pipelines.evaluation.predictions_file import write_questions
+
+    found = asked(test_samples, annotations, videos)
+    write_questions(questions, found, annotations, videos)
+    return found
+
+
+def answer_questions(
     model_folder: Path,
-    annotations: list[Annotation],
-    videos: list[Video],
-    train_samples: list[Sample],
+    asked: list[Asked],
     test_samples: list[Sample],
     features: list[StoredItem],
     feature_store: ItemStore,
-    truths: list[Truth],
     motion: StreamParameters,
     encode: EncodeParameters,
     parameters: EvaluateParameters,
-) -> tuple[list[Prediction], dict, object, str]:
-    """Ask the model everything about the test items and score its answers."""
-    import mlflow
-
-    from hawk_pipelines.evaluation.asked import asked
-    from hawk_pipelines.evaluation.report import examples_table, plot
-    from hawk_pipelines.evaluation.scores import flat_scores, score
-    from hawk_pipelines.model.answering import Query, answer, watch
-    from hawk_pipelines.model.checkpoint import check_features, load
-    from hawk_pipelines.model.settings import GenerationSettings
+) -> list[Prediction]:
+    """What the model answers about every test item that has features."""
+    from hawk_pipelines.evaluation.answers import HAWK
     from hawk_pipelines.training.features import Features, with_features
 
-    tested = {sample.item_id for sample in test_samples}
+    tested = {one.item_id for one in asked}
     seen = Features([item for item in features if item.item_id in tested], feature_store)
-    samples = with_features(test_samples, seen)
-    parts = load(model_folder)
+    with_features(test_samples, seen)
+    return _answers(model_folder, [one for one in asked if one.item_id in seen], seen, motion, encode, parameters, HAWK)
+
+
+def answer_as_baselines(
+    asked: list[Asked],
+    train_samples: list[Sample],
+    annotations: list[Annotation],
+    features: list[StoredItem],
+    feature_store: ItemStore,
+    motion: StreamParameters,
+    encode: EncodeParameters,
+    parameters: EvaluateParameters,
+) -> tuple[list[Prediction], list[str]]:
+    """What others answer to the same; and what has to be said of them. One that cannot answer costs no other."""
+    from hawk_pipelines.evaluation import predictions_file
+    from hawk_pipelines.evaluation.baselines import constant_answers, nearest_neighbour
+    from hawk_pipelines.training.features import Features
+
+    told = parameters.baselines
+    seen = Features(features, feature_store)
+    predictions: list[Prediction] = []
+    notes: list[str] = []
+    if told.constant:
+        predictions += constant_answers(asked, train_samples)
+    if told.nearest_neighbour:
+        train = sorted({sample.item_id for sample in train_samples if sample.item_id in seen})
+        test = sorted({one.item_id for one in asked if one.item_id in seen})
+        predictions += nearest_neighbour(asked, train_samples, _vectors(train, seen), _vectors(test, seen))
+    answerable = [one for one in asked if one.item_id in seen]
+    for name, folder in told.models.items():
+        try:
+            predictions += _answers(folder, answerable, seen, motion, encode, parameters, name)
+        except HawkError as error:
+            notes.append(f"{name} ({folder}) is not in the figures. {error}")
+    names = {annotation.item_id: annotation.video for annotation in annotations}
+    for name, path in told.answers.items():
+        try:
+            found = predictions_file.read_predictions(path, asked, names, name)
+        except HawkError as error:
+            notes.append(f"{name} is not in the figures. {error}")
+            continue
+        predictions += found.predictions
+        notes += [f"{name} ({path}): {note}" for note in predictions_file.notes(found)]
+    for note in notes:
+        logger.warning("%s", note)
+    return predictions, notes
+
+
+def judge_answers(
+    predictions: list[Prediction], others: list[Prediction], parameters: EvaluateParameters, key: SecretStr | None
+) -> tuple[list[Judgement], dict, list[LlmCall]]:
+    """What a language model makes of the answers, where one is set."""
+    import mlflow
+
+    from hawk_pipelines.evaluation import judge
+    from hawk_pipelines.evaluation.answers import HAWK
+    from hawk_pipelines.evaluation.judge_request import read_prompts
+    from hawk_pipelines.language.llm import Client
+    from hawk_pipelines.language.llm_report import rows
+    from hawk_pipelines.pipelines.llm_tracking import track, track_calls
+
+    told = parameters.judge
+    if told is None:
+        logger.info("%s", judge.NOT_CONFIGURED)
+        return [], {"notes": [judge.NOT_CONFIGURED]}, []
+    every = [*predictions, *others]
+    with Client(told.openai, key, "evaluate.judge.openai") as client:
+        try:
+            judged = judge.judge(every, client, read_prompts(told.prompts, told.dimensions), told)
+        finally:
+            calls = rows(client, [one.prediction.item_id for one in judge.questions(every, told)])
+            track("judge", client)
+            track_calls("judge", calls)
+    mlflow.log_metrics(judge.flat_scores(judged, HAWK))
+    return judged.judgements, judge.summary(judged) | {"notes": judge.notes(judged)}, calls
+
+
+def score_answers(
+    model_folder: Path,
+    asked: list[Asked],
+    predictions: list[Prediction],
+    others: list[Prediction],
+    notes: list[str],
+    judgements: list[Judgement],
+    judge_summary: dict,
+    train_samples: list[Sample],
+    truths: list[Truth],
+) -> tuple[dict, list[EvaluationScore], list[EvaluationDifference]]:
+    """All figures of the model and of those it is compared with."""
+    import mlflow
+
+    from hawk_pipelines.evaluation.answers import HAWK
+    from hawk_pipelines.evaluation.scores import compare, flat_scores, metrics, score
+    from hawk_pipelines.serving.provenance import weights_sha256
+
+    scored = {}
+    for name in dict.fromkeys(one.model for one in [*predictions, *others]):
+        mine = [one for one in [*predictions, *others] if one.model == name]
+        scored[name] = score(mine, train_samples, truths, _judged(judgements, name), asked)
+    told = metrics(scored[HAWK])
+    mlflow.log_metrics(flat_scores(told))
+    rows = [EvaluationScore(**_known(one._asdict())) for scores in scored.values() for one in scores.scores]
+    compared = [compare(scores, scored[HAWK]) for name, scores in scored.items() if name != HAWK]
+    differences = [EvaluationDifference(**_known(one._asdict())) for few in compared for one in few]
+    del told["parts"]  # `scores` has them
+    told["notes"] += [*notes, *judge_summary["notes"]]
+    return told | {"weights_sha256": weights_sha256(model_folder)}, rows, differences
+
+
+def report_evaluation(
+    metrics: dict, predictions: list[Prediction], annotations: list[Annotation], parameters: EvaluateParameters
+) -> tuple[object, str]:
+    """Figures as a picture, and answers beside their references."""
+    from hawk_pipelines.evaluation.report import examples_table, plot
+
+    names = {annotation.item_id: annotation.video for annotation in annotations}
+    return plot(metrics), examples_table(predictions, names, parameters.examples)
+
+
+def _judged(judgements: Sequence[Judgement], model: str) -> dict[tuple[str, str, str], dict[str, float | None]]:
+    found: dict[tuple[str, str, str], dict[str, float | None]] = {}
+    for one in judgements:
+        if one.model == model:
+            found.setdefault((one.item_id, one.task, one.question), {})[one.dimension] = one.score
+    return found
+
+
+def _known(row: dict) -> dict:
+    return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
+
+
+def _answers(
+    folder: Path,
+    asked: list[Asked],
+    seen: "Features",
+    motion: StreamParameters,
+    encode: EncodeParameters,
+    parameters: EvaluateParameters,
+    name: str,
+) -> list[Prediction]:
+    from hawk_pipelines.evaluation.answers import answer_all
+    from hawk_pipelines.model.checkpoint import check_features, load
+    from hawk_pipelines.model.settings import GenerationSettings
+
+    parts = load(folder)
     check_features(parts.model, seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow))
     generation = GenerationSettings(max_new_tokens=parameters.max_new_tokens)
-    questions = asked(samples, annotations, videos)
-    predictions = []
-    for start in progress(range(0, len(questions), parameters.batch_size), "evaluate"):
-        batch = questions[start : start + parameters.batch_size]
-        tokens = [seen.read(one.item_id) for one in batch]
-        queries = [Query(one.question) for one in batch]
-        answers = answer(parts, watch(parts.model, tokens), queries, [one.times_s for one in tokens], generation)
-        predictions += [
-            Prediction(**one.model_dump(), model="hawk", answer=text) for one, text in zip(batch, answers, strict=True)
-        ]
-    names = {annotation.item_id: annotation.video for annotation in annotations}
-    metrics = score(predictions, train_samples, truths)
-    mlflow.log_metrics(flat_scores(metrics))
-    return predictions, metrics, plot(metrics), examples_table(predictions, names, parameters.examples)
+    return answer_all(parts, asked, seen.read, parameters.batch_size, generation, name)
+
+
+def _vectors(items: Sequence[str], seen: "Features") -> dict[str, NDArray]:
+    """Of each item the mean of its features over frames and places, both streams one after the other."""
+    vectors = {}
+    for item in progress(items, "features"):
+        tokens = seen.read(item)
+        both = [stream.float().mean(dim=(0, 1)).numpy() for stream in (tokens.appearance, tokens.motion)]
+        vectors[item] = np.concatenate(both)
+    return vectors

@@ -1,6 +1,13 @@
 from kedro.pipeline import Pipeline, node
 
-from hawk_pipelines.pipelines.evaluate.nodes import evaluate_model
+from hawk_pipelines.pipelines.evaluate.nodes import (
+    answer_as_baselines,
+    answer_questions,
+    ask_test_items,
+    judge_answers,
+    report_evaluation,
+    score_answers,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -8,22 +15,68 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             node(
-                evaluate_model,
+                ask_test_items,
+                inputs=["test_samples", "annotations", "videos", "questions_to_answer"],
+                outputs="asked",
+                name="ask_test_items",
+            ),
+            node(
+                answer_questions,
                 inputs=[
                     "finetuned_model",
-                    "annotations",
-                    "videos",
-                    "train_samples",
+                    "asked",
                     "test_samples",
                     "features",
                     "feature_store",
-                    "slot_truths",
                     "params:motion",
                     "params:encode",
                     "params:evaluate",
                 ],
-                outputs=["predictions", "metrics", "metrics_plot", "example_answers"],
-                name="evaluate_model",
-            )
+                outputs="predictions",
+                name="answer_questions",
+            ),
+            node(
+                answer_as_baselines,
+                inputs=[
+                    "asked",
+                    "train_samples",
+                    "annotations",
+                    "features",
+                    "feature_store",
+                    "params:motion",
+                    "params:encode",
+                    "params:evaluate",
+                ],
+                outputs=["baseline_predictions", "baseline_notes"],
+                name="answer_as_baselines",
+            ),
+            node(
+                judge_answers,
+                inputs=["predictions", "baseline_predictions", "params:evaluate", "llm_key"],
+                outputs=["judgements", "judge_summary", "judge_calls"],
+                name="judge_answers",
+            ),
+            node(
+                score_answers,
+                inputs=[
+                    "finetuned_model",
+                    "asked",
+                    "predictions",
+                    "baseline_predictions",
+                    "baseline_notes",
+                    "judgements",
+                    "judge_summary",
+                    "train_samples",
+                    "slot_truths",
+                ],
+                outputs=["metrics", "scores", "score_differences"],
+                name="score_answers",
+            ),
+            node(
+                report_evaluation,
+                inputs=["metrics", "predictions", "annotations", "params:evaluate"],
+                outputs=["metrics_plot", "example_answers"],
+                name="report_evaluation",
+            ),
         ]
     )

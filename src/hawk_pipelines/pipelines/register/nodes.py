@@ -1,40 +1,175 @@
 import hashlib
+import json
 import logging
-import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
+from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
+from hawk_pipelines.pipelines.register.parameters import RegisterParameters
+from hawk_pipelines.schema import Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
+from hawk_pipelines.video.streams import StreamParameters
 
-from hawk_pipelines.schema import Annotation
+if TYPE_CHECKING:
+    from hawk_pipelines.serving.provenance import TrainedOn, Training
 
 logger = logging.getLogger(__name__)
 
-
-class RegisterParameters(BaseModel):
-    """Under which name and alias the model is found."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(default="hawk", pattern=r"^[\w .-]+$")
-    alias: str = Field(default="production", pattern=r"^[\w-]+$")
-
-    @field_validator("alias")
-    @classmethod
-    def _not_reserved(cls, alias: str) -> str:
-        if re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE):
-            msg = f"MLflow keeps the alias {alias} for itself"
-            raise ValueError(msg)
-        return alias
+Ask = Callable[[Path, Sequence[Asked]], list[Prediction]]
+"""What a saved model answers to questions."""
 
 
-def register_model(folder: Path, metrics: dict, annotations: list[Annotation], parameters: RegisterParameters) -> dict:
-    """Register the model with its metrics and the hash of the annotations it stands on."""
+class RegisterError(HawkError):
+    """Answers that are not those of the model that is to be registered."""
+
+
+def register_model(
+    folder: Path,
+    predictions: list[Prediction],
+    metrics: dict,
+    scores: list[EvaluationScore],
+    annotations: list[Annotation],
+    videos: list[Video],
+    train_samples: list[Sample],
+    features: list[StoredItem],
+    feature_store: ItemStore,
+    motion: StreamParameters,
+    encode: EncodeParameters,
+    evaluate: EvaluateParameters,
+    annotate: AnnotateParameters,
+    parameters: RegisterParameters,
+) -> dict:
+    """Register the model with its card, and give it the alias if it passes the gate."""
+    import mlflow
+
+    from hawk_pipelines.evaluation.answers import HAWK
     from hawk_pipelines.evaluation.scores import flat_scores
-    from hawk_pipelines.serving.registry import register
+    from hawk_pipelines.model.checkpoint import read_configuration
+    from hawk_pipelines.serving import alias, gate, model_card, provenance
+    from hawk_pipelines.serving.registry import add_version, describe
 
-    tags = {name: f"{value:.4f}" for name, value in flat_scores(metrics).items()}
-    words = "\n".join(annotation.model_dump_json() for annotation in annotations)
-    tags["annotations_sha256"] = hashlib.sha256(words.encode()).hexdigest()
-    registered = register(folder, parameters.name, parameters.alias, tags)
-    logger.info("register: version %s of `%s` is now `%s`.", registered.version, registered.name, registered.alias)
-    return registered._asdict()
+    candidate = [one for one in predictions if one.model == HAWK]
+    tested = _tested(candidate, annotations, videos)
+    if metrics.get("weights_sha256") not in (None, provenance.weights_sha256(folder)):
+        msg = f"`predictions` and `metrics` are of another model than {folder}; run `kedro run --pipelines=evaluate,register`."
+        raise RegisterError(msg)
+    recorded = provenance.read_training(folder)
+    training = recorded or _training_by_tables(train_samples, annotations, videos)
+    trained_on = provenance.trained_on(training)
+
+    def ask(model: Path, asked: Sequence[Asked]) -> list[Prediction]:
+        return _answers(model, asked, features, feature_store, motion, encode, evaluate)
+
+    client = mlflow.MlflowClient()
+    version = alias.holder(client, parameters.name, parameters.alias)
+    incumbent, obstacles = _incumbent(parameters.name, version, candidate, tested, trained_on, ask)
+    constant = gate.best_constant_answers(candidate, train_samples) if version is None else []
+    decision = gate.decide(candidate, incumbent, constant, parameters.alias, parameters, version, obstacles)
+
+    data, code = provenance.data_version(annotations, Path.cwd()), provenance.code_version(Path.cwd())
+    figures = {name: f"{value:.4f}" for name, value in flat_scores(metrics).items()}
+    added = add_version(folder, parameters.name, figures | provenance.tags(data, code) | gate.tags(decision))
+    wordings, config = _wordings(annotate, annotations), read_configuration(folder)
+    made = model_card.Made(training, recorded is not None, trained_on, data, code, config, wordings)
+    mine = [one for one in scores if one.model == HAWK]
+    results = model_card.Results(mine, metrics["notes"], provenance.sources_of(tested))
+    files = {
+        "README.md": model_card.model_card(parameters.name, added.number, decision, results, made),
+        provenance.TRAINED_ON: trained_on.model_dump_json(),
+        "gate.json": decision.model_dump_json(indent=1),
+    }
+    describe(added, files)
+    how: alias.How = "forced" if decision.forced else "gate"
+    alias.give(client, parameters.name, decision.alias, added.number, how, decision.reason)
+    logger.info("register: version %s of `%s`. %s", added.number, parameters.name, decision.reason)
+    uri = f"models:/{parameters.name}@{decision.alias}"
+    return {"name": parameters.name, "version": added.number, "uri": uri, **decision.model_dump()}
+
+
+def _incumbent(
+    name: str,
+    version: str | None,
+    candidate: Sequence[Prediction],
+    tested: Sequence[Video],
+    trained_on: "TrainedOn",
+    ask: Ask,
+) -> tuple[list[Prediction] | None, list[str]]:
+    """What the version that has the alias answers to the same questions, or why it cannot be compared."""
+    import mlflow
+
+    from hawk_pipelines.serving import gate, provenance
+    from hawk_pipelines.serving.registry import fetch, weights_in
+
+    groups = {video.id: video.group for video in tested}
+    if version is None:
+        return None, gate.obstacles_to(groups, trained_on)
+    try:
+        files = fetch(f"models:/{name}/{version}", mlflow.get_tracking_uri())
+        obstacles = gate.obstacles_to(groups, trained_on, provenance.read_trained_on(files), version)
+        return (None, obstacles) if obstacles else (ask(weights_in(files), candidate), [])
+    except (HawkError, ImportError) as error:  # an optional package that it needs may be gone, too
+        return None, [f"Version {version} of `{name}` cannot be asked any more: {' '.join(str(error).split()).rstrip('.')}."]
+
+
+def _answers(
+    model: Path,
+    asked: Sequence[Asked],
+    features: Sequence[StoredItem],
+    feature_store: ItemStore,
+    motion: StreamParameters,
+    encode: EncodeParameters,
+    evaluate: EvaluateParameters,
+) -> list[Prediction]:
+    from hawk_pipelines.evaluation.answers import answer_all
+    from hawk_pipelines.model.checkpoint import check_features, load
+    from hawk_pipelines.model.settings import GenerationSettings
+    from hawk_pipelines.training.features import Features
+
+    wanted = {one.item_id for one in asked}
+    seen = Features([item for item in features if item.item_id in wanted], feature_store)
+    missing = sorted(item for item in wanted if item not in seen)
+    if missing:
+        msg = (
+            f"{len(missing)} test item(s) have no features any more, for example {missing[0]}; run `encode` and `evaluate` again"
+        )
+        raise RegisterError(msg)
+    parts = load(model)
+    check_features(parts.model, seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow))
+    generation = GenerationSettings(max_new_tokens=evaluate.max_new_tokens)
+    return answer_all(parts, asked, seen.read, evaluate.batch_size, generation, name="incumbent")
+
+
+def _tested(candidate: Sequence[Prediction], annotations: Sequence[Annotation], videos: Sequence[Video]) -> list[Video]:
+    """The videos that are tested on."""
+    of_item = {one.item_id: one.video_id for one in annotations}
+    ids = {of_item.get(one.item_id, one.item_id) for one in candidate}
+    found = [video for video in videos if video.id in ids]
+    gone = sorted(ids - {video.id for video in found})
+    if gone:
+        what = f"`predictions` are about {len(gone)} video(s) that are not in `videos`, for example {gone[0]}"
+        msg = f"{what}: the data have changed since. Run `kedro run --pipelines=evaluate,register`."
+        raise RegisterError(msg)
+    return found
+
+
+def _training_by_tables(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: Sequence[Video]) -> "Training":
+    """The videos that a model was trained on for all that is known here, where its folder does not say."""
+    from hawk_pipelines.serving.provenance import training_of
+
+    return training_of("unknown", 0, 0, len(samples), {sample.item_id for sample in samples}, annotations, videos)
+
+
+def _wordings(annotate: AnnotateParameters, annotations: Sequence[Annotation]) -> dict[str, str]:
+    """Hashes of the words in which a description is requested, of the question pool, and of what a language model was told."""
+    from hawk_pipelines.language.requests import DESCRIPTION_REQUESTS
+
+    requests = hashlib.sha256(json.dumps(DESCRIPTION_REQUESTS).encode()).hexdigest()
+    found = {f"requests for a description ({len(DESCRIPTION_REQUESTS)} wordings)": requests}
+    if annotate.questions.is_file():
+        found[f"questions ({annotate.questions.name})"] = hashlib.sha256(annotate.questions.read_bytes()).hexdigest()
+    prompts = {prompt for one in annotations if one.written for prompt in one.written.prompts.items()}
+    return found | {f"prompt of the drafts ({name}, {value[:8]})": value for name, value in sorted(prompts)}

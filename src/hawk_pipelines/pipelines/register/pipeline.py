@@ -9,7 +9,22 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 register_model,
-                inputs=["finetuned_model", "metrics", "annotations", "params:register"],
+                inputs=[
+                    "finetuned_model",
+                    "predictions",
+                    "metrics",
+                    "scores",
+                    "annotations",
+                    "videos",
+                    "train_samples",
+                    "features",
+                    "feature_store",
+                    "params:motion",
+                    "params:encode",
+                    "params:evaluate",
+                    "params:annotate",
+                    "params:register",
+                ],
                 outputs="registered_model",
                 name="register_model",
             )

@@ -1,0 +1,94 @@
+"""Which answers are shown: the worst first."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from hawk_pipelines.evaluation.rouge import rouge_l
+from hawk_pipelines.evaluation.scores import has_reference
+from hawk_pipelines.schema import Judgement, Prediction, Task
+
+
+class Ranked(NamedTuple):
+    """An answer and what it is ranked by."""
+
+    prediction: Prediction
+    rouge_l: float | None
+    """None where there is no reference to compare with."""
+    judgements: list[Judgement]
+    """One for each dimension, where it was judged."""
+
+    @property
+    def judged(self) -> float | None:
+        """The judge's mean over the dimensions that have a score; None where none has."""
+        scores = [one.score for one in self.judgements if one.score is not None]
+        return sum(scores) / len(scores) if scores else None
+
+
+def ranked(predictions: Sequence[Prediction], judgements: Sequence[Judgement]) -> list[Ranked]:
+    """Answers, in their order, and what they are worth.
+
+    Args:
+        predictions: of any models.
+        judgements: of these and others; empty where there is no judge.
+    """
+    judged: dict[tuple[str, ...], list[Judgement]] = {}
+    for judgement in judgements:
+        judged.setdefault((*key(judgement), judgement.model), []).append(judgement)
+    rows = [row for row, one in enumerate(predictions) if has_reference(one)]
+    alike = rouge_l([predictions[row].answer for row in rows], [predictions[row].reference for row in rows])
+    known = dict(zip(rows, alike, strict=True))
+    return [Ranked(one, known.get(row), judged.get((*key(one), one.model), [])) for row, one in enumerate(predictions)]
+
+
+def worst_first(predictions: Sequence[Prediction], judgements: Sequence[Judgement], count: int) -> dict[Task, list[Ranked]]:
+    """A model's worst answers to each task, of each task as many if there are as many.
+
+    What the judge has scored comes first, ordered by its mean over the dimensions; then the rest, ordered by ROUGE-L, which also
+    decides between equals; at last what has no reference. Further equals keep their order.
+
+    Args:
+        predictions: of one model.
+        judgements: of any models.
+        count: of all tasks together.
+    """
+    of_task: dict[Task, list[Ranked]] = {}
+    for one in sorted(ranked(predictions, judgements), key=_badness):
+        of_task.setdefault(one.prediction.task, []).append(one)
+    shares: dict[Task, int] = {}
+    for place, task in enumerate(sorted(of_task, key=lambda task: len(of_task[task]))):
+        left = count - sum(shares.values())
+        shares[task] = min(len(of_task[task]), left // (len(of_task) - place))
+    return {task: of_task[task][: shares[task]] for task in sorted(of_task)}
+
+
+def key(one: Prediction) -> tuple[str, ...]:
+    """What is asked: item, task and question."""
+    return one.item_id, one.task, one.question
+
+
+def examples_table(
+    predictions: Sequence[Prediction], names: Mapping[str, str], count: int, judgements: Sequence[Judgement] = ()
+) -> str:
+    """The same as a Markdown table.
+
+    Args:
+        predictions: what was generated.
+        names: what each item's video is called.
+        count: rows.
+        judgements: what a judge made of them.
+    """
+    lines = ["| video | question | reference | answer |", "|---|---|---|---|"]
+    for task in worst_first(predictions, judgements, count).values():
+        for one in (worst.prediction for worst in task):
+            cells = [names.get(one.item_id, one.item_id), one.question, one.reference, one.answer]
+            lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _badness(one: Ranked) -> tuple[bool, bool, float, float]:
+    alike = 1.0 if one.rouge_l is None else one.rouge_l
+    return one.rouge_l is None, one.judged is None, one.judged or 0.0, alike
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

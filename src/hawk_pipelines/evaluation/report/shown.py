@@ -1,0 +1,141 @@
+"""Examples as the page shows them: what the model saw, what it was asked, what it said, and what others said."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.evaluation.report.cells import number
+from hawk_pipelines.evaluation.report.examples import Ranked, key, ranked
+from hawk_pipelines.evaluation.report.pictures import ItemPictures, data_uri, overlaid
+from hawk_pipelines.schema import Judgement, Prediction
+
+MOST_PICTURES = 4_000_000
+"""Characters of all pictures in a page; examples for which nothing is left have none."""
+LONGEST = 1500
+"""Characters of a text that are shown."""
+Pictures = Callable[[str], ItemPictures | None]
+"""Of an item."""
+
+
+class Shot(NamedTuple):
+    """A frame, as addresses that hold the pictures themselves."""
+
+    frame: str
+    moving: str
+    """The same with what moves in it."""
+    time_s: float
+
+
+class Said(NamedTuple):
+    """Somebody's answer."""
+
+    model: str
+    pieces: list[tuple[str, bool]]
+    """Of its text, and whether that is a word which the reference has not got."""
+    worth: str
+
+
+class Answered(NamedTuple):
+    """A question, and what was answered."""
+
+    question: str
+    kind: str
+    reference: str
+    said: Said
+    others: list[Said]
+
+
+class Example(NamedTuple):
+    """What was asked about an item."""
+
+    name: str
+    item_id: str
+    source: str
+    normal: bool
+    shots: list[Shot]
+    without: str
+    """Why there are no pictures of it; empty where there are."""
+    answered: list[Answered]
+
+
+def show(
+    worst: Mapping[str, Sequence[Ranked]],
+    others: Sequence[Prediction],
+    judgements: Sequence[Judgement],
+    names: Mapping[str, str],
+    pictures: Pictures,
+) -> dict[str, list[Example]]:
+    """Examples by task: what is said of one item together, in the order of the worst that is said of it.
+
+    Args:
+        worst: the answers that are shown, by task.
+        others: what others answered.
+        judgements: of all of them.
+        names: what each item's video is called.
+        pictures: of an item. Where it raises a `HawkError`, that is shown in their place.
+    """
+    wanted = {key(one.prediction) for few in worst.values() for one in few}
+    said: dict[tuple[str, ...], list[Said]] = {}
+    for other in ranked([one for one in others if key(one) in wanted], judgements):
+        said.setdefault(key(other.prediction), []).append(_said(other))
+    left = MOST_PICTURES
+    examples: dict[str, list[Example]] = {}
+    for task, few in worst.items():
+        of_item: dict[str, list[Ranked]] = {}
+        for one in few:
+            of_item.setdefault(one.prediction.item_id, []).append(one)
+        for item_id, answers in of_item.items():
+            shots, without = _shots(pictures, item_id) if left > 0 else ([], _FULL)
+            left -= sum(len(shot.frame) + len(shot.moving) for shot in shots)
+            about = answers[0].prediction
+            answered = [_answered(one, said.get(key(one.prediction), [])) for one in answers]
+            example = Example(names.get(item_id, item_id), item_id, about.source, about.normal, shots, without, answered)
+            examples.setdefault(task, []).append(example)
+    return examples
+
+
+_FULL = f"No pictures: those of this page are limited to {MOST_PICTURES / 1e6:g} MB. Show fewer examples (`evaluate.examples`)."
+
+
+def _shots(pictures: Pictures, item_id: str) -> tuple[list[Shot], str]:
+    """Pictures of an item; or why there are none."""
+    try:
+        seen = pictures(item_id)
+        shots = [] if seen is None else [_shot(*one) for one in zip(*seen, strict=True)]
+    except HawkError as error:
+        return [], f"No pictures: {error}"
+    return shots, "" if shots else "No pictures: no frames of this item are stored."
+
+
+def _shot(frame: NDArray, mask: NDArray, time_s: float) -> Shot:
+    return Shot(data_uri(frame), data_uri(overlaid(frame, mask)), float(time_s))
+
+
+def _answered(one: Ranked, others: list[Said]) -> Answered:
+    about = one.prediction
+    return Answered(shortened(about.question), about.kind, shortened(about.reference), _said(one), others)
+
+
+def _said(one: Ranked) -> Said:
+    worth = [] if one.rouge_l is None else [f"ROUGE-L {number(one.rouge_l)}"]
+    for judgement in one.judgements:
+        why = "" if judgement.score is not None else f" ({judgement.outcome.replace('_', ' ')})"
+        worth.append(f"{judgement.dimension.capitalize()} {number(judgement.score)}{why}")
+    return Said(one.prediction.model, _pieces(shortened(one.prediction.answer), one.prediction.reference), " · ".join(worth))
+
+
+def _pieces(answer: str, reference: str) -> list[tuple[str, bool]]:
+    known = set(_words(reference))
+    return [(piece, any(word not in known for word in _words(piece))) for piece in re.split(r"(\s+)", answer) if piece]
+
+
+def _words(text: str) -> Iterable[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def shortened(text: str) -> str:
+    """A text, cut where it is too long to be shown."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text) - LONGEST:,} more characters)"

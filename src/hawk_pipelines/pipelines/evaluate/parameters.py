@@ -1,0 +1,39 @@
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from hawk_pipelines.evaluation.judge import JudgeParameters
+
+Name = Annotated[str, StringConstraints(pattern=r"^[\w .()+-]{1,60}$")]
+"""Of a model in the report."""
+
+
+class BaselineParameters(BaseModel):
+    """Who else answers the same questions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    constant: bool = True
+    """Always the training answer that fits the training split best."""
+    nearest_neighbour: bool = True
+    """What is said of the training item whose features are most alike."""
+    models: dict[Name, Path] = {}
+    """Folders of other saved models of this project, such as one without the motion branch."""
+    answers: dict[Name, Path] = {}
+    """JSON Lines files with answers of models that were run elsewhere, to the questions in data/07_model_output/questions.jsonl."""
+
+
+class EvaluateParameters(BaseModel):
+    """How models are asked, what they are compared with, and what is shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    batch_size: int = Field(default=64, ge=1)
+    max_new_tokens: int = Field(default=64, ge=1, le=1024)
+    """An answer is cut off after so many tokens."""
+    examples: int = Field(default=40, ge=1)
+    """Answers that are shown, the worst first."""
+    baselines: BaselineParameters = BaselineParameters()
+    judge: JudgeParameters | None = None
+    """A language model that judges the answers; None: none does."""

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from hawk_pipelines.evaluation.ablation import compare_variants, plot, table
+from hawk_pipelines.schema import Ablated, Sample, Truth
+
+VIDEOS = [f"v{number:02}" for number in range(30)]
+TRUTHS = [
+    Truth(video_id=video, slots={"normal": "unusual", "actor": ("a dog", "a cat")[at % 2]}) for at, video in enumerate(VIDEOS)
+]
+TRAINING = [Sample(item_id="t", task="description", question="", answer="a dog runs near the gate", motion_text="")]
+
+
+def _answers(variant, seed, right):
+    """Descriptions of which that share of the videos is right."""
+    rng = np.random.default_rng(seed)
+    for at, video in enumerate(VIDEOS):
+        reference = f"something unusual happens: {('a dog', 'a cat')[at % 2]} runs near the gate"
+        known = {"item_id": video, "video": video, "task": "description", "kind": "description", "question": "What?"}
+        said = reference if rng.random() < right else "something unusual happens: a horse sleeps"
+        yield Ablated(**known, source="made", normal=False, reference=reference, model=variant, answer=said, seed=seed)
+
+
+def _rows(*answers):
+    rows = compare_variants([one for few in answers for one in few], TRAINING, TRUTHS, "full")
+    return {(row.variant, row.metric): row for row in rows}, rows
+
+
+def test_a_variant_that_sees_less_is_below_the_reference_by_an_interval_without_zero():
+    known, rows = _rows(*(_answers(name, seed, right) for seed in (1, 2) for name, right in (("full", 0.95), ("blind", 0.3))))
+    actor = known["blind", "slot_actor"]
+    assert actor.seeds == actor.compared_seeds == 2
+    assert actor.items == 60
+    assert actor.high < 0
+    assert actor.low <= actor.difference <= actor.high
+    assert actor.p < 0.01
+    assert actor.difference == pytest.approx(actor.value - known["full", "slot_actor"].value)
+    assert known["full", "slot_actor"].difference is None
+    assert f"{actor.value:.3f} ({actor.difference:+.3f}: {actor.low:+.3f} … {actor.high:+.3f})" in table(rows, "full")
+
+
+def test_a_variant_that_is_no_other_differs_by_nothing():
+    known, _ = _rows(_answers("full", 1, 0.5), _answers("same", 1, 0.5))
+    same = known["same", "bleu_4"]
+    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_only_seeds_that_both_have_are_compared():
+    known, rows = _rows(_answers("full", 1, 0.9), _answers("blind", 1, 0.3), _answers("blind", 2, 0.3), _answers("alone", 3, 0.3))
+    assert (known["blind", "bleu_4"].seeds, known["blind", "bleu_4"].compared_seeds) == (2, 1)
+    assert known["alone", "bleu_4"].difference is None
+    assert "| alone | 1 |" in table(rows, "full")
+
+
+def test_the_plot_has_a_panel_for_every_headline_and_a_line_for_every_variant():
+    _, rows = _rows(*(_answers(name, 1, 0.5) for name in ("full", "one", "two")))
+    panels = [panel for panel in plot(rows, "full").axes if panel.axison]
+    assert [panel.get_title() for panel in panels][:2] == ["description, bleu_4", "description, rouge_l"]
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["one", "two"]
+    assert all(len(panel.containers) == 2 for panel in panels)
+
+
+def test_without_the_reference_nothing_is_compared_and_a_picture_is_made():
+    _, rows = _rows(_answers("one", 1, 0.5))
+    assert all(row.difference is None for row in rows)
+    assert plot(rows, "full").axes

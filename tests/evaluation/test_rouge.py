@@ -1,0 +1,23 @@
+import pytest
+
+from hawk_pipelines.evaluation.rouge import rouge_l
+
+
+def test_scores_worked_out_by_hand():
+    """Three of four words in order on either side; turned round, one. Of "the the the" one of three, and one of two."""
+    reference = "Police killed the gunman."
+    assert rouge_l(["police, KILLED a gunman", "gunman the killed police"], [reference] * 2) == pytest.approx([0.75, 0.25])
+    assert rouge_l(["the the the"], ["the cat"]) == pytest.approx([2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2)])
+
+
+def test_words_are_not_stemmed():
+    assert rouge_l(["running"], ["runs"]) == [0]
+
+
+@pytest.mark.parametrize(("answer", "reference"), [("", "a man"), ("a man", ""), ("", ""), ("…", "a man"), ("男", "男")])
+def test_what_has_no_words_is_worth_nothing(answer, reference):
+    assert rouge_l([answer], [reference]) == [0]
+
+
+def test_nothing_is_scored_of_nothing():
+    assert rouge_l([], []) == []

@@ -1,0 +1,275 @@
+"""The node, with real models, a real store of features and a real registry.
+
+Nothing is trained: the references are what the good model answers, so that it is right and the other one is not.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.evaluation.answers import answer_all
+from hawk_pipelines.evaluation.scores import metrics as metrics_of
+from hawk_pipelines.evaluation.scores import score
+from hawk_pipelines.model.checkpoint import Parts, save
+from hawk_pipelines.model.settings import GenerationSettings
+from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
+from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
+from hawk_pipelines.pipelines.register.nodes import RegisterError, register_model
+from hawk_pipelines.pipelines.register.parameters import RegisterParameters
+from hawk_pipelines.schema import DESCRIBE, Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
+from hawk_pipelines.serving.alias import holder, moves, roll_back
+from hawk_pipelines.serving.provenance import Training, weights_sha256, write_training
+from hawk_pipelines.serving.registry import fetch, weights_in
+from hawk_pipelines.training.features import Features
+from hawk_pipelines.video.streams import StreamParameters
+from tests.serving.conftest import a_run, registry, tables  # noqa: F401 (fixtures)
+from tests.training.made import ENCODER, MODEL, sentences, small_parts, stored
+
+ITEMS = [f"v{number}" for number in range(8)]
+TRAINED = [f"t{number}" for number in range(4)]
+EVALUATE = EvaluateParameters(batch_size=8, max_new_tokens=16)
+GENERATION = GenerationSettings(max_new_tokens=16)
+RECORD = Training(stage="finetune", steps=9, seed=1, samples=12, videos=TRAINED, groups=[], sources={})
+FIRST = "To have something to begin with."
+
+
+def _video(name, split):
+    facts = {"source": "folder", "path": f"{name}.mp4", "name": name, "frames": 9, "fps": 3.0, "width": 8, "height": 8}
+    facts |= {"duration_s": 3.0, "label": None, "spans": [], "split_by": "seeded", "licence": "CC0"}
+    return Video(id=name, split=split, **facts)
+
+
+def _annotation(video):
+    facts = {"description": "A person falls.", "QA": [], "provider": "rules", "sources": [], "split": video.split}
+    return Annotation(item_id=video.id, video_id=video.id, video=video.name, **facts)
+
+
+def _wordy(samples, seed):
+    """A model that was never trained, but says whole words, and others of every video."""
+    model = MODEL.model_copy(deep=True)
+    model.branches.initializer_range = 1.0
+    made = small_parts(samples, model, seed)
+    pieces = [number for token, number in made.tokenizer.get_vocab().items() if not re.fullmatch("Ġ[a-z]+", token)]
+    made.model.language_model.get_output_embeddings().weight.data[pieces] = 0
+    return Parts(made.model.eval(), made.tokenizer)
+
+
+class Answered(NamedTuple):
+    """A saved model, and what `evaluate` would leave of it."""
+
+    folder: Path
+    predictions: list[Prediction]
+    metrics: dict
+    scores: list[EvaluationScore]
+
+
+class Given(NamedTuple):
+    """Tables and features, and two models that are never changed."""
+
+    store: ItemStore
+    features: list[StoredItem]
+    videos: list[Video]
+    annotations: list[Annotation]
+    samples: list[Sample]
+    models: dict[str, Answered]
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("given")
+    store, features = stored(folder / "store", ITEMS)
+    read = Features(features, store).read
+    videos = [_video(name, "test") for name in ITEMS] + [_video(name, "train") for name in TRAINED]
+    samples = sentences(TRAINED)
+    parts = {name: _wordy(samples, seed) for name, seed in (("bad", 3), ("good", 4))}
+    facts = {"reference": "", "kind": "who", "source": "folder", "normal": False}
+    asked = [
+        Asked(item_id=item, video=item, task=task, question=question, **facts)
+        for item in ITEMS
+        for task, question in (("description", DESCRIBE), ("question", "Who is it?"))
+    ]
+    right = answer_all(parts["good"], asked, read, EVALUATE.batch_size, GENERATION)
+    asked = [one.model_copy(update={"reference": said.answer}) for one, said in zip(asked, right, strict=True)]
+    models = {}
+    for name, one in parts.items():
+        save(folder / name, *one)
+        write_training(folder / name, RECORD)
+        predictions = answer_all(one, asked, read, EVALUATE.batch_size, GENERATION)
+        scored = score(predictions, samples)
+        told = metrics_of(scored) | {"weights_sha256": weights_sha256(folder / name)}
+        models[name] = Answered(folder / name, predictions, told, [EvaluationScore(**one._asdict()) for one in scored.scores])
+    return Given(store, features, videos, [_annotation(video) for video in videos], samples, models)
+
+
+class World:
+    """The node over what is given, with a registry of its own."""
+
+    def __init__(self, given, client, begin):
+        self.given, self.client, self._begin = given, client, begin
+
+    def copied(self, name, folder):
+        """A model whose folder may be changed."""
+        one = self.given.models[name]
+        models = self.given.models | {name: one._replace(folder=shutil.copytree(one.folder, folder))}
+        self.given = self.given._replace(models=models)
+        return folder
+
+    def register(self, name, metrics=None, **parameters):
+        """Run the node: what it gives."""
+        given, model = self.given, self.given.models[name]
+        others = [one.model_copy(update={"model": "neighbour"}) for one in model.predictions]
+        with self._begin():
+            return register_model(
+                model.folder,
+                others + model.predictions,
+                model.metrics | (metrics or {}),
+                [one.model_copy(update={"model": "neighbour", "value": 0.5}) for one in model.scores] + model.scores,
+                given.annotations,
+                given.videos,
+                given.samples,
+                given.features,
+                given.store,
+                StreamParameters(frames=4, flow="farneback"),
+                EncodeParameters(frame_encoder=ENCODER),
+                EVALUATE,
+                AnnotateParameters(),
+                RegisterParameters(**{"name": "hawk-smol", "min_videos": 5} | parameters),
+            )
+
+    def files(self, version):
+        """Of a version."""
+        import mlflow
+
+        return fetch(f"models:/hawk-smol/{version}", mlflow.get_tracking_uri())
+
+    def production(self):
+        """The version in use."""
+        return holder(self.client, "hawk-smol", "production")
+
+
+@pytest.fixture
+def world(given, registry, a_run):  # noqa: F811
+    return World(given, registry, a_run)
+
+
+def test_a_better_model_takes_production_and_a_worse_one_does_not(world, caplog):
+    caplog.set_level("INFO")
+    first = world.register("bad")
+    assert (first["alias"], first["uri"]) == ("challenger", "models:/hawk-smol@challenger")
+    assert "does not beat a model that sees nothing" in caplog.text
+    assert world.production() is None
+
+    world.register("bad", force=FIRST)
+    better = world.register("good")
+    assert (better["alias"], better["version"], better["against"]) == ("production", "3", "version 2")
+    assert better["score"] == pytest.approx(1.0)
+    assert better["score_against"] == pytest.approx(_incumbents_score(world), abs=1e-9)
+    assert "register: version 3 of `hawk-smol`. BLEU-4, mean of both tasks, on 16 answers about 8 source video(s)" in caplog.text
+
+    worse = world.register("bad")
+    assert (worse["alias"], worse["version"], world.production()) == ("challenger", "4", "3")
+    assert "not above −0.01" in caplog.text
+    assert "So many videos could have shown a difference of" in caplog.text
+    assert holder(world.client, "hawk-smol", "challenger") == "4"
+    assert [(move.version, move.how) for move in moves(world.client, "hawk-smol", "production")] == [
+        ("2", "forced"),
+        ("3", "gate"),
+    ]
+    assert roll_back(world.client, "hawk-smol", "production").version == "2"
+
+
+def _incumbents_score(world):
+    tasks = world.given.models["bad"].metrics["tasks"].values()
+    return sum(task["bleu_4"] for task in tasks) / 2
+
+
+def test_a_version_has_its_card_its_videos_and_its_decision(world):
+    done = world.register("good")
+    files = world.files("1")
+    assert json.loads((files / "gate.json").read_text()) == {
+        name: done[name] for name in json.loads((files / "gate.json").read_text())
+    }
+    assert json.loads((files / "training_videos.json").read_text())["videos"] == TRAINED
+    card = (files / "README.md").read_text()
+    assert "# hawk-smol, version 1" in card
+    assert "| description | `bleu_4` | 1.0000 | 1.0000 to 1.0000 | 8 | 8 |" in card
+    assert "| 0.5000 |" not in card  # other models' figures
+    assert "- `finetune`: 9 steps over 12 samples of 4 videos" in card
+    assert "| folder | – | 8 | CC0 |" in card
+    tags = world.client.get_model_version("hawk-smol", "1").tags
+    assert (tags["gate"], tags["gate.reason"], tags["description.bleu_4"]) == ("passed", done["reason"], "1.0000")
+    assert len(tags["annotations_sha256"]) == 64
+    assert (weights_in(files) / "training.json").is_file()
+
+
+def test_an_incumbent_that_cannot_be_asked_any_more(world):
+    world.register("bad", force=FIRST)
+    weights = weights_in(world.files("1")) / "model.safetensors"
+    broken = {name: value for name, value in load_file(weights).items() if "projection" not in name}
+    save_file(broken, weights)
+    done = world.register("good")
+    assert (done["alias"], world.production()) == ("challenger", "1")
+    assert "Version 1 of `hawk-smol` cannot be asked any more:" in done["reason"]
+    assert "`register.force`" in done["reason"]
+    shutil.rmtree(world.files("1"))
+    done = world.register("good")
+    assert "Version 1 of `hawk-smol` cannot be asked any more: models:/hawk-smol/1 is not in the registry" in done["reason"]
+    assert world.register("good", force="Version 1 is broken.")["alias"] == "production"
+
+
+def test_an_incumbent_of_another_encoder(world):
+    world.register("bad", force=FIRST)
+    config = weights_in(world.files("1")) / "config.json"
+    config.write_text(config.read_text().replace('"mask": "soft"', '"mask": "hard"'))
+    done = world.register("good")
+    assert done["alias"] == "challenger"
+    assert "mask was hard, now soft" in done["reason"]
+
+
+def test_test_videos_that_the_incumbent_was_trained_on(world, tmp_path):
+    write_training(world.copied("bad", tmp_path / "bad"), RECORD.model_copy(update={"videos": [*TRAINED, "v3"]}))
+    world.register("bad", force=FIRST)
+    done = world.register("good")
+    assert (done["alias"], done["difference"]) == ("challenger", None)
+    assert "Version 1 was trained on 1 of the 8 videos that are tested on (for example v3)" in done["reason"]
+    own = world.register("bad")
+    assert "The candidate was trained on 1 of the 8 videos" in own["reason"]
+
+
+def test_a_folder_that_does_not_say_how_it_was_trained(world, tmp_path):
+    """The tables of the run are taken at their word, and the card says so."""
+    (world.copied("good", tmp_path / "good") / "training.json").unlink()
+    assert world.register("good")["alias"] == "production"
+    assert "Its folder does not say how it was trained" in (world.files("1") / "README.md").read_text()
+    assert json.loads((world.files("1") / "training_videos.json").read_text())["videos"] == TRAINED
+    (world.files("1") / "training_videos.json").unlink()
+    assert "not recorded what version 1 was trained on" in world.register("good")["reason"]
+
+
+def test_answers_of_another_model_or_of_other_data_are_not_registered(world):
+    with pytest.raises(RegisterError, match=r"are of another model than .*good; run `kedro run --pipelines=evaluate,register`"):
+        world.register("good", metrics={"weights_sha256": weights_sha256(world.given.models["bad"].folder)})
+    world.given = world.given._replace(videos=world.given.videos[1:])
+    with pytest.raises(RegisterError, match=r"about 1 video\(s\) that are not in `videos`, for example v0"):
+        world.register("good")
+    assert world.client.search_registered_models() == []
+
+
+def test_too_few_videos(world):
+    world.register("bad", force=FIRST)
+    done = world.register("good", min_videos=9)
+    assert done["alias"] == "challenger"
+    assert "`register.min_videos` is 9" in done["reason"]
+
+
+@pytest.mark.parametrize("alias", ["challenger", "latest", "V2"])
+def test_aliases_that_mean_something_else(alias):
+    with pytest.raises(ValueError, match="alias"):
+        RegisterParameters(alias=alias)

@@ -1,0 +1,33 @@
+"""Versions in a real registry: their files, and what is beside them."""
+
+import mlflow
+import pytest
+
+from hawk_pipelines.serving.registry import ModelNotFound, add_version, describe, fetch, load, weights_in
+
+
+def test_a_version_is_its_files_and_what_is_written_beside_them(registry, a_run, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    with a_run() as run:
+        added = add_version(folder, "hawk-smol", {"gate": "passed"})
+        describe(added, {"README.md": "# A card", "gate.json": "{}"})
+    assert added[:2] == ("hawk-smol", "1")
+    files = fetch("models:/hawk-smol/1", mlflow.get_tracking_uri())
+    assert (files / "README.md").read_text() == "# A card"
+    assert (weights_in(files) / "config.json").read_text() == "{}"
+    known = registry.get_model_version("hawk-smol", "1")
+    assert (known.tags, known.aliases, known.run_id) == ({"gate": "passed"}, [], run.info.run_id)
+    assert {one.path for one in registry.list_artifacts(run.info.run_id, "registered_model")} == {
+        "registered_model/README.md",
+        "registered_model/gate.json",
+    }
+
+
+def test_what_is_not_there_is_said(registry, new_version):
+    with pytest.raises(ModelNotFound, match=r"models:/hawk@production is not in the registry \(.*\); that is the one at sqlite:"):
+        load("models:/hawk@production")
+    new_version()
+    with pytest.raises(ModelNotFound, match=r"models:/hawk@production is not in the registry \(.*alias production not found"):
+        load("models:/hawk@production")
