@@ -22,7 +22,7 @@ def test_every_pipeline_runs_alone_and_together():
 
     pipelines = register_pipelines()
     order = ["ingest", "split", "caption", "annotate", "validate", "motion", "encode", "finetune", "evaluate", "register"]
-    assert list(pipelines) == [*order, "questions", "pretrain", "__default__"]
+    assert list(pipelines) == [*order, "questions", "pretrain", "ablate", "__default__"]
     alone = [node.name for name in order for node in pipelines[name].nodes]
     assert sorted(node.name for node in pipelines["__default__"].nodes) == sorted(alone)
     assert len(set(alone)) == len(alone) >= len(order)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import PROCESSOR_MAPPING, AutoImageProcessor, AutoProcessor, AutoTokenizer
-from transformers.image_processing_backends import PilBackend, TorchvisionBackend
+from transformers.image_processing_backends import PilBackend
 from transformers.utils import is_torchvision_available
 
 
@@ -62,33 +62,33 @@ def _video_processor(model_type: str) -> Any:
 
 
 def _with_pillow(kind: Any) -> Any:
-    class WithPillow(kind, _Pillow):
+    class WithPillow(_Pillow, kind):
         """A model's own steps; what they take from torchvision comes from Pillow."""
-
-        def convert_to_rgb(self, video: torch.Tensor) -> torch.Tensor:
-            """Frames as they are: RGB."""
-            return video
 
     return WithPillow
 
 
-class _Pillow(TorchvisionBackend):
-    """What video processors take from torchvision, for uint8 [..., C, H, W]."""
+class _Pillow:
+    """What video processors take from torchvision, for frames [..., C, H, W]."""
+
+    def convert_to_rgb(self, video: torch.Tensor) -> torch.Tensor:
+        """Ours are."""
+        return video
 
     def resize(self, image: torch.Tensor, size: Any, resample: Any = None, **_: Any) -> torch.Tensor:
         """To a size, or a length of the shorter side."""
-        return self._each(image, lambda picture: PilBackend().resize(picture, size, resample))
+        return _each(image, lambda picture: PilBackend().resize(picture, size, resample))
 
     def center_crop(self, image: torch.Tensor, size: Any, **_: Any) -> torch.Tensor:
-        """The middle, with black where that is larger."""
-        return self._each(image, lambda picture: PilBackend().center_crop(picture, size))
+        """The middle, with black around it where that is larger."""
+        return _each(image, lambda picture: PilBackend().center_crop(picture, size))
 
     def normalize(self, image: torch.Tensor, mean: Any, std: Any, **_: Any) -> torch.Tensor:
         """Each channel less its mean, over its deviation."""
         mean_C11, std_C11 = (torch.as_tensor(value, dtype=image.dtype).reshape(-1, 1, 1) for value in (mean, std))
         return (image - mean_C11) / std_C11
 
-    @staticmethod
-    def _each(frames: torch.Tensor, change: Callable[[np.ndarray], np.ndarray]) -> torch.Tensor:
-        changed = np.stack([change(picture) for picture in frames.reshape(-1, *frames.shape[-3:]).numpy()])
-        return torch.from_numpy(changed).reshape(*frames.shape[:-3], *changed.shape[1:])
+
+def _each(frames: torch.Tensor, change: Callable[[np.ndarray], np.ndarray]) -> torch.Tensor:
+    changed = np.stack([change(picture) for picture in frames.reshape(-1, *frames.shape[-3:]).numpy()])
+    return torch.from_numpy(changed).reshape(*frames.shape[:-3], *changed.shape[1:])

@@ -103,7 +103,7 @@ def windows_of(video: Video, laid: Windows) -> list[Window]:
 
 
 def parts_of(video: Video, laid: Windows, looks: int) -> list[Part]:
-    """The parts of a video that are sampled: every window of the shortest length holds some `looks` sampled frames, or all it has.
+    """The parts of a video that are sampled: so densely that its shortest windows hold some `looks` sampled frames, or all.
 
     Args:
         video: of known length.

@@ -42,6 +42,7 @@ def train_stage(
     """Train in an MLflow run of its own below the pipeline's: the folder of the model."""
     import mlflow
 
+    from hawk_pipelines.serving.provenance import read_training, training_of, write_training
     from hawk_pipelines.training.tracking import flat
     from hawk_pipelines.training.train import train
 
@@ -62,7 +63,22 @@ def train_stage(
     parent = mlflow.active_run()
     assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
     uri = mlflow.get_tracking_uri()
-    return train(given.trainings, job, given.samples, groups, given.features, parent, told, uri)
+    folder = train(given.trainings, job, given.samples, groups, given.features, parent, told, uri)
+    items = {sample.item_id for sample in given.samples}
+    before = read_training(job.init_from) if job.init_from else None
+    record = training_of(
+        stage,
+        parameters.steps,
+        seed,
+        len(given.samples),
+        items,
+        given.annotations,
+        given.videos,
+        init_from=parameters.init_from,
+        before=before,
+    )
+    write_training(folder, record)
+    return folder
 
 
 def groups_of(annotations: list[Annotation], videos: list[Video]) -> dict[str, str]:

@@ -146,7 +146,7 @@ def obstacles_to(
         found.append(f"{what}, so it may have seen the test videos, and a comparison is refused.")
         return found
     videos, groups = set(theirs.videos), set(theirs.groups)
-    shared = sorted(video for video, group in tested.items() if video in videos )
+    shared = sorted(video for video, group in tested.items() if video in videos or (group is not None and group in groups))
     if shared:
         found.append(f"Version {version} was trained on {_some(shared, tested)}, or on parts of them: a comparison is refused.")
     return found

@@ -130,7 +130,9 @@ def difference_cell(one: EvaluationDifference | None) -> Cell:
     """What a model has over another: better or worse where the interval leaves no doubt of the sign."""
     if one is None:
         return Cell(UNKNOWN)
-    alone = ", ".join(f"{count:,} only {whose}" for count, whose in ((one.only_second, "here"), (one.only_first, "there")) if count)
+    alone = ", ".join(
+        f"{count:,} only {whose}" for count, whose in ((one.only_second, "here"), (one.only_first, "there")) if count
+    )
     cell = figure_cell(one.model_dump(), signed)
     return cell._replace(below=(*cell.below, alone)) if alone else cell
 

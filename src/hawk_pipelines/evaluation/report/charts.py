@@ -1,6 +1,6 @@
 """Plots of the page, each with what it shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -29,7 +29,7 @@ def figures(tasks: Sequence[Task], models: Sequence[str], known: Known) -> list[
         _chart(f"{TITLES[task]}: {metric_name(metric)}", f"figure-{task}-{metric}", dots(rows, limits=(0, 1)))
         for task in tasks
         for metric in DRAWN
-        if (rows := _models(models, lambda model, task=task, metric=metric: known.get((model, task, "all", metric))))
+        if (rows := _models(models, known, task, metric))
     ]
 
 
@@ -60,7 +60,7 @@ def slots(models: Sequence[str], known: Known, metrics: Mapping[str, Any]) -> li
     return [
         _chart(slot, f"slot-{place}", dots(rows, line=told["chance"], limits=(0, 1)))
         for place, (slot, told) in enumerate(metrics.get("slots", {}).items())
-        if (rows := _models(models, lambda model, slot=slot: known.get((model, "description", "all", f"slot_{slot}"))))
+        if (rows := _models(models, known, "description", f"slot_{slot}"))
     ]
 
 
@@ -69,9 +69,9 @@ def timelines(drawn: Drawn, place: int) -> list[Chart]:
     return [_chart(line.title, f"when-{place}-{row}", along(line)) for row, line in enumerate(drawn.timelines)]
 
 
-def _models(models: Sequence[str], of: Callable[[str], EvaluationScore | None]) -> list[Dot]:
+def _models(models: Sequence[str], known: Known, task: Task, metric: str) -> list[Dot]:
     """A row for each model, the first one being the own; none where nobody has a figure."""
-    found = [(model, of(model)) for model in models]
+    found = [(model, known.get((model, task, "all", metric))) for model in models]
     return [_dot(model, one, model == models[0]) for model, one in found] if any(one and one.items for _, one in found) else []
 
 

@@ -18,10 +18,10 @@ class Ranked(NamedTuple):
     """One for each dimension, where it was judged."""
 
     @property
-    def judged(self) -> float | None:
-        """The judge's mean over the dimensions that have a score; None where none has."""
+    def worth(self) -> float | None:
+        """The judge's mean over the dimensions that have a score; ROUGE-L where none has; None without reference."""
         scores = [one.score for one in self.judgements if one.score is not None]
-        return sum(scores) / len(scores) if scores else None
+        return sum(scores) / len(scores) if scores else self.rouge_l
 
 
 def ranked(predictions: Sequence[Prediction], judgements: Sequence[Judgement]) -> list[Ranked]:
@@ -43,8 +43,8 @@ def ranked(predictions: Sequence[Prediction], judgements: Sequence[Judgement]) -
 def worst_first(predictions: Sequence[Prediction], judgements: Sequence[Judgement], count: int) -> dict[Task, list[Ranked]]:
     """A model's worst answers to each task, of each task as many if there are as many.
 
-    What the judge has scored comes first, ordered by its mean over the dimensions; then the rest, ordered by ROUGE-L, which also
-    decides between equals; at last what has no reference. Further equals keep their order.
+    They are ordered by the judge's mean over its dimensions where it has scored them, else by ROUGE-L, which also decides between
+    equals. What has no reference comes last. Further equals keep their order.
 
     Args:
         predictions: of one model.
@@ -85,9 +85,8 @@ def examples_table(
     return "\n".join(lines) + "\n"
 
 
-def _badness(one: Ranked) -> tuple[bool, bool, float, float]:
-    alike = 1.0 if one.rouge_l is None else one.rouge_l
-    return one.rouge_l is None, one.judged is None, one.judged or 0.0, alike
+def _badness(one: Ranked) -> tuple[bool, float, float]:
+    return one.worth is None, one.worth or 0.0, one.rouge_l or 0.0
 
 
 def _cell(text: str) -> str:

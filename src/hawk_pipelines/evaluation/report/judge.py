@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hawk_pipelines.evaluation.judge_request import DIMENSIONS, OUTCOMES
-from hawk_pipelines.evaluation.report.cells import TITLES, Cell, Group, Row, Table, figure_cell, number, signed, tone
+from hawk_pipelines.evaluation.report.cells import TITLES, Cell, Group, Row, Table, Tone, figure_cell, number, signed, tone
 
 COLUMNS = {
     "judged": "judged",
@@ -18,17 +18,20 @@ COLUMNS = {
 
 
 def outcomes(summary: Mapping[str, Any]) -> Table | None:
-    """What became of everything that was put to the judge, and means of what has a score."""
+    """What became of everything that was put to the judge; what has a score stands in the published form."""
     groups: dict[str, list[Row]] = {}
     for one in summary.get("results", []):
-        counts = [Cell(f"{one['outcomes'].get(name, 0):,}") for name in OUTCOMES]
-        row = Row(one["dimension"].capitalize(), [figure_cell(one["mean"]), *counts])
+        row = Row(one["dimension"].capitalize(), [Cell(f"{one['outcomes'].get(name, 0):,}") for name in OUTCOMES])
         groups.setdefault(f"{one['model']}, {TITLES[one['task']].lower()}", []).append(row)
     if not groups:
         return None
-    columns = ["mean", *(COLUMNS[name] for name in OUTCOMES)]
     note = "What is not in [0, 1], refused, without a usable reply or without reference has no score, and is in no mean."
-    return Table("What became of the answers", columns, [Group(title, rows) for title, rows in groups.items()], note)
+    return Table(
+        "What became of the answers",
+        [COLUMNS[name] for name in OUTCOMES],
+        [Group(title, rows) for title, rows in groups.items()],
+        note,
+    )
 
 
 def agreement(summary: Mapping[str, Any]) -> Table | None:
@@ -58,7 +61,7 @@ def styles(summary: Mapping[str, Any]) -> Table | None:
             one = known[style, dimension]
             apart = {"read the same": one["unchanged"], "without a score": one["missing"]}
             told = figure_cell(one["change"], signed)
-            minds = "worse" if tone(one["change"]["low"], one["change"]["high"]) else ""
+            minds: Tone = "worse" if tone(one["change"]["low"], one["change"]["high"]) else ""
             cells.append(Cell(told.text, (*told.below, *(f"{count:,} {what}" for what, count in apart.items() if count)), minds))
         rows.append(Row(style.replace("_", " "), cells))
     note = "A judge of what is said does not mind how it is said. Changes whose interval leaves out 0 are marked."

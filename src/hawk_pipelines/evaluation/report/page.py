@@ -46,11 +46,11 @@ def page(
         names: what each item's video is called.
         pictures: of an item; see `pictures.pictures`.
         examples: answers that are shown.
-        when_metrics: `when.metrics` with `convention`, `left_out`, `windows` and `share`; None where nothing was scored along videos.
+        when_metrics: `when.metrics`, with `convention`, `left_out` and `share`; None where nothing was scored along videos.
         anomaly_scores: what was scored along videos.
         videos: these, at least.
     """
-    model = metrics["model"]
+    model = metrics["model"] or "the model"  # which is nobody where nothing was answered
     answers: dict[str, list[Prediction]] = {model: list(predictions)}
     for one in others:
         answers.setdefault(one.model, []).append(one)
@@ -89,7 +89,9 @@ def page(
     return text.encode(errors="replace").decode()
 
 
-def _facts(metrics: Mapping[str, Any], answers: Mapping[str, Sequence[Prediction]], tasks: Sequence[Task]) -> Iterator[tuple[str, str]]:
+def _facts(
+    metrics: Mapping[str, Any], answers: Mapping[str, Sequence[Prediction]], tasks: Sequence[Task]
+) -> Iterator[tuple[str, str]]:
     every = {one.item_id: one for given in answers.values() for one in given}
     yield "Model", metrics["model"]
     if "weights_sha256" in metrics:
@@ -115,7 +117,7 @@ def _notes(metrics: Mapping[str, Any], judgements: Sequence[Judgement], judge_su
 
 def _ranked_by(judgements: Sequence[Judgement], model: str) -> str:
     if any(one.model == model and one.score is not None for one in judgements):
-        return "the judge's mean over its dimensions; what it has not scored comes after that, by ROUGE-L"
+        return "the judge's mean over its dimensions, where it has scored an answer, else by ROUGE-L"
     return "ROUGE-L, as no judge has scored them"
 
 

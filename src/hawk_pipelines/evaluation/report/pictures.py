@@ -78,7 +78,7 @@ def data_uri(picture: NDArray) -> str:
     if not done:
         msg = f"A picture of {picture.shape[1]} × {picture.shape[0]} pixels cannot be written as WebP."
         raise UnreadableVideo(msg)
-    return "data:image/webp;base64," + base64.b64encode(packed).decode()
+    return "data:image/webp;base64," + base64.b64encode(packed.tobytes()).decode()
 
 
 def _small(picture: NDArray) -> NDArray:

@@ -1,4 +1,4 @@
-"""Figures of an evaluation as pictures. In the page lines have the page's own colours, so that they can be seen in the dark too."""
+"""Figures of an evaluation as pictures. In the page, lines have the page's own colours: they can be seen in the dark too."""
 
 import io
 import re
@@ -16,7 +16,7 @@ OWN, OTHER, ALARM = "#1f6f8b", "#8a8f98", "#c8553d"
 COLOURS = {"#000001": "currentColor", OWN: "var(--own)", OTHER: "var(--other)", ALARM: "var(--alarm)"}
 """What stands in the page for colours that are drawn with."""
 LINE = "#000001"
-LINES = {"text.color": LINE, "axes.edgecolor": LINE, "xtick.color": LINE, "ytick.color": LINE}
+LINES: dict[Any, str] = {"text.color": LINE, "axes.edgecolor": LINE, "xtick.color": LINE, "ytick.color": LINE}
 WIDTH, ROW, BELOW = 3.4, 0.2, 0.3
 """Inches: of a panel, so that one fits on a phone, of a row in it, and of what is below the rows."""
 LETTER, LONGEST = 0.0195, 28
@@ -150,7 +150,10 @@ def svg(figure: Figure, name: str) -> str:
     """A picture to stand in a page: text stays text, nothing is loaded, and its ids begin with the name."""
     kept = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.sans-serif": ["DejaVu Sans"]}), warnings.catch_warnings():
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.sans-serif": ["DejaVu Sans"]}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="Glyph")  # the browser's fonts have it
         figure.savefig(kept, format="svg", transparent=True, metadata=nothing)
     text = kept.getvalue()

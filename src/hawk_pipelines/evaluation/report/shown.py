@@ -10,7 +10,7 @@ from hawk_pipelines.errors import HawkError
 from hawk_pipelines.evaluation.report.cells import number
 from hawk_pipelines.evaluation.report.examples import Ranked, key, ranked
 from hawk_pipelines.evaluation.report.pictures import ItemPictures, data_uri, overlaid
-from hawk_pipelines.schema import Judgement, Prediction
+from hawk_pipelines.schema import Judgement, Prediction, Task
 
 MOST_PICTURES = 4_000_000
 """Characters of all pictures in a page; examples for which nothing is left have none."""
@@ -62,12 +62,12 @@ class Example(NamedTuple):
 
 
 def show(
-    worst: Mapping[str, Sequence[Ranked]],
+    worst: Mapping[Task, Sequence[Ranked]],
     others: Sequence[Prediction],
     judgements: Sequence[Judgement],
     names: Mapping[str, str],
     pictures: Pictures,
-) -> dict[str, list[Example]]:
+) -> dict[Task, list[Example]]:
     """Examples by task: what is said of one item together, in the order of the worst that is said of it.
 
     Args:
@@ -82,7 +82,7 @@ def show(
     for other in ranked([one for one in others if key(one) in wanted], judgements):
         said.setdefault(key(other.prediction), []).append(_said(other))
     left = MOST_PICTURES
-    examples: dict[str, list[Example]] = {}
+    examples: dict[Task, list[Example]] = {}
     for task, few in worst.items():
         of_item: dict[str, list[Ranked]] = {}
         for one in few:

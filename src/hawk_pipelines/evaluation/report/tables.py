@@ -23,10 +23,10 @@ Known = Mapping[tuple[str, Task, str, str], EvaluationScore]
 """Scores by model, task, part and metric."""
 PART_TITLES = {"all": "all", "normal": "nothing unusual happens", "anomalous": "something unusual happens"}
 SAYS = {
-    "nothing unusual happens, and it says so": ("normal", "says_normal"),
-    "nothing unusual happens, and it says that something does": ("normal", "says_anomalous"),
-    "something unusual happens, and it says so": ("anomalous", "says_anomalous"),
-    "something unusual happens, and it says that nothing does": ("anomalous", "says_normal"),
+    "normal, and says so": ("normal", "says_normal"),
+    "normal, and called unusual": ("normal", "says_anomalous"),
+    "unusual, and says so": ("anomalous", "says_anomalous"),
+    "unusual, and called normal": ("anomalous", "says_normal"),
 }
 """By what is told: in which part, and which metric."""
 
@@ -46,7 +46,7 @@ def answered(metrics: Mapping[str, Any], answers: Mapping[str, Sequence[Predicti
             asked = _asked(metrics, task)
             counts = {
                 "empty": sum(not any(map(str.isalnum, one.answer)) for one in mine),
-                "without a usable reference": sum(not has_reference(one) for one in mine),
+                "without reference": sum(not has_reference(one) for one in mine),
             }
             less = asked is not None and len(mine) < asked
             below = tuple(f"{count:,} {what}" for what, count in counts.items() if count)
@@ -68,7 +68,9 @@ def published_form(task: Task, models: Sequence[str], scores: Known, metrics: Ma
         for one in PUBLISHED
         if one.task == task
     ]
-    apart = f"{SOURCE[0].upper()}{SOURCE[1:]}. Other test videos, another judge, a BLEU that is not stated: not comparable digit by digit"
+    apart = (
+        f"{SOURCE[0].upper()}{SOURCE[1:]}. Other videos, another judge, another BLEU perhaps: not comparable digit by digit"
+    )
     columns = [metric_name(metric) for metric in METRICS]
     return Table(TITLES[task], columns, [Group("On this test split", rows), Group(apart, published)], note)
 
@@ -119,7 +121,7 @@ def says(models: Sequence[str], scores: Known, model: str) -> Table | None:
     ]
     if not any(cell.below for row in rows for cell in row.cells):
         return None
-    return Table("Share of descriptions", list(SAYS), [Group("", rows)], "The others say neither, or both.")
+    return Table("Share of descriptions", list(SAYS), [Group("", rows)], "The rest says neither, or both.")
 
 
 def slots(models: Sequence[str], scores: Known, metrics: Mapping[str, Any]) -> Table | None:
@@ -131,18 +133,20 @@ def slots(models: Sequence[str], scores: Known, metrics: Mapping[str, Any]) -> T
     rows = [Row(model, mine, kind=kind_of(model, metrics["model"])) for model, mine in cells.items()]
     rows.append(Row("chance", [Cell(number(known["chance"])) for known in told.values()], "always the most frequent value"))
     note = (
-        "An answer is right in a slot when it names the true value and no other. `normal` is whether anything unusual happens; the "
-        "other slots are scored where something does."
+        "An answer is right in a slot when it names the true value and no other. `normal` is whether anything unusual happens; "
+        "the other slots are scored where something does."
     )
     return Table("Share of descriptions that are right", list(told), [Group("", rows)], note)
 
 
-def _model_rows(
-    task: Task, models: Sequence[str], scores: Known, metrics: Mapping[str, Any], names: Sequence[str]
-) -> list[Row]:
+def _model_rows(task: Task, models: Sequence[str], scores: Known, metrics: Mapping[str, Any], names: Sequence[str]) -> list[Row]:
     asked = _asked(metrics, task)
     return [
-        Row(model, [score_cell(scores.get((model, task, "all", name)), asked) for name in names], kind=kind_of(model, metrics["model"]))
+        Row(
+            model,
+            [score_cell(scores.get((model, task, "all", name)), asked) for name in names],
+            kind=kind_of(model, metrics["model"]),
+        )
         for model in models
     ]
 

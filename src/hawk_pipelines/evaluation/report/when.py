@@ -76,11 +76,11 @@ def drawn(along: Sequence[AnomalyScore], videos: Sequence[Video]) -> list[Drawn]
     chosen = {
         "Where its score tells frames apart worst": [(f"AUC {value:.2f}", one) for value, one in worst],
         "In the middle": [(f"AUC {value:.2f}", one) for value, one in rest[middle : middle + OF_EACH]],
-        "Nothing unusual happens, and yet the score is highest": [(f"up to {-value:.2f}", one) for value, one in normal[:OF_EACH]],
+        "Nothing unusual happens, and yet the score is highest": [
+            (f"up to {-value:.2f}", one) for value, one in normal[:OF_EACH]
+        ],
     }
-    return [
-        Drawn(why, [_timeline(one, by_id[one.video_id], told) for told, one in few]) for why, few in chosen.items() if few
-    ]
+    return [Drawn(why, [_timeline(one, by_id[one.video_id], told) for told, one in few]) for why, few in chosen.items() if few]
 
 
 def _timeline(one: AnomalyScore, video: Video, told: str) -> Timeline:

@@ -15,7 +15,6 @@ from hawk_pipelines.evaluation.windows import (
     AnomalyScore,
     Look,
     Part,
-    Window,
     Windows,
     WindowScore,
     looks_in,
@@ -224,8 +223,11 @@ def _tokens(read: "Callable[[str], FrameTokens]", looks: Sequence[Look]) -> "Fra
     from hawk_pipelines.model.batch import FrameTokens
 
     seen = [(read(look.item_id), look.row) for look in looks]
-    streams = (torch.stack([getattr(part, name)[row] for part, row in seen]) for name in ("appearance", "motion"))
-    return FrameTokens(*streams, tuple(part.times_s[row] for part, row in seen))
+    return FrameTokens(
+        torch.stack([part.appearance[row] for part, row in seen]),
+        torch.stack([part.motion[row] for part, row in seen]),
+        tuple(part.times_s[row] for part, row in seen),
+    )
 
 
 def _flow(store: ItemStore, key: str) -> np.ndarray:
