@@ -26,6 +26,7 @@ SIZE = 28
 PATCH = 14
 
 
+SAMPLING = {"do_sample_frames": True, "num_frames": 2}
 CHAT = (
     "{% for message in messages %}{{ message['role'] }}: {% for part in message['content'] %}"
     "{{ '<video>' if part['type'] == 'video' else part['text'] }} {% endfor %}{% endfor %}assistant:"
@@ -52,7 +53,7 @@ def save_video_llava(folder: Path) -> Path:
 
 
 def save_llava_onevision(folder: Path) -> Path:
-    """LLaVA-OneVision, which is asked in a chat, with all settings in one file of the new kind."""
+    """LLaVA-OneVision, which is asked in a chat and wants two frames, with all settings in one file of the new kind."""
     import torch
     from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration, Qwen2Config, SiglipVisionConfig
 
@@ -73,7 +74,7 @@ def save_llava_onevision(folder: Path) -> Path:
         "num_image_tokens": (SIZE // PATCH) ** 2,
         "vision_feature_select_strategy": "full",
         "image_processor": {"image_processor_type": "LlavaOnevisionImageProcessor", **size},
-        "video_processor": {"video_processor_type": "LlavaOnevisionVideoProcessor", **size},
+        "video_processor": {"video_processor_type": "LlavaOnevisionVideoProcessor", **size, **SAMPLING},
     }
     (folder / "processor_config.json").write_text(json.dumps(settings))
     (folder / "chat_template.jinja").write_text(CHAT)

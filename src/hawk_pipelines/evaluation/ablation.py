@@ -91,8 +91,8 @@ def table(rows: Sequence[AblationRow], reference: str) -> str:
     """The headlines as a Markdown table: figures, and below each what it has over the reference with its 95 % interval."""
     shown = [key for key in HEADLINES if any((row.task, row.metric) == key for row in rows)]
     lines = [
-        f"Means over seeds; in brackets what a variant has over `{reference}`, with its 95 % interval (source videos are resampled"
-        " within each seed).",
+        f"Means over seeds; in brackets what a variant has over `{reference}`, with its 95 % interval (source videos are drawn"
+        " anew within each seed).",
         "",
         "| variant | seeds | " + " | ".join(f"{task}, {metric}" for task, metric in shown) + " |",
         "|---|---|" + "---|" * len(shown),

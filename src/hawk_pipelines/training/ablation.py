@@ -17,10 +17,9 @@ from mlflow.entities import Run
 
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.evaluation.answers import answer_all
-from hawk_pipelines.model.checkpoint import check_features, load
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import Asked, Prediction, Sample, StoredItem
+from hawk_pipelines.training.asking import ask_saved
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.features import Features
 from hawk_pipelines.training.job import Job
@@ -141,10 +140,9 @@ def _answers(
     if kept.is_file():
         return [Prediction.model_validate_json(line) for line in kept.read_text(encoding="utf-8").splitlines()]
     seen = Features(cell.features, ItemStore(cell.job.store))
-    parts = load(model)
     job = cell.job
-    check_features(parts.model, seen.made_by(job.frame_encoder, job.mask, job.frames, job.flow))
-    predictions = answer_all(parts, asked, seen.read, batch_size, generation, cell.variant)
+    made_by = seen.made_by(job.frame_encoder, job.mask, job.frames, job.flow)
+    predictions = ask_saved(model, asked, seen, made_by, batch_size, generation, cell.variant)
     part = kept.with_suffix(".part")
     part.write_text("".join(one.model_dump_json() + "\n" for one in predictions), encoding="utf-8")
     part.replace(kept)

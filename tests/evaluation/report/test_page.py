@@ -1,14 +1,11 @@
 import itertools
 import re
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from hawk_pipelines.errors import HawkError
 from hawk_pipelines.evaluation import judge, when
 from hawk_pipelines.evaluation.published import METRICS, PUBLISHED
-from hawk_pipelines.evaluation.report import ItemPictures, page, shown
+from hawk_pipelines.evaluation.report import page
 from hawk_pipelines.evaluation.windows import WindowScore
 from hawk_pipelines.schema import FrameSpan, Sample, Truth, Video
 from tests.evaluation.judging import judged_by, parameters, saying
@@ -19,13 +16,21 @@ from tests.servers.llm import LlmServer
 NASTY = """</dd><script>alert("x")</script><img src="http://example.com/x.png" onerror='go()'> & <b>bold</b> {{ model }} $x$"""
 TRAINING = [Sample(item_id="t", task="description", question="", answer="a man runs in the street", motion_text="")]
 VIDEOS = ("v1", "v2", "v3", "v4")
-TRUTHS = [Truth(video_id=name, slots={"actor": ("a man", "a dog")[at % 2], "normal": "unusual"}) for at, name in enumerate(VIDEOS)]
+TRUTHS = [
+    Truth(video_id=name, slots={"actor": ("a man", "a dog")[at % 2], "normal": "unusual"}) for at, name in enumerate(VIDEOS)
+]
 
 
 def _answers(model, words, **known):
     """A description and an answer about each video."""
     for video, word in zip(VIDEOS, words, strict=True):
-        yield said(video, f"Something unusual happens: {word}.", reference="Something unusual happens: a man runs.", model=model, **known)
+        yield said(
+            video,
+            word and f"Something unusual happens: {word}.",
+            reference="Something unusual happens: a man runs.",
+            model=model,
+            **known,
+        )
         yield said(video, word, "Who runs?", "A man.", model=model, kind="who", **known)
 
 
@@ -38,8 +43,13 @@ def compared():
 
 
 @pytest.fixture(scope="module")
-def read(compared):
-    return Page(page(**compared))
+def text(compared):
+    return page(**compared)
+
+
+@pytest.fixture(scope="module")
+def read(text):
+    return Page(text)
 
 
 def _is_self_contained(text):
@@ -59,8 +69,8 @@ def _is_self_contained(text):
     return found
 
 
-def test_the_page_loads_nothing_and_runs_nothing_and_its_ids_are_its_own(compared):
-    found = _is_self_contained(page(**compared))
+def test_the_page_loads_nothing_and_runs_nothing_and_its_ids_are_its_own(text):
+    found = _is_self_contained(text)
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     targets = {attributes[name][1:] for _, attributes in found.elements for name in ("href", "xlink:href") if name in attributes}
@@ -108,7 +118,7 @@ def test_the_published_figures_are_apart_from_them_and_say_so(read):
 
 
 def test_who_answered_less_is_told(read):
-    assert read.row("hawk", "")[0] == "4 of 5"
+    assert read.row("hawk", "")[0] == "4 of 5 1 empty|"
     assert read.row("other one", "")[0] == "3 of 5"
     assert "1 of 5 of the task `description` have no answer, and figures are of the others: v5." in read.text
 
@@ -147,11 +157,11 @@ def test_a_judge_has_its_model_prompts_outcomes_and_calibration(tmp_path):
     def score_of(dimension, data, nth):
         if "cat" in data["answer"]:
             return {"reasonability": 7, "detail": "I cannot help with that.", "consistency": 0.1}[dimension]
-        return 0.9 if "\n" in data["answer"] or "dog" in data["answer"] else 0.5
+        return 0.9 if "To put into words" in data["answer"] or "dog" in data["answer"] else 0.5
 
     server = LlmServer(answer=saying(score_of))
     try:
-        judged, _ = judged_by(parameters(tmp_path, server.url, calibration={"items": 4, "repeats": 2}), own)
+        judged, _ = judged_by(parameters(tmp_path, server.url, calibration={"items": 2, "repeats": 2, "styles": ["wordy"]}), own)
     finally:
         server.close()
     of_answer = {}
@@ -175,56 +185,23 @@ def test_a_judge_has_its_model_prompts_outcomes_and_calibration(tmp_path):
     calibrated = [row for row in found.rows if row and row[0].strip() == "Consistency"][-1]
     assert calibrated[4].split()[0] == str(agreement.pairs)
     assert "Asked the same 2 times" in found.text
-    change = next(one for one in judged.calibration.styles if (one.style, one.dimension) == ("bullets", "detail")).change
-    assert found.row("bullets")[1].split()[0] == f"{change.value:+.3f}".replace("-", "−")
+    change = next(one for one in judged.calibration.styles if (one.style, one.dimension) == ("wordy", "detail")).change
+    assert found.row("wordy")[1].split()[0] == f"{change.value:+.3f}".replace("-", "−")
     assert "by the judge's mean over its dimensions" in found.text
-    assert re.search(r"a cat sleeps\. ROUGE-L [\d.]+ · Reasonability – \(out of range\) · Detail – \(refused\) · Consistency 0.100", found.text)
+    assert re.search(
+        r"a cat sleeps\. ROUGE-L [\d.]+ · Reasonability – \(out of range\) · Detail – \(refused\) · Consistency 0.100", found.text
+    )
 
 
-def test_what_is_worst_stands_first_with_what_others_said(compared):
-    text = Page(page(**compared)).text
-    shown_first = text[text.index("Examples, the worst first") :]
-    places = [shown_first.index(f"{item}.mp4") for item in ("v3", "v4", "v2", "v1")]
+def test_what_is_worst_stands_first_with_what_others_said(read):
+    shown_first = read.text[read.text.index("Examples, the worst first") :]
+    places = [shown_first.index(f"{item}.mp4") for item in ("v3", "v4", "v2")]
     assert places == sorted(places)
-    assert "an empty answer" in shown_first
+    assert "v1.mp4" not in shown_first[: shown_first.index("Answers to questions")]  # three of each task are shown
     empty = shown_first[: shown_first.index("v4.mp4")]
+    assert "an empty answer" in empty
     assert re.search(r"hawk.*other one\s+Something unusual happens: a man runs\.", empty)
     assert "ROUGE-L 0.000" in empty
-
-
-def _pictures(item_id):
-    if item_id == "v1":
-        msg = "It cannot be read <here>."
-        raise HawkError(msg)
-    rng = np.random.default_rng(0)
-    return None if item_id == "v2" else ItemPictures(
-        rng.integers(0, 256, (3, 48, 64, 3), dtype=np.uint8), rng.random((3, 48, 64), dtype=np.float32), np.array([0.0, 0.5, 1.25])
-    )  # fmt: skip
-
-
-def test_frames_and_masks_stand_with_their_item_and_where_there_are_none_the_reason_does(compared):
-    text = page(**compared | {"pictures": _pictures, "examples": 4})
-    found = _is_self_contained(text)
-    assert [attributes["alt"] for tag, attributes in found.elements if tag == "img"][:2] == ["frame", "what moves in it"]
-    assert "1.2 s" in found.text
-    every = Page(page(**compared | {"pictures": _pictures, "examples": 100})).text
-    assert "No pictures: It cannot be read <here>." in every
-    assert "No pictures: no frames of this item are stored." in every
-
-
-def test_the_pictures_of_a_page_are_limited_and_the_rest_says_so(compared, monkeypatch):
-    monkeypatch.setattr(shown, "MOST_PICTURES", 20_000)
-    text = page(**compared | {"pictures": lambda _: _pictures("v9"), "examples": 100})
-    sizes = [len(found) for found in re.findall(r"data:image/webp[^\"]*", text)]
-    assert 20_000 < sum(sizes) < 20_000 + 6 * max(sizes)
-    assert "No pictures: those of this page are limited" in text
-
-
-def test_a_text_without_end_is_cut():
-    given = evaluated([said("v1", "word " * 100_000, reference="A man.")])
-    text = page(**given)
-    assert len(text) < 200_000
-    assert "more characters" in text
 
 
 def test_one_video_has_no_interval_and_nothing_answered_has_no_figures():
@@ -236,18 +213,30 @@ def test_one_video_has_no_interval_and_nothing_answered_has_no_figures():
 
 
 def _video(name, label, *spans):
-    known = {"source": "s", "path": name, "name": name, "fps": 10.0, "width": 64, "height": 48, "split": "test", "split_by": "seeded"}
+    known = {
+        "source": "s",
+        "path": name,
+        "name": name,
+        "fps": 10.0,
+        "width": 64,
+        "height": 48,
+        "split": "test",
+        "split_by": "seeded",
+    }
     spans = [FrameSpan(start_s=a / 10, end_s=b / 10, start_frame=a, end_frame=b) for a, b in spans]
     return Video(id=name, frames=40, duration_s=4, label=label, spans=spans, **known)
 
 
+def _scored(video, at):
+    """A window of half a second: as it should be in `v1`, in all others falling with time."""
+    score = 0.9 if video.id == "v1" and 10 <= at < 20 else 0.5 - at / 100
+    known = {"start_frame": at, "end_frame": at + 5, "start_s": at / 10, "end_s": (at + 5) / 10, "share": 0.9}
+    return WindowScore(item_id=f"{video.id}-{at}", video_id=video.id, score=score, flow=0.1, peak_flow=1.0, **known)
+
+
 def test_when_has_its_figures_its_convention_and_lines_along_videos(compared):
     videos = [_video("v1", "falling", (10, 20)), _video("v2", "falling", (20, 30)), _video("v3", "normal"), _video("v4", None)]
-    windows = [
-        WindowScore(item_id=f"{video.id}-{at}", video_id=video.id, start_frame=at, end_frame=at + 5, start_s=at / 10, end_s=(at + 5) / 10,
-                    score=0.9 if video.id == "v1" and 10 <= at < 20 else 0.2 + at / 100, share=0.9, flow=0.1, peak_flow=1.0)
-        for video, at in itertools.product(videos, range(0, 40, 5))
-    ]  # fmt: skip
+    windows = [_scored(video, at) for video, at in itertools.product(videos, range(0, 40, 5))]
     by_id = {video.id: video for video in videos}
     curves = when.curves(by_id, windows, 0.1)
     told = when.metrics(videos, curves, 0.5)
@@ -268,10 +257,3 @@ def test_when_has_its_figures_its_convention_and_lines_along_videos(compared):
     assert worst.index("v2 (AUC") < worst.index("v1 (AUC")
     assert "v3 (up to" in worst
     assert "v4" not in worst[: worst.index("Examples")]
-
-
-def test_the_template_is_beside_the_module():
-    from hawk_pipelines.evaluation.report.page import TEMPLATE
-
-    assert TEMPLATE.is_file()
-    assert Path(TEMPLATE).suffix == ".j2"

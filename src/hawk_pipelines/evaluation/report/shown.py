@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from numpy.typing import NDArray
@@ -124,12 +125,16 @@ def _said(one: Ranked) -> Said:
     for judgement in one.judgements:
         why = "" if judgement.score is not None else f" ({judgement.outcome.replace('_', ' ')})"
         worth.append(f"{judgement.dimension.capitalize()} {number(judgement.score)}{why}")
-    return Said(one.prediction.model, _pieces(shortened(one.prediction.answer), one.prediction.reference), " · ".join(worth))
+    return Said(one.prediction.model, _pieces(one.prediction.answer, one.prediction.reference), " · ".join(worth))
 
 
 def _pieces(answer: str, reference: str) -> list[tuple[str, bool]]:
+    """Runs of words that the reference has got and of others; spaces are of the former."""
     known = set(_words(reference))
-    return [(piece, any(word not in known for word in _words(piece))) for piece in re.split(r"(\s+)", answer) if piece]
+    pieces = [(piece, any(word not in known for word in _words(piece))) for piece in re.split(r"(\s+)", answer[:LONGEST])]
+    runs = [("".join(piece for piece, _ in run), foreign) for foreign, run in groupby(pieces, lambda one: one[1])]
+    cut = shortened(answer)[LONGEST:]
+    return [run for run in [*runs, (cut, False)] if run[0]]
 
 
 def _words(text: str) -> Iterable[str]:

@@ -68,9 +68,7 @@ def published_form(task: Task, models: Sequence[str], scores: Known, metrics: Ma
         for one in PUBLISHED
         if one.task == task
     ]
-    apart = (
-        f"{SOURCE[0].upper()}{SOURCE[1:]}. Other videos, another judge, another BLEU perhaps: not comparable digit by digit"
-    )
+    apart = f"{SOURCE[0].upper()}{SOURCE[1:]}. Other videos, another judge, another BLEU perhaps: not comparable digit by digit"
     columns = [metric_name(metric) for metric in METRICS]
     return Table(TITLES[task], columns, [Group("On this test split", rows), Group(apart, published)], note)
 

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def ask_test_items(test_samples: list[Sample], annotations: list[Annotation], videos: list[Video], questions: Path) -> list[Asked]:
+def ask_test_items(
+    test_samples: list[Sample], annotations: list[Annotation], videos: list[Video], questions: Path
+) -> list[Asked]:
     """What is asked, also as a file for models that are run elsewhere."""
     from hawk_pipelines.evaluation.asked import asked
     from hawk_pipelines.evaluation.predictions_file import write_questions
@@ -67,6 +69,8 @@ def answer_as_baselines(
     asked: list[Asked],
     train_samples: list[Sample],
     annotations: list[Annotation],
+    frames: list[StoredItem],
+    frame_store: ItemStore,
     features: list[StoredItem],
     feature_store: ItemStore,
     motion: StreamParameters,
@@ -94,6 +98,13 @@ def answer_as_baselines(
             predictions += _answers(folder, answerable, seen, motion, encode, parameters, name)
         except HawkError as error:
             notes.append(f"{name} ({folder}) is not in the figures. {error}")
+    for name, model in told.video_models.items():
+        from hawk_pipelines.evaluation.video_models import answer_with_video_model, frames_reader
+
+        try:
+            predictions += answer_with_video_model(name, model, asked, frames_reader(frames, frame_store))
+        except HawkError as error:
+            notes.append(f"{name} ({model.source}) is not in the figures. {error}")
     names = {annotation.item_id: annotation.video for annotation in annotations}
     for name, path in told.answers.items():
         try:
@@ -200,14 +211,12 @@ def _answers(
     parameters: EvaluateParameters,
     name: str,
 ) -> list[Prediction]:
-    from hawk_pipelines.evaluation.answers import answer_all
-    from hawk_pipelines.model.checkpoint import check_features, load
     from hawk_pipelines.model.settings import GenerationSettings
+    from hawk_pipelines.training.asking import ask_saved
 
-    parts = load(folder)
-    check_features(parts.model, seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow))
+    made_by = seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow)
     generation = GenerationSettings(max_new_tokens=parameters.max_new_tokens)
-    return answer_all(parts, asked, seen.read, parameters.batch_size, generation, name)
+    return ask_saved(folder, asked, seen, made_by, parameters.batch_size, generation, name)
 
 
 def _vectors(items: Sequence[str], seen: "Features") -> dict[str, NDArray]:

@@ -4,6 +4,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hawk_pipelines.evaluation.judge import JudgeParameters
+from hawk_pipelines.evaluation.video_models import VideoModelParameters
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w .()+-]{1,60}$")]
 """Of a model in the report."""
@@ -20,8 +21,10 @@ class BaselineParameters(BaseModel):
     """What is said of the training item whose features are most alike."""
     models: dict[Name, Path] = {}
     """Folders of other saved models of this project, such as one without the motion branch."""
+    video_models: dict[Name, VideoModelParameters] = {}
+    """Models of transformers that take videos."""
     answers: dict[Name, Path] = {}
-    """JSON Lines files with answers of models that were run elsewhere, to the questions in data/07_model_output/questions.jsonl."""
+    """JSON Lines files with answers of models that were run elsewhere to data/07_model_output/questions.jsonl."""
 
 
 class EvaluateParameters(BaseModel):

@@ -41,6 +41,8 @@ def create_pipeline(**_: object) -> Pipeline:
                     "asked",
                     "train_samples",
                     "annotations",
+                    "frames",
+                    "frame_store",
                     "features",
                     "feature_store",
                     "params:motion",

@@ -47,7 +47,7 @@ class WhenParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    window_s: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = [0.5, 4.0]
+    window_s: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = [0.35, 4.0]
     """Lengths of windows in seconds: short ones say when, long ones whether. A shorter video is one window. Empty: nothing is
     scored."""
     stride: float = Field(default=0.5, gt=0, le=1)

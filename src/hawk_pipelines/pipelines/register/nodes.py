@@ -124,9 +124,8 @@ def _answers(
     encode: EncodeParameters,
     evaluate: EvaluateParameters,
 ) -> list[Prediction]:
-    from hawk_pipelines.evaluation.answers import answer_all
-    from hawk_pipelines.model.checkpoint import check_features, load
     from hawk_pipelines.model.settings import GenerationSettings
+    from hawk_pipelines.training.asking import ask_saved
     from hawk_pipelines.training.features import Features
 
     wanted = {one.item_id for one in asked}
@@ -137,10 +136,9 @@ def _answers(
             f"{len(missing)} test item(s) have no features any more, for example {missing[0]}; run `encode` and `evaluate` again"
         )
         raise RegisterError(msg)
-    parts = load(model)
-    check_features(parts.model, seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow))
+    made_by = seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow)
     generation = GenerationSettings(max_new_tokens=evaluate.max_new_tokens)
-    return answer_all(parts, asked, seen.read, evaluate.batch_size, generation, name="incumbent")
+    return ask_saved(model, asked, seen, made_by, evaluate.batch_size, generation, "incumbent")
 
 
 def _tested(candidate: Sequence[Prediction], annotations: Sequence[Annotation], videos: Sequence[Video]) -> list[Video]:
