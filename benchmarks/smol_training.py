@@ -8,6 +8,7 @@ tested on are pretrained on, then all annotated clips are read. Stopped while it
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -44,8 +45,10 @@ def main() -> None:
     _kedro(project, "finetune", "finetune")
     _kedro(project, "evaluate, register", "evaluate,register")
     print(f"{(time.perf_counter() - began) / 60:5.1f} min in this call", flush=True)
+    registered = json.loads((project / "data/08_reporting/registered_model.json").read_text(encoding="utf-8"))
+    print(f"version {registered['version']} of {registered['name']}: {registered['reason']}")
     for clip, question in ASKED.items():
-        asked = [BIN / "hawk", "ask", data / "videos" / clip, question]
+        asked = [BIN / "hawk", "ask", data / "videos" / clip, question, "--model", registered["uri"]]
         answer = subprocess.run(asked, cwd=project, env=_environment(), check=True, stdout=subprocess.PIPE, text=True).stdout
         print(f"{clip}: {question}\n  {answer.strip()}")
     fell = [_show(project, stage) for stage in ("pretrain", "finetune")]

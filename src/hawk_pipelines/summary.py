@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hawk_pipelines.datasets.records import RecordsDataset
+from hawk_pipelines.schema import AblationRow
 
 
 def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -36,7 +37,15 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         if waiting := told["review"]["waiting"]:
             console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
     if "metrics" in outputs:
-        console.print(_metrics(catalog.load("metrics")))
+        metrics = catalog.load("metrics")
+        console.print(_metrics(metrics))
+        for note in metrics["notes"]:
+            console.print(f"- {note}", soft_wrap=True, highlight=False, markup=False)
+    if "ablations" in outputs:
+        console.print(_variants(catalog.load("ablations")))
+    if "registered_model" in outputs:
+        told = catalog.load("registered_model")
+        console.print(f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True, highlight=False, markup=False)
     console.print(f"\nNext: {_next(outputs, catalog)}\n", soft_wrap=True, highlight=False)
 
 
@@ -67,6 +76,19 @@ def _metrics(metrics: dict) -> Table:
         table.add_row(
             f"{slot} named rightly{share}", f"{scores['accuracy']:.3f}", f"{scores['chance']:.3f}", str(int(scores["count"]))
         )
+    return table
+
+
+def _variants(rows: list[AblationRow]) -> Table:
+    """The headlines of every variant, and what it has over the reference."""
+    table = Table(title="\nVariants, means over their seeds", title_justify="left", box=None, pad_edge=False)
+    for title in ("variant", "what", "figure", "over the reference", "95 % interval"):
+        table.add_column(title, justify="left" if title in {"variant", "what"} else "right")
+    for row in rows:
+        if row.metric in {"bleu_4", "slot_actor", "slot_action"}:
+            over = "" if row.difference is None else f"{row.difference:+.3f}"
+            interval = "" if row.low is None or row.high is None else f"{row.low:+.3f} … {row.high:+.3f}"
+            table.add_row(row.variant, f"{row.task}, {row.metric}", f"{row.value:.3f}", over, interval)
     return table
 
 

@@ -83,7 +83,9 @@ def test_texts_of_models_files_and_notes_are_shown_as_they_are_and_change_nothin
     other = [said(one.item_id, NASTY, one.question, NASTY, model="<u>$o$</u>") for one in own]
     given = evaluated(own, other) | {"names": {"v0": NASTY, "v1": "\ud800\u202e"}}
     given["metrics"]["notes"].append(NASTY)
-    found = _is_self_contained(page(**given))
+    text = page(**given)
+    text.encode()  # halves of characters are none
+    found = _is_self_contained(text)
     assert not {"b", "i", "u"} & {tag for tag, _ in found.elements}
     assert found.text.count(NASTY) >= 6
     assert "<u>$o$</u>" in found.text
@@ -117,8 +119,23 @@ def test_the_published_figures_are_apart_from_them_and_say_so(read):
     assert sum(attributes.get("class") == "published" for _, attributes in read.elements) == len(PUBLISHED)
 
 
+def test_rouge_l_and_the_offline_similarity_have_a_table_of_their_own(read, compared):
+    told = compared["metrics"]["tasks"]["description"]
+    heading = next(at for at, row in enumerate(read.rows) if [cell.strip() for cell in row[1:]] == ["ROUGE-L", "TF-IDF cosine"])
+    own, other = ([cell.split()[0] for cell in row] for row in read.rows[heading + 1 :][:2])
+    assert own == ["hawk", f"{told['rouge_l']:.3f}", f"{told['tfidf_cosine']:.3f}"]
+    assert other[0] == "other"
+
+
+def test_parts_of_the_others_are_folded_away(read):
+    folded = read.text[read.text.index("Descriptions: the same of the others") :]
+    assert folded.index("other one") < folded.index("something unusual happens")
+    assert sum(tag == "details" for tag, _ in read.elements) == 2
+
+
 def test_who_answered_less_is_told(read):
     assert read.row("hawk", "")[0] == "4 of 5 1 empty|"
+    assert ("td", {"class": "worse"}) in read.elements
     assert read.row("other one", "")[0] == "3 of 5"
     assert "1 of 5 of the task `description` have no answer, and figures are of the others: v5." in read.text
 
@@ -181,6 +198,7 @@ def test_a_judge_has_its_model_prompts_outcomes_and_calibration(tmp_path):
     assert found.row("Detail", "hawk, descriptions") == [str(counts[name]) for name in judge.OUTCOMES]
     assert sum(counts.values()) == 4
     assert "The judge has no score for" in found.text
+    assert [found.text.count(note) for note in judge.notes(judged)] == [1] * len(judge.notes(judged))
     agreement = next(one for one in judged.calibration.agreement if one.dimension == "consistency")
     calibrated = [row for row in found.rows if row and row[0].strip() == "Consistency"][-1]
     assert calibrated[4].split()[0] == str(agreement.pairs)
@@ -202,6 +220,9 @@ def test_what_is_worst_stands_first_with_what_others_said(read):
     assert "an empty answer" in empty
     assert re.search(r"hawk.*other one\s+Something unusual happens: a man runs\.", empty)
     assert "ROUGE-L 0.000" in empty
+    assert (
+        sum(tag == "mark" for tag, _ in read.elements) == 7
+    )  # twice "cat", "sleeps" and "dog", once "runs": of own answers only
 
 
 def test_one_video_has_no_interval_and_nothing_answered_has_no_figures():

@@ -69,7 +69,7 @@ def drawn(along: Sequence[AnomalyScore], videos: Sequence[Video]) -> list[Drawn]
             apart.append((auc(labels, np.array(one.smoothed)), one))
         elif labels is not None and not labels.any():
             normal.append((-max(one.smoothed), one))
-    apart.sort(key=lambda pair: -pair[0])
+    apart.sort(key=lambda pair: pair[0])
     normal.sort(key=lambda pair: pair[0])
     worst, rest = apart[:OF_EACH], apart[OF_EACH:]
     middle = max(0, (len(rest) - OF_EACH) // 2)
