@@ -412,6 +412,49 @@ class EvaluationDifference(Record):
     only_second: int
 
 
+class WindowPart(FrameSpan):
+    """A part of a video that is sampled as one."""
+
+    item_id: str
+    video_id: str
+    looks: int
+    """Frames that are sampled, evenly."""
+
+
+class Window(FrameSpan):
+    """A stretch of a video that is looked at by itself."""
+
+    item_id: str
+    video_id: str
+
+
+class WindowScore(Window):
+    """What a window was given."""
+
+    score: float
+    """The model's probability that something unusual happens in it."""
+    share: float
+    """Of the model's answers, those that begin in one of the ways that are told apart."""
+    flow: float
+    """Plain motion: pixels a frame, mean over the window's sampled frames."""
+    peak_flow: float
+    """The same of the point that moves most, mean over the frames."""
+
+
+class AnomalyScore(Record):
+    """How unusual a video is, along it."""
+
+    video_id: str
+    video: str
+    """Its name."""
+    raw: list[float]
+    """By frame: the mean of the windows that cover it."""
+    smoothed: list[float]
+    """By frame; what figures and spans are made of."""
+    predicted: list[FrameSpan]
+    """Where the smoothed score is at or above the threshold."""
+
+
 class Ablated(Prediction):
     """What a variant's model answered."""
 

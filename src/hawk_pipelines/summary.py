@@ -45,7 +45,9 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         console.print(_variants(catalog.load("ablations")))
     if "registered_model" in outputs:
         told = catalog.load("registered_model")
-        console.print(f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True, highlight=False, markup=False)
+        console.print(
+            f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True, highlight=False, markup=False
+        )
     console.print(f"\nNext: {_next(outputs, catalog)}\n", soft_wrap=True, highlight=False)
 
 

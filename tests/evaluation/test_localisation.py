@@ -139,16 +139,16 @@ def test_overlap_is_of_frames():
 
 
 def test_spans_are_matched_one_to_one_so_that_their_overlaps_are_largest():
-    """The first true span overlaps most with the second guess, which the second true span needs more."""
+    """The second true span overlaps with the first guess alone, which the first true span comes before."""
     videos = [
-        video("a", spans=[(0, 40), (20, 70)]),
+        video("a", spans=[(0, 40), (30, 100)]),
         video("b", spans=[(50, 100)]),
         video("c", label="normal"),
         video("d", label="normal"),
     ]
-    guesses = [[span(0, 15), span(10, 70)], [], [span(0, 1), span(5, 6)], []]
+    guesses = [[span(10, 60), span(0, 30)], [], [span(0, 1), span(5, 6)], []]
     found = {name: (figure.value, figure.items, figure.videos) for name, figure in span_figures(videos, guesses).items()}
-    ious = [15 / 40, 50 / 60, 0]
+    ious = [30 / 40, 30 / 90, 0]
     assert found["miou"] == (pytest.approx(sum(ious) / 3), 3, 2)
     assert [found[f"recall_{least}"][0] for least in (0.3, 0.5, 0.7)] == pytest.approx([2 / 3, 1 / 3, 1 / 3])
     assert [found[f"precision_{least}"][0] for least in (0.3, 0.5, 0.7)] == pytest.approx([2 / 4, 1 / 4, 1 / 4])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hawk_pipelines.evaluation import when
-from hawk_pipelines.evaluation.windows import Windows, WindowScore, windows_of
+from hawk_pipelines.evaluation.windows import Windows, windows_of
+from hawk_pipelines.schema import WindowScore
 from tests.evaluation.test_localisation import video
 
 VIDEOS = {

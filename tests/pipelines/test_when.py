@@ -121,20 +121,24 @@ def test_another_model_question_or_stride_encodes_nothing_again(run, models):
     before = [files(store.root) for store in run.stores]
     second, _, _ = run(model=models[1])
     denser, _, _ = run(WHEN.model_copy(update={"stride": 0.25, "question": "Where is it?", "window_s": [0.4, 0.8, 2.0]}))
+    viewed, _, _ = run(encode=ENCODE.model_copy(update={"views": 3}), motion=MOTION.model_copy(update={"phases": 2}))
+    assert viewed == first  # a window is looked at once, as a whole, however training looks
     assert [files(store.root) for store in run.stores] == before
     assert [one.item_id for one in first] == [one.item_id for one in second]
     assert not np.allclose([one.score for one in first], [one.score for one in second])
     assert len(denser) > 2 * len(first)
 
 
-def test_a_part_that_is_gone_leaves_its_video_out(run, videos, models):
-    parts, sampled, unread = sample_windows(videos, WHEN, MOTION, ENCODE, EngineParameters(workers=0, shards=4), run.stores[0])
+@pytest.mark.parametrize("lacking", ["frames", "features"])
+def test_a_part_that_is_gone_leaves_its_video_out(run, videos, models, lacking):
+    frames, features = run.stores
+    engine = EngineParameters(workers=0, shards=4)
+    parts, sampled, unread = sample_windows(videos, WHEN, MOTION, ENCODE, engine, frames)
     assert sum(part.video_id == videos[0].id for part in parts) > 1
     gone = [item for item in sampled if item.item_id != parts[1].item_id]
-    frames, features = run.stores
-    encoded, unencoded = encode_windows(gone, frames, ENCODE, EngineParameters(workers=0, shards=4), features)
-    given = (videos, parts, gone, frames, encoded, features, unread, unencoded, WHEN, MOTION, ENCODE, 0)
-    _, along, told = score_windows(models[0], *given)
+    encoded, unencoded = encode_windows(gone, frames, ENCODE, engine, features)
+    given = (videos, parts, gone if lacking == "frames" else sampled, frames, encoded, features, unread, unencoded)
+    _, along, told = score_windows(models[0], *given, WHEN, MOTION, ENCODE, 0)
     assert [one["video"] for one in told["left_out"]] == ["fall.mp4", "broken.avi"]
     assert "Nothing says why" in told["left_out"][0]["reason"]
     assert [one.video for one in along] == ["calm.mp4", "some.mp4"]

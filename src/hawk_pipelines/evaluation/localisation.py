@@ -201,4 +201,4 @@ def _means(values: Sequence[float]) -> NDArray:
 def _matched(true: Sequence[FrameSpan], predicted: Sequence[FrameSpan]) -> list[float]:
     """The IoU of every true span that has a match."""
     ious = np.array([[overlap(one, other) for other in predicted] for one in true]).reshape(len(true), len(predicted))
-    return [float(iou) for iou in ious[np.arange(min(ious.shape)), np.arange(min(ious.shape))]]
+    return [float(iou) for iou in ious[linear_sum_assignment(ious, maximize=True)]]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from hawk_pipelines.evaluation.localisation import Labelled, frame_differences, frame_figures, frame_labels, span_figures
 from hawk_pipelines.evaluation.statistics import Difference, Figure
-from hawk_pipelines.evaluation.windows import AnomalyScore, WindowScore, frame_scores, smoothed, spans_of
-from hawk_pipelines.schema import Video
+from hawk_pipelines.evaluation.windows import frame_scores, smoothed, spans_of
+from hawk_pipelines.schema import AnomalyScore, Video, WindowScore
 
 SCORE, RAW, FLOW, PEAK_FLOW = "score", "raw", "flow", "peak_flow"
 """What is scored: the model's smoothed and raw score; plain motion, of the whole picture and of the point that moves most."""

@@ -18,20 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from hawk_pipelines.schema import FrameSpan, Record, Video
+from hawk_pipelines.schema import FrameSpan, Video, Window, WindowPart
 from hawk_pipelines.video.sampling import uniform
 
 PART = 64
 """Frames that are sampled, kept and encoded together."""
-
-
-class Part(FrameSpan):
-    """A part of a video that is sampled as one."""
-
-    item_id: str
-    video_id: str
-    looks: int
-    """Frames that are sampled, evenly."""
 
 
 class Look(NamedTuple):
@@ -42,40 +33,6 @@ class Look(NamedTuple):
     """The part that it is of."""
     row: int
     """In the part's arrays."""
-
-
-class Window(FrameSpan):
-    """A stretch of a video that is looked at by itself."""
-
-    item_id: str
-    video_id: str
-
-
-class WindowScore(Window):
-    """What a window was given."""
-
-    score: float
-    """The model's probability that something unusual happens in it."""
-    share: float
-    """Of the model's answers, those that begin in one of the ways that are told apart."""
-    flow: float
-    """Plain motion: pixels a frame, mean over the window's sampled frames."""
-    peak_flow: float
-    """The same of the point that moves most, mean over the frames."""
-
-
-class AnomalyScore(Record):
-    """How unusual a video is, along it."""
-
-    video_id: str
-    video: str
-    """Its name."""
-    raw: list[float]
-    """By frame: the mean of the windows that cover it."""
-    smoothed: list[float]
-    """By frame; what figures and spans are made of."""
-    predicted: list[FrameSpan]
-    """Where the smoothed score is at or above the threshold."""
 
 
 class Windows(NamedTuple):
@@ -102,7 +59,7 @@ def windows_of(video: Video, laid: Windows) -> list[Window]:
     ]
 
 
-def parts_of(video: Video, laid: Windows, looks: int) -> list[Part]:
+def parts_of(video: Video, laid: Windows, looks: int) -> list[WindowPart]:
     """The parts of a video that are sampled: so densely that its shortest windows hold some `looks` sampled frames, or all.
 
     Args:
@@ -118,7 +75,7 @@ def parts_of(video: Video, laid: Windows, looks: int) -> list[Part]:
     edges = [round(number * together / count) for number in range(count + 1)]
     frames = [edge * video.frames // together for edge in edges]
     return [
-        Part(
+        WindowPart(
             item_id=f"{video.id}-{start}-{end}-{last - first}",
             video_id=video.id,
             looks=last - first,

@@ -38,7 +38,7 @@ def look_ahead_to_training(nodes: set[str], parameters: dict[str, Any], catalog:
         check_launch(stage, told)
         made_before = stage == "finetune" and "pretrain_model" in nodes
         if not (told.init_from == PRETRAINED and made_before):
-            initial_model(stage, told.init_from, catalog.load(PRETRAINED))  # type: ignore[arg-type]
+            initial_model(stage, told.init_from, catalog.load(PRETRAINED))
 
 
 def _variants(parameters: dict[str, Any]) -> dict[str, Variant]:

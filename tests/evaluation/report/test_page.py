@@ -6,8 +6,7 @@ import pytest
 from hawk_pipelines.evaluation import judge, when
 from hawk_pipelines.evaluation.published import METRICS, PUBLISHED
 from hawk_pipelines.evaluation.report import page
-from hawk_pipelines.evaluation.windows import WindowScore
-from hawk_pipelines.schema import FrameSpan, Sample, Truth, Video
+from hawk_pipelines.schema import FrameSpan, Sample, Truth, Video, WindowScore
 from tests.evaluation.judging import judged_by, parameters, saying
 from tests.evaluation.made import asked, said
 from tests.evaluation.report.reading import Page, evaluated

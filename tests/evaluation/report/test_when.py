@@ -1,8 +1,7 @@
 import pytest
 
 from hawk_pipelines.evaluation.report.when import OF_EACH, drawn
-from hawk_pipelines.evaluation.windows import AnomalyScore
-from hawk_pipelines.schema import FrameSpan, Video
+from hawk_pipelines.schema import AnomalyScore, FrameSpan, Video
 
 
 def _video(name, *spans, label="falling"):

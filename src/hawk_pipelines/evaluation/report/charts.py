@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from hawk_pipelines.evaluation.report.cells import TITLES, metric_name
@@ -20,7 +19,8 @@ class Chart(NamedTuple):
     """A plot and what it shows."""
 
     title: str
-    svg: Markup
+    svg: str
+    """Markup, in which texts are escaped."""
 
 
 def figures(tasks: Sequence[Task], models: Sequence[str], known: Known) -> list[Chart]:
@@ -80,4 +80,4 @@ def _dot(label: str, one: EvaluationScore | None, own: bool) -> Dot:
 
 
 def _chart(title: str, name: str, figure: Figure) -> Chart:
-    return Chart(title, Markup(svg(figure, name)))  # noqa: S704  matplotlib escapes what it writes
+    return Chart(title, svg(figure, name))

@@ -12,8 +12,7 @@ from hawk_pipelines.evaluation.report.cells import TITLES, Table
 from hawk_pipelines.evaluation.report.examples import worst_first
 from hawk_pipelines.evaluation.report.shown import Pictures, show
 from hawk_pipelines.evaluation.scores import TASKS
-from hawk_pipelines.evaluation.windows import AnomalyScore
-from hawk_pipelines.schema import EvaluationDifference, EvaluationScore, Judgement, Prediction, Task, Video
+from hawk_pipelines.schema import AnomalyScore, EvaluationDifference, EvaluationScore, Judgement, Prediction, Task, Video
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 

@@ -147,7 +147,7 @@ def _whisker(axis: Axes, dot: Dot, place: float, colour: str, upright: bool = Fa
 
 
 def svg(figure: Figure, name: str) -> str:
-    """A picture to stand in a page: text stays text, nothing is loaded, and its ids begin with the name."""
+    """A picture to stand in a page: text stays text and is escaped, nothing is loaded, and its ids begin with the name."""
     kept = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with (

@@ -8,8 +8,7 @@ import numpy as np
 from hawk_pipelines.evaluation.localisation import auc, frame_labels
 from hawk_pipelines.evaluation.report.cells import Group, Row, Table, figure_cell, kind_of, metric_name, signed
 from hawk_pipelines.evaluation.report.plots import Timeline
-from hawk_pipelines.evaluation.windows import AnomalyScore
-from hawk_pipelines.schema import Video
+from hawk_pipelines.schema import AnomalyScore, Video
 
 SCORED = {
     "score": "the model's score",

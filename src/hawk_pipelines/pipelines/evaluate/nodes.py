@@ -14,6 +14,7 @@ from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.schema import (
     Annotation,
+    AnomalyScore,
     Asked,
     EvaluationDifference,
     EvaluationScore,
@@ -181,13 +182,42 @@ def score_answers(
 
 
 def report_evaluation(
-    metrics: dict, predictions: list[Prediction], annotations: list[Annotation], parameters: EvaluateParameters
-) -> tuple[object, str]:
-    """Figures as a picture, and answers beside their references."""
-    from hawk_pipelines.evaluation.report import examples_table, plot
+    metrics: dict,
+    scores: list[EvaluationScore],
+    differences: list[EvaluationDifference],
+    predictions: list[Prediction],
+    others: list[Prediction],
+    judgements: list[Judgement],
+    judge_summary: dict,
+    when: dict,
+    anomaly_scores: list[AnomalyScore],
+    annotations: list[Annotation],
+    videos: list[Video],
+    frames: list[StoredItem],
+    frame_store: ItemStore,
+    encode: EncodeParameters,
+    parameters: EvaluateParameters,
+) -> tuple[str, object, str]:
+    """Everything as one page; figures as a picture, and answers beside their references."""
+    from hawk_pipelines.evaluation.report import examples_table, page, pictures, plot
 
     names = {annotation.item_id: annotation.video for annotation in annotations}
-    return plot(metrics), examples_table(predictions, names, parameters.examples)
+    shown = page(
+        metrics,
+        scores,
+        differences,
+        predictions,
+        others,
+        judgements,
+        judge_summary,
+        names,
+        pictures(frame_store, frames, encode.mask),
+        parameters.examples,
+        when or None,
+        anomaly_scores,
+        videos,
+    )
+    return shown, plot(metrics), examples_table(predictions, names, parameters.examples, judgements)
 
 
 def _judged(judgements: Sequence[Judgement], model: str) -> dict[tuple[str, str, str], dict[str, float | None]]:

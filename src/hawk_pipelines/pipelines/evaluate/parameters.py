@@ -1,11 +1,14 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from hawk_pipelines.evaluation.baselines import CONSTANT, NEIGHBOUR
 from hawk_pipelines.evaluation.judge import JudgeParameters
 from hawk_pipelines.evaluation.video_models import VideoModelParameters
 
+HAWK = "hawk"
+"""The model that is evaluated (`evaluation.answers.HAWK`)."""
 Name = Annotated[str, StringConstraints(pattern=r"^[\w .()+-]{1,60}$")]
 """Of a model in the report."""
 
@@ -25,6 +28,15 @@ class BaselineParameters(BaseModel):
     """Models of transformers that take videos."""
     answers: dict[Name, Path] = {}
     """JSON Lines files with answers of models that were run elsewhere to data/07_model_output/questions.jsonl."""
+
+    @model_validator(mode="after")
+    def _names_apart(self) -> "BaselineParameters":
+        names = [HAWK, CONSTANT, NEIGHBOUR, *self.models, *self.video_models, *self.answers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"{', '.join(twice)} names more than one model; give each a name of its own"
+            raise ValueError(msg)
+        return self
 
 
 class EvaluateParameters(BaseModel):

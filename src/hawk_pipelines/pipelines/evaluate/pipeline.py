@@ -8,6 +8,7 @@ from hawk_pipelines.pipelines.evaluate.nodes import (
     report_evaluation,
     score_answers,
 )
+from hawk_pipelines.pipelines.evaluate.when import encode_windows, sample_windows, score_windows
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -75,9 +76,64 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="score_answers",
             ),
             node(
+                sample_windows,
+                inputs=[
+                    "videos",
+                    "params:when",
+                    "params:motion",
+                    "params:encode",
+                    "params:engine",
+                    "window_frame_store",
+                ],
+                outputs=["window_parts", "window_frames", "rejected_window_frames"],
+                name="sample_windows",
+            ),
+            node(
+                encode_windows,
+                inputs=["window_frames", "window_frame_store", "params:encode", "params:engine", "window_feature_store"],
+                outputs=["window_features", "rejected_window_features"],
+                name="encode_windows",
+            ),
+            node(
+                score_windows,
+                inputs=[
+                    "finetuned_model",
+                    "videos",
+                    "window_parts",
+                    "window_frames",
+                    "window_frame_store",
+                    "window_features",
+                    "window_feature_store",
+                    "rejected_window_frames",
+                    "rejected_window_features",
+                    "params:when",
+                    "params:motion",
+                    "params:encode",
+                    "params:seed",
+                ],
+                outputs=["window_scores", "anomaly_scores", "when"],
+                name="score_windows",
+            ),
+            node(
                 report_evaluation,
-                inputs=["metrics", "predictions", "annotations", "params:evaluate"],
-                outputs=["metrics_plot", "example_answers"],
+                inputs=[
+                    "metrics",
+                    "scores",
+                    "score_differences",
+                    "predictions",
+                    "baseline_predictions",
+                    "judgements",
+                    "judge_summary",
+                    "when",
+                    "anomaly_scores",
+                    "annotations",
+                    "videos",
+                    "frames",
+                    "frame_store",
+                    "params:encode",
+                    "params:evaluate",
+                ],
+                outputs=["evaluation_page", "metrics_plot", "example_answers"],
                 name="report_evaluation",
             ),
         ]

@@ -12,11 +12,8 @@ from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.evaluation.windows import (
     PART,
-    AnomalyScore,
     Look,
-    Part,
     Windows,
-    WindowScore,
     looks_in,
     parts_of,
     shown_between,
@@ -24,7 +21,7 @@ from hawk_pipelines.evaluation.windows import (
 )
 from hawk_pipelines.pipelines.encode.nodes import encode_frames
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.schema import Rejection, StoredItem, Video
+from hawk_pipelines.schema import AnomalyScore, Rejection, StoredItem, Video, WindowPart, WindowScore
 from hawk_pipelines.video.flow import FlowMethod
 from hawk_pipelines.video.stored import ItemPlace, frame_item, unpack
 from hawk_pipelines.video.streams import STREAMS_VERSION, StreamParameters
@@ -80,7 +77,7 @@ def sample_windows(
     encode: EncodeParameters,
     engine: EngineParameters,
     window_frame_store: ItemStore,
-) -> tuple[list[Part], list[StoredItem], list[Rejection]]:
+) -> tuple[list[WindowPart], list[StoredItem], list[Rejection]]:
     """Sample every test video along its whole length, as densely as its shortest windows need, with its motion."""
     parts, items = [], []
     for video in _tested(videos):
@@ -117,7 +114,7 @@ def encode_windows(
 def score_windows(
     model_folder: Path,
     videos: list[Video],
-    parts: list[Part],
+    parts: list[WindowPart],
     window_frames: list[StoredItem],
     window_frame_store: ItemStore,
     window_features: list[StoredItem],
@@ -169,7 +166,7 @@ def _tested(videos: Sequence[Video]) -> list[Video]:
 
 
 def _looks(
-    parts: Sequence[Part], keys: Mapping[str, str], store: ItemStore, rejections: Sequence[Rejection]
+    parts: Sequence[WindowPart], keys: Mapping[str, str], store: ItemStore, rejections: Sequence[Rejection]
 ) -> tuple[dict[str, list[Look]], dict[str, str]]:
     """The sampled frames of every video, in order; and the videos that have not all of them, and why."""
     reasons = {rejection.item: rejection.reason for rejection in rejections}
