@@ -41,6 +41,11 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         console.print(_metrics(metrics))
         for note in metrics["notes"]:
             console.print(f"- {note}", soft_wrap=True, highlight=False, markup=False)
+    if "when" in outputs:
+        told = {one["scored"]: one for one in catalog.load("when")["figures"] if one["metric"] == "frame_auc"}
+        if "score" in told and told["score"]["value"] is not None:
+            plain = f"plain motion {told['flow']['value']:.3f}; {told['score']['videos']} videos"
+            console.print(f"Frame AUC of the anomaly score: {told['score']['value']:.3f} ({plain})", highlight=False)
     if "ablations" in outputs:
         console.print(_variants(catalog.load("ablations")))
     if "registered_model" in outputs:

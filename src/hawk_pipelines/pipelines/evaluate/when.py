@@ -127,6 +127,8 @@ def score_windows(
     seed: int,
 ) -> tuple[list[WindowScore], list[AnomalyScore], dict]:
     """Ask the model about every window, and say how well its scores tell when something unusual happens."""
+    import mlflow
+
     from hawk_pipelines.evaluation import when
     from hawk_pipelines.training.features import Features
 
@@ -158,6 +160,9 @@ def score_windows(
     told |= {"convention": parameters.model_dump(exclude={"batch_size"})}
     told |= {"left_out": [{"video": tested[video_id].name, "reason": reason} for video_id, reason in left_out.items()]}
     told |= {"windows": len(scored), "share": sum(shares) / len(shares) if shares else None}
+    if mlflow.active_run():
+        known = [one for one in told["figures"] if one["scored"] == when.SCORE and one["value"] is not None]
+        mlflow.log_metrics({f"when.{one['metric']}": one["value"] for one in known})
     return scored, along, told
 
 
