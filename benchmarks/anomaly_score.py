@@ -61,8 +61,9 @@ def _run(folder: Path, parameters: WhenParameters, train: int) -> dict:
     if train:
         training = [video for video in videos if video.split == "train"][:train]
         videos = [video.model_copy(update={"split": "test"}) for video in training]
+    asked = RecordsDataset(filepath="data/07_model_output/asked.parquet", record="Asked").load()
     seconds = [time.perf_counter()]
-    parts, sampled, unread = sample_windows(videos, parameters, motion, encode, engine, frames)
+    parts, sampled, unread = sample_windows(asked, videos, parameters, motion, encode, engine, frames)
     seconds.append(time.perf_counter())
     encoded, unencoded = encode_windows(sampled, frames, encode, engine, features)
     seconds.append(time.perf_counter())

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from hawk_pipelines.evaluation.rouge import rouge_l
@@ -21,3 +24,13 @@ def test_what_has_no_words_is_worth_nothing(answer, reference):
 
 def test_nothing_is_scored_of_nothing():
     assert rouge_l([], []) == []
+
+
+def test_what_comes_along_closes_nobodys_stderr():
+    """absl keeps the stream of its import and closes it when logging is configured anew."""
+    code = (
+        "import io, logging.config, sys; own = sys.stderr; sys.stderr = kept = io.StringIO()\n"
+        "import hawk_pipelines.evaluation.rouge; sys.stderr = own\n"
+        "logging.config.dictConfig({'version': 1}); sys.exit(kept.closed)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

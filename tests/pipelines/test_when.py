@@ -16,7 +16,7 @@ from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders.streams import encode_streams
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.pipelines.evaluate.when import WhenParameters, encode_windows, sample_windows, score_windows
-from hawk_pipelines.schema import Video
+from hawk_pipelines.schema import Asked, Video
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.video.content import content_id
 from hawk_pipelines.video.streams import StreamParameters, read_streams
@@ -29,6 +29,18 @@ FRAMES = 150
 """Of the longest video: more than one part of it."""
 WHEN = WhenParameters(window_s=[0.4, 99.0], question="Who is it?", unusual=["A person"], usual=["A car", "Q"], batch_size=5)
 MOTION, ENCODE = StreamParameters(frames=4), EncodeParameters(frame_encoder=ENCODER)
+ASKED = [
+    Asked(
+        item_id="a",
+        task="question",
+        question="Who?",
+        reference="A cyclist.",
+        kind="who",
+        source="made",
+        video="a",
+        normal=False,
+    )
+]
 
 
 def _saved(folder, seed):
@@ -74,7 +86,7 @@ def run(tmp_path, videos, models):
     engine = EngineParameters(workers=0, shards=4)
 
     def start(parameters=WHEN, model=models[0], videos=videos, encode=ENCODE, motion=MOTION):
-        parts, sampled, unread = sample_windows(videos, parameters, motion, encode, engine, frames)
+        parts, sampled, unread = sample_windows(ASKED, videos, parameters, motion, encode, engine, frames)
         encoded, unencoded = encode_windows(sampled, frames, encode, engine, features)
         given = (videos, parts, sampled, frames, encoded, features, unread, unencoded, parameters, motion, encode, 0)
         return score_windows(model, *given)
@@ -133,7 +145,7 @@ def test_another_model_question_or_stride_encodes_nothing_again(run, models):
 def test_a_part_that_is_gone_leaves_its_video_out(run, videos, models, lacking):
     frames, features = run.stores
     engine = EngineParameters(workers=0, shards=4)
-    parts, sampled, unread = sample_windows(videos, WHEN, MOTION, ENCODE, engine, frames)
+    parts, sampled, unread = sample_windows(ASKED, videos, WHEN, MOTION, ENCODE, engine, frames)
     assert sum(part.video_id == videos[0].id for part in parts) > 1
     gone = [item for item in sampled if item.item_id != parts[1].item_id]
     encoded, unencoded = encode_windows(gone, frames, ENCODE, engine, features)
@@ -162,3 +174,9 @@ def test_another_encoder_than_the_models_is_refused(run):
         run(encode=ENCODE.model_copy(update={"mask": "hard"}))
     with pytest.raises(CheckpointError, match="frames was 4, now 8"):
         run(motion=StreamParameters(frames=8))
+
+
+def test_where_nothing_is_asked_no_video_is_opened(tmp_path):
+    store = ItemStore(tmp_path / "frames")
+    assert sample_windows([], [], WHEN, MOTION, ENCODE, EngineParameters(), store) == ([], [], [])
+    assert not store.root.exists()

@@ -1,8 +1,13 @@
 """ROUGE-L: how much of the reference an answer says in its order, in [0, 1]."""
 
+import sys
 from collections.abc import Sequence
 
+from absl import logging as absl_logging
 from rouge_score.rouge_scorer import RougeScorer
+
+# absl, which comes with it, closes whatever stood for sys.stderr at its import when logging is configured anew; never this one.
+absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 
 def rouge_l(answers: Sequence[str], references: Sequence[str]) -> list[float]:

@@ -78,6 +78,7 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 sample_windows,
                 inputs=[
+                    "asked",
                     "videos",
                     "params:when",
                     "params:motion",

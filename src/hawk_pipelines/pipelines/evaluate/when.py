@@ -21,7 +21,7 @@ from hawk_pipelines.evaluation.windows import (
 )
 from hawk_pipelines.pipelines.encode.nodes import encode_frames
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.schema import AnomalyScore, Rejection, StoredItem, Video, WindowPart, WindowScore
+from hawk_pipelines.schema import AnomalyScore, Asked, Rejection, StoredItem, Video, WindowPart, WindowScore
 from hawk_pipelines.video.flow import FlowMethod
 from hawk_pipelines.video.stored import ItemPlace, frame_item, unpack
 from hawk_pipelines.video.streams import STREAMS_VERSION, StreamParameters
@@ -71,6 +71,7 @@ class WhenParameters(BaseModel):
 
 
 def sample_windows(
+    asked: list[Asked],
     videos: list[Video],
     parameters: WhenParameters,
     motion: StreamParameters,
@@ -78,7 +79,12 @@ def sample_windows(
     engine: EngineParameters,
     window_frame_store: ItemStore,
 ) -> tuple[list[WindowPart], list[StoredItem], list[Rejection]]:
-    """Sample every test video along its whole length, as densely as its shortest windows need, with its motion."""
+    """Sample every test video along its whole length, as densely as its shortest windows need, with its motion.
+
+    Nothing is sampled where nothing is asked; so the long work does not begin before it is known that there is anything to test.
+    """
+    if not asked:
+        return [], [], []
     parts, items = [], []
     for video in _tested(videos):
         timed = video.fps if Path(video.path).is_dir() else None
