@@ -36,8 +36,8 @@ local-llm: setup  ## a small language model on this machine, for `kedro run --en
 test: setup  ## every feature once, at its smallest
 	$(BIN)/pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder -q
 
-test-slow: setup  ## what takes longer, one test after the other
-	OMP_NUM_THREADS=2 $(BIN)/pytest -m slow -q
+test-slow: setup  ## what takes longer
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder -q
 
 lint: setup  ## style, types, and which room may know which
 	$(BIN)/ruff check .

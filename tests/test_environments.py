@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
@@ -14,6 +15,7 @@ def _config(project):
     return json.loads((project.folder / "data/06_models/finetuned_model/config.json").read_text())
 
 
+@pytest.mark.slow
 def test_ablations_are_parameters(project):
     """Without the motion branch, times told, one term switched off, another motion text: trained, scored and asked."""
     parameters = "model.branches.motion=false,model.prompt.tell_times=true,finetune.losses.motion_language=0"
@@ -29,6 +31,7 @@ def test_ablations_are_parameters(project):
     )
 
 
+@pytest.mark.slow
 def test_small_pretrained_parts_run_from_videos_to_a_registered_model(project):
     """EfficientNet-Lite0 sees, SmolLM2 speaks; only the branches are trained and stored."""
     for name, steps in (("finetune", {"steps": 1, "batch_size": 2, "log_every": 1}), ("evaluate", {"max_new_tokens": 12})):

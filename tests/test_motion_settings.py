@@ -1,5 +1,7 @@
 """Other ways to sample and to measure motion, from frames to a trained model; and what a change of settings costs."""
 
+import pytest
+
 import hawk_pipelines
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.video.stored import unpack
@@ -9,6 +11,7 @@ def _said(run):
     return run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_random_phases_and_the_fast_flow_reach_a_model(project):
     project.set("ingest", synthetic__train_videos=3, synthetic__test_videos=1)
     project.set("motion", sampling="random_halves", phases=2, flow="dis", frames=4)

@@ -82,4 +82,8 @@ def test_every_term_of_every_step_is_in_mlflow(run):
 
 def test_the_registered_model_answers_about_a_real_clip(run, real_data):
     clip = real_data / "videos/cctv/earthquake.mp4"
-    assert run.run("hawk", "ask", str(clip), "What unusual event happens in the video?").stdout.strip()
+    registered = json.loads((run.folder / "data/08_reporting/registered_model.json").read_text())
+    assert registered["name"] == "hawk-smol"
+    assert run.run(
+        "hawk", "ask", str(clip), "What unusual event happens in the video?", "--model", registered["uri"]
+    ).stdout.strip()
