@@ -49,7 +49,7 @@ def test_small_pretrained_parts_are_read_where_they_lie(here):
     counts = {part["name"]: part["parameters"] for part in told["parts"]}
     assert counts["language model"] == 134_515_008
     assert told["notes"] == []
-    assert (told["features_per_item"], told["steps"]) == (655_360, 200)
+    assert (told["features_per_item"], told["steps"]) == (655_360, 100)
 
 
 def test_tables_say_what_they_are_of_and_where_hours_come_from(here):
