@@ -356,6 +356,15 @@ class Asked(Record):
     normal: bool
     """Whether nothing unusual is to be seen in the item."""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Item, task and question: what is asked."""
+        return self.item_id, self.task, self.question
+
+    def answered(self, model: str, answer: str) -> "Prediction":
+        """The same with an answer; also of what somebody else answered."""
+        return Prediction(**self.model_dump(include=set(Asked.model_fields)), model=model, answer=answer)
+
 
 class Prediction(Asked):
     """A generated answer beside the reference."""

@@ -1,11 +1,6 @@
 import json
 import math
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 
 import pytest
@@ -23,9 +18,8 @@ from hawk_pipelines.evaluation.judge import (
 from hawk_pipelines.evaluation.judge_request import DIMENSIONS, read_prompts
 from hawk_pipelines.language.llm import SpendingLimit
 from hawk_pipelines.language.llm_report import rows
-from tests.conftest import ROOT
 from tests.evaluation.judging import PROMPTS, fenced, judged_by, parameters, prediction, saying
-from tests.servers.llm import LlmServer
+from tests.servers.llm import LlmServer, kill_after
 
 
 @pytest.fixture
@@ -272,14 +266,7 @@ def test_without_leave_nothing_is_sent_and_at_the_limit_it_ends(serve, tmp_path)
 
 def test_a_killed_judge_is_paid_for_nothing_twice(serve, tmp_path):
     server = serve(lambda dimension, data, _: _number(data) / 100 + (dimension == "detail") / 2, latency_s=0.04)
-    process = subprocess.Popen([sys.executable, "-m", "tests.evaluation.judging", server.url, str(tmp_path), "20"], cwd=ROOT)
-    try:
-        while len(server.chats) < 15:
-            assert process.poll() is None
-            time.sleep(0.005)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    kill_after(server, 15, "tests.evaluation.judging", server.url, str(tmp_path), "20")
     before = [one.sha256 for one in server.chats]
     assert len(before) < 40
     server.latency_s = 0

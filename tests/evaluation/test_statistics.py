@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hawk_pipelines.evaluation.bleu import bleu_of, bleu_statistics
-from hawk_pipelines.evaluation.statistics import detectable, difference, figure, mean, weights
+from hawk_pipelines.evaluation.statistics import difference, figure, mean, weights
 
 
 def _means(values):
@@ -106,8 +106,8 @@ def test_what_so_many_videos_could_have_shown_shrinks_with_their_number():
     rng = np.random.default_rng(4)
     first, second = rng.normal(size=(2, 1600))
     videos = [str(number) for number in range(1600)]
-    few = detectable(_means(first[:100]), _means(second[:100]), videos[:100], mean)
-    many = detectable(_means(first), _means(second), videos, mean)
+    few = difference(_means(first[:100]), _means(second[:100]), videos[:100], mean).detectable
+    many = difference(_means(first), _means(second), videos, mean).detectable
     assert few == pytest.approx(1.96 * math.sqrt(2) / 10, rel=0.2)
     assert few / many == pytest.approx(4, rel=0.25)
 
@@ -146,7 +146,7 @@ def test_of_one_video_there_is_no_interval_and_of_nothing_no_value():
     alone = difference(_means([1]), _means([3]), ["v"], mean)
     assert alone.value == 2
     assert all(map(math.isnan, (alone.low, alone.high, alone.p)))
-    assert math.isnan(detectable(_means([1]), _means([3]), ["v"], mean))
+    assert math.isnan(difference(_means([1]), _means([3]), ["v"], mean).detectable)
     assert math.isnan(difference(np.zeros((0, 2)), np.zeros((0, 2)), [], mean).value)
 
 

@@ -1,9 +1,5 @@
 import itertools
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,9 +12,8 @@ from hawk_pipelines.language import llm as module
 from hawk_pipelines.language.llm import Failed, SpendingLimit
 from hawk_pipelines.language.llm_report import figures, rows
 from hawk_pipelines.language.llm_server import LlmError
-from tests.conftest import ROOT
 from tests.language.asking import USD, Answers, Description, complete, marker, one, outcomes, request, scripts, sent, two
-from tests.servers.llm import ALL, INPUT, MARKER, OUTPUT, Answer, Faults, completion, error
+from tests.servers.llm import ALL, INPUT, MARKER, OUTPUT, Answer, Faults, completion, error, kill_after
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(500, marks=pytest.mark.slow)])
@@ -79,16 +74,7 @@ def test_requests_go_out_side_by_side_and_no_more_than_allowed(serve, llm):
 
 def test_a_killed_run_pays_for_nothing_twice(serve, llm, tmp_path):
     server = serve(latency_s=0.04)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.language.asking", server.url, str(tmp_path), "40", "concurrency=4"], cwd=ROOT
-    )
-    try:
-        while len(server.chats) < 15:
-            assert process.poll() is None
-            time.sleep(0.005)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    kill_after(server, 15, "tests.language.asking", server.url, str(tmp_path), "40", "concurrency=4")
     with sqlite3.connect(tmp_path / "replies.sqlite") as store:
         kept = {MARKER.search(text)[0] for (text,) in store.execute("SELECT request FROM replies")}
     store.close()

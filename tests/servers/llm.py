@@ -9,13 +9,18 @@ import email.parser
 import email.policy
 import hashlib
 import json
+import os
 import random
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
 MODEL = "test-model"
@@ -399,6 +404,18 @@ def _uploaded(content_type: str, content: bytes) -> bytes:
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     form = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + content)
     return next(part.get_payload(decode=True) for part in form.iter_parts() if part.get_filename())
+
+
+def kill_after(server: LlmServer, requests: int, module: str, *arguments: str) -> None:
+    """Run a module of the tests that asks a server, and kill it when so many requests have come."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=Path(__file__).parents[2])
+    try:
+        while len(server.chats) < requests:
+            assert process.poll() is None
+            time.sleep(0.005)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.model.llama import save_llama
 from tests.training.made import EXPERIMENT, Given, given
 
 
@@ -51,24 +52,4 @@ def made(tmp_path) -> Given:
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory):
     """A folder with a small Llama of random weights and a chat tokenizer, as `save_pretrained` writes them."""
-    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
-
-    from hawk_pipelines.model.tokenizer import train_tokenizer
-
-    folder = tmp_path_factory.mktemp("llama")
-    tokenizer = train_tokenizer(["A person in red is running. Who is running?"], 300)
-    set_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=512,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        initializer_range=0.2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return save_llama(tmp_path_factory.mktemp("llama"), 32)

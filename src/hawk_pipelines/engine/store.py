@@ -28,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from hawk_pipelines.engine.parts import PartReader, UnreadablePart, read_part
+from hawk_pipelines.engine.processes import alive
 from hawk_pipelines.errors import HawkError
 
 DEFAULT_SHARDS = 64
@@ -258,7 +259,7 @@ class ItemStore:
                 path.unlink()
         for path in self.root.rglob("*.*.part"):
             process = path.suffixes[-2].removeprefix(".")
-            if process.isdigit() and not _alive(int(process)):
+            if process.isdigit() and not alive(int(process)):
                 path.unlink()
 
     def _read_index(self) -> dict[str, Entry]:
@@ -354,13 +355,3 @@ def _replace(path: Path, content: bytes) -> None:
     unfinished = path.with_name(f"{path.name}.{threading.get_native_id()}.{os.getpid()}.part")  # threads make items, too
     unfinished.write_bytes(content)
     unfinished.replace(path)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from hawk_pipelines.engine.progress import progress
+from hawk_pipelines.evaluation.asked import HAWK
 from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.batch import FrameTokens
 from hawk_pipelines.model.checkpoint import Parts
 from hawk_pipelines.model.hawk import Watched
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import Asked, Prediction
-
-HAWK = "hawk"
-"""Who answers, where nothing else is said: the model that is evaluated."""
 
 
 def answer_all(
@@ -42,7 +40,7 @@ def answer_all(
         PromptError: a question is empty or too long for the model.
         ModelError: what was seen is of another encoder than the model's.
     """
-    once = sorted({_key(one): one for one in asked}.values(), key=_key)
+    once = sorted({one.key: one for one in asked}.values(), key=lambda one: one.key)
     items = [(item_id, list(questions)) for item_id, questions in groupby(once, lambda one: one.item_id)]
     answers: dict[tuple, str] = {}
     for start in progress(range(0, len(items), batch_size), f"{name} answers"):
@@ -55,22 +53,13 @@ def answer_all(
             rows = [row for row, _ in batch]
             queries = [Query(one.question) for _, one in batch]
             said = answer(parts, _rows(watched, rows), queries, [seen[row].times_s for row in rows], generation)
-            answers |= {_key(one): text for (_, one), text in zip(batch, said, strict=True)}
-    return [Prediction(**_as_asked(one), model=name, answer=answers[_key(one)]) for one in asked]
-
-
-def _key(one: Asked) -> tuple[str, str, str]:
-    return one.item_id, one.task, one.question
+            answers |= {one.key: text for (_, one), text in zip(batch, said, strict=True)}
+    return [one.answered(name, answers[one.key]) for one in asked]
 
 
 def _length(queued: tuple[int, Asked]) -> tuple[int, str, int]:
     row, one = queued
     return len(one.question), one.question, row
-
-
-def _as_asked(one: Asked) -> dict:
-    """Also of somebody else's prediction."""
-    return one.model_dump(include=set(Asked.model_fields))
 
 
 def _rows(watched: Watched, rows: list[int]) -> Watched:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from hawk_pipelines.curation.answers import kind_of
+from hawk_pipelines.language.refusals import is_refusal
 from hawk_pipelines.schema import Annotation, Asked, Sample, Video
 
+HAWK, CONSTANT, NEIGHBOUR = "hawk", "constant", "nearest neighbour"
+"""Who answers: the model that is evaluated, and the baselines of this project."""
 NORMAL = "normal"
 """The label of a video in which nothing unusual happens."""
 
@@ -21,6 +24,16 @@ def asked(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: 
         One for each item, task and question. A stretch of a video counts as normal where no anomaly lies in it.
     """
     return list(_asked(samples, {one.item_id: one for one in annotations}, {video.id: video for video in videos}))
+
+
+def has_words(text: str) -> bool:
+    """Whether a text says anything: an answer that does not is empty, and worth 0."""
+    return any(map(str.isalnum, text))
+
+
+def has_reference(one: Asked) -> bool:
+    """Whether there is anything to compare an answer with: a refusal says nothing of the video."""
+    return has_words(one.reference) and not is_refusal(one.reference)
 
 
 def _asked(samples: Sequence[Sample], annotations: dict[str, Annotation], videos: dict[str, Video]) -> Iterator[Asked]:

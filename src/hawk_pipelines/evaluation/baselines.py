@@ -5,12 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hawk_pipelines.evaluation.asked import CONSTANT, NEIGHBOUR
 from hawk_pipelines.evaluation.bleu import best_constant
 from hawk_pipelines.evaluation.similarity import TfidfCosine
 from hawk_pipelines.schema import Asked, Prediction, Sample, Task
-
-CONSTANT = "constant"
-NEIGHBOUR = "nearest neighbour"
 
 
 def constant_answers(asked: Sequence[Asked], training: Sequence[Sample]) -> list[Prediction]:
@@ -26,7 +24,7 @@ def constant_answers(asked: Sequence[Asked], training: Sequence[Sample]) -> list
     for task in dict.fromkeys(one.task for one in asked):
         answers = [sample.answer for sample in training if sample.task == task]
         constant[task] = best_constant(answers, answers)[0] if answers else ""
-    return [Prediction(**_as_asked(one), model=CONSTANT, answer=constant[one.task]) for one in asked]
+    return [one.answered(CONSTANT, constant[one.task]) for one in asked]
 
 
 def nearest_neighbour(
@@ -61,9 +59,9 @@ def nearest_neighbour(
         alike = similarity.of([one.question for one, _ in pairs], [sample.question for _, sample in pairs])
         most: dict[tuple[str, str, str], float] = {}
         for (one, sample), value in zip(pairs, alike, strict=True):
-            if value > most.get(_key(one), -1):
-                most[_key(one)], answers[_key(one)] = value, sample.answer
-    return [Prediction(**_as_asked(one), model=NEIGHBOUR, answer=answers[_key(one)]) for one in asked if _key(one) in answers]
+            if value > most.get(one.key, -1):
+                most[one.key], answers[one.key] = value, sample.answer
+    return [one.answered(NEIGHBOUR, answers[one.key]) for one in asked if one.key in answers]
 
 
 def _neighbours(
@@ -77,11 +75,3 @@ def _unit(vectors: Sequence[NDArray]) -> NDArray:
     """[N, D], each of length 1; one of zeros stays so."""
     stacked = np.stack(vectors).astype(np.float32)
     return stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12)
-
-
-def _as_asked(one: Asked) -> dict:
-    return one.model_dump(include=set(Asked.model_fields))
-
-
-def _key(one: Asked) -> tuple[str, str, str]:
-    return one.item_id, one.task, one.question

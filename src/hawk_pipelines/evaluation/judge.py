@@ -8,7 +8,6 @@ are comparable among themselves, and not with those of another.
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -30,7 +29,7 @@ from hawk_pipelines.evaluation.judge_request import (
     ask,
     without_asking,
 )
-from hawk_pipelines.evaluation.statistics import Figure, figure, mean
+from hawk_pipelines.evaluation.statistics import Figure, figure, mean, plain
 from hawk_pipelines.language.llm import Client, Failed
 from hawk_pipelines.language.llm_estimate import estimate, insist_on_leave
 from hawk_pipelines.language.llm_parameters import LlmParameters
@@ -143,15 +142,15 @@ def judge(predictions: Sequence[Prediction], client: Client, prompts: Prompts, p
         results=_results(judgements, dimensions),
         judges=dict(Counter(verdict.judge for verdict in verdicts.values() if verdict.judge is not None)),
         prompts={dimension: prompts[dimension].sha256 for dimension in dimensions},
-        chosen=len(set(map(_asked, plan.chosen))),
-        of=len(set(map(_asked, predictions))),
+        chosen=len({one.key for one in plan.chosen}),
+        of=len({one.key for one in predictions}),
         seed=parameters.seed,
         calibration=None if calibration is None else calibrate(plan.again, dimensions, calibration, verdicts),
     )
 
 
 def _plan(predictions: Sequence[Prediction], parameters: JudgeParameters) -> _Plan:
-    chosen = choose(predictions, parameters.most_items, parameters.seed, _asked)
+    chosen = choose(predictions, parameters.most_items, parameters.seed, lambda one: one.key)
     to_ask = [one for one in chosen if without_asking(one) is None]
     asked = [Question(one, dimension, one.answer) for one in to_ask for dimension in parameters.dimensions]
     again: list[Prediction] = []
@@ -232,8 +231,8 @@ _TOLD: Mapping[Outcome, str] = {
 def summary(judged: Judged) -> dict[str, Any]:
     """All but the single scores, as JSON; what is no number is null."""
     told = judged._asdict() | {"judgements": len(judged.judgements)}
-    told["results"] = [_plain(result) for result in judged.results]
-    told["calibration"] = None if judged.calibration is None else _plain(judged.calibration)
+    told["results"] = [plain(result) for result in judged.results]
+    told["calibration"] = None if judged.calibration is None else plain(judged.calibration)
     return told
 
 
@@ -249,12 +248,8 @@ def flat_scores(judged: Judged, model: str) -> dict[str, float]:
     return flat
 
 
-def _asked(one: Prediction) -> tuple[str, ...]:
-    return one.item_id, one.task, one.question
-
-
 def _answered(one: Prediction) -> tuple[str, ...]:
-    return *_asked(one), one.model
+    return *one.key, one.model
 
 
 def _judgement(prediction: Prediction, dimension: Dimension, verdicts: Mapping[Question, Verdict]) -> Judgement:
@@ -273,11 +268,3 @@ def _results(judgements: Sequence[Judgement], dimensions: Sequence[Dimension]) -
             found = figure([(score, 1) for score, _ in scored], [video for _, video in scored], mean)
             results.append(Result(model, task, dimension, found, {name: counts[name] for name in OUTCOMES}))
     return results
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _plain(inner) for name, inner in value._asdict().items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

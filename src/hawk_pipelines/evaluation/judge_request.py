@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from hawk_pipelines.evaluation.asked import has_reference, has_words
 from hawk_pipelines.language.llm import Request, Script
 from hawk_pipelines.language.prompts import Prompt, messages, quoted, read_prompt
-from hawk_pipelines.language.refusals import is_refusal
 from hawk_pipelines.schema import Prediction
 
 Dimension = Literal["reasonability", "detail", "consistency"]
@@ -63,10 +63,10 @@ def read_prompts(folder: Path, dimensions: Sequence[Dimension]) -> Prompts:
 
 def without_asking(prediction: Prediction) -> Verdict | None:
     """The verdict where there is nothing to ask; None where there is."""
-    if not _has_words(prediction.reference) or is_refusal(prediction.reference):
-        said = f"a refusal ({prediction.reference[:SAID]})" if _has_words(prediction.reference) else "empty"
+    if not has_reference(prediction):
+        said = f"a refusal ({prediction.reference[:SAID]})" if has_words(prediction.reference) else "empty"
         return Verdict(None, "no_reference", f"The reference is {said}.")
-    if not _has_words(prediction.answer):
+    if not has_words(prediction.answer):
         return Verdict(0.0, "empty", "The answer is empty.")
     return None
 
@@ -103,7 +103,3 @@ def score_schema(repeat: int) -> type[BaseModel]:
     number: Any = Field(strict=True, allow_inf_nan=False, json_schema_extra={"minimum": 0, "maximum": 1})
     title = f"Score_{repeat + 1}" if repeat else "Score"
     return create_model("Score", __config__=ConfigDict(extra="forbid", title=title), score=(float, number))
-
-
-def _has_words(text: str) -> bool:
-    return any(map(str.isalnum, text))

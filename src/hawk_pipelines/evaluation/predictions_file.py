@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.evaluation.asked import has_words
 from hawk_pipelines.evaluation.scores import NAMED, name
 from hawk_pipelines.schema import Annotation, Asked, Prediction, Video
 
@@ -132,18 +133,14 @@ def read_predictions(path: Path, asked: Sequence[Asked], names: Mapping[str, str
         else:
             which, answer = matching[0], fields["answer"]
             answers[which] = answer[:LONGEST_ANSWER]
-            if not any(map(str.isalnum, answer)):
+            if not has_words(answer):
                 note("empty", name(asked[which]))
             if len(answer) > LONGEST_ANSWER:
                 note("cut", name(asked[which]))
     for which, one in enumerate(asked):
         if which not in answers:
             note("missing", name(one))
-    predictions = [
-        Prediction(**one.model_dump(include=set(Asked.model_fields)), model=model, answer=answers[which])
-        for which, one in enumerate(asked)
-        if which in answers
-    ]
+    predictions = [one.answered(model, answers[which]) for which, one in enumerate(asked) if which in answers]
     return FromFile(predictions, lines, len(asked), {kind: Finding(counts[kind], first[kind]) for kind in KINDS})
 
 

@@ -4,19 +4,18 @@ Every answer adds a row of statistics to every metric that it counts for, once: 
 are sums of such rows.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hawk_pipelines.evaluation.asked import has_reference, has_words
 from hawk_pipelines.evaluation.bleu import ORDERS, best_constant, bleu_of, bleu_statistics
 from hawk_pipelines.evaluation.rouge import rouge_l
 from hawk_pipelines.evaluation.similarity import TfidfCosine
 from hawk_pipelines.evaluation.slots import NOTHING_UNUSUAL, UNUSUAL, says, slot_accuracy, slot_hits
-from hawk_pipelines.evaluation.statistics import Difference, Of, difference, figure, mean
-from hawk_pipelines.language.refusals import is_refusal
+from hawk_pipelines.evaluation.statistics import Difference, Of, difference, figure, mean, plain
 from hawk_pipelines.schema import Asked, Prediction, Sample, Task, Truth
 
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -119,7 +118,7 @@ def score(
         ValueError: predictions are of several models, or answer the same twice.
     """
     models = {one.model for one in predictions}
-    if len(models) > 1 or len({_key(one) for one in predictions}) < len(predictions):
+    if len(models) > 1 or len({one.key for one in predictions}) < len(predictions):
         msg = (
             f"Figures are of one model and one answer to each question; these are of {', '.join(sorted(models))}, or two to one."
         )
@@ -232,7 +231,7 @@ def metrics(scores: Scores) -> dict[str, Any]:
     intervals = {one.metric: {"accuracy_low": one.low, "accuracy_high": one.high} for one in scores.scores}
     slots = {slot: known | intervals[f"slot_{slot}"] for slot, known in scores.slots.items()}
     told |= {"slots": slots} if slots else {}
-    return _plain(told | {"parts": [one._asdict() for one in scores.scores], "notes": notes(scores)})
+    return plain(told | {"parts": [one._asdict() for one in scores.scores], "notes": notes(scores)})
 
 
 def flat_scores(scores: Scores | Mapping[str, Any]) -> dict[str, float]:
@@ -252,11 +251,6 @@ def flat_scores(scores: Scores | Mapping[str, Any]) -> dict[str, float]:
     for slot, figures in told.get("slots", {}).items():
         result |= {f"slots.{slot}.{name}": float(number) for name, number in figures.items() if number is not None}
     return result
-
-
-def has_reference(one: Asked) -> bool:
-    """Whether there is anything to compare an answer with: a refusal says nothing of the video."""
-    return _has_words(one.reference) and not is_refusal(one.reference)
 
 
 PARTS = {"says_normal": "normal", "says_anomalous": "anomalous"}
@@ -279,7 +273,7 @@ def _shared(first: Scores, second: Scores, task: Task, part: str, metric: str) -
     return _Shared(
         first=np.array([before[key] for key in both]),
         second=np.array([after[key] for key in both]),
-        videos=[one.video for one in first.predictions if _key(one) in before and _key(one) in after],
+        videos=[one.video for one in first.predictions if one.key in before and one.key in after],
         only_first=len(before) - len(both),
         only_second=len(after) - len(both),
     )
@@ -290,7 +284,7 @@ def _rows(scores: Scores, task: Task, part: str, metric: str) -> dict[Key, NDArr
         return {}
     added = scores.statistics[metric]
     counts = _is_in(part, task, scores.predictions) & _counts(added)
-    return {_key(scores.predictions[row]): added[row] for row in np.flatnonzero(counts)}
+    return {scores.predictions[row].key: added[row] for row in np.flatnonzero(counts)}
 
 
 def _statistics(
@@ -319,7 +313,7 @@ def _statistics(
     claims = [says(predictions[row].answer) for row in described]
     add("says_normal", described, [float(claim == NOTHING_UNUSUAL) for claim in claims])
     add("says_anomalous", described, [float(claim == UNUSUAL) for claim in claims])
-    judgements = [(judged or {}).get(_key(one), {}) for one in predictions]
+    judgements = [(judged or {}).get(one.key, {}) for one in predictions]
     for dimension in dict.fromkeys(name for given in (judged or {}).values() for name in given):
         given = {row: value for row, one in enumerate(judgements) if (value := one.get(dimension)) is not None}
         add(f"judge_{dimension}", list(given), list(given.values()))
@@ -375,14 +369,14 @@ def _of(metric: str) -> Of:
 
 def _count(task: Task, predictions: Sequence[Prediction], asked: Sequence[Asked]) -> Count:
     mine = [one for one in predictions if one.task == task]
-    answered = {_key(one) for one in mine}
-    wanted = {_key(one): one for one in asked if one.task == task}
+    answered = {one.key for one in mine}
+    wanted = {one.key: one for one in asked if one.task == task}
     return Count(
         task=task,
         asked=len(wanted),
         answers=len(mine),
         missing=[name(one) for key, one in wanted.items() if key not in answered],
-        empty=[name(one) for one in mine if not _has_words(one.answer)],
+        empty=[name(one) for one in mine if not has_words(one.answer)],
         no_reference=[name(one) for one in wanted.values() if not has_reference(one)],
     )
 
@@ -390,19 +384,3 @@ def _count(task: Task, predictions: Sequence[Prediction], asked: Sequence[Asked]
 def name(one: Asked) -> str:
     """What is asked, as it is told to people."""
     return one.item_id if one.task == "description" else f"{one.item_id} ({one.question})"
-
-
-def _key(one: Asked) -> Key:
-    return one.item_id, one.task, one.question
-
-
-def _has_words(text: str) -> bool:
-    return any(map(str.isalnum, text))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

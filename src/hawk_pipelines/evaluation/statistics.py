@@ -4,9 +4,10 @@ What comes from one video is not independent: its items are drawn together or no
 of additive statistics: a resampled corpus is scored by adding up what its videos add, and 2,000 of them are one matrix product.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +45,14 @@ class Difference(NamedTuple):
     """Two-sided, of no difference: twice the share of resampled corpora on the rarer side of 0. Never 0; nan without interval."""
     items: int
     videos: int
+
+    @property
+    def detectable(self) -> float:
+        """The difference that so many videos could have shown: half the width of the interval.
+
+        A difference that is smaller would mostly have had an interval that holds 0. nan where there is no interval.
+        """
+        return (self.high - self.low) / 2
 
 
 def figure(statistics: ArrayLike, clusters: Sequence[str], of: Of, draws: int = DRAWS, seed: int = 0) -> Figure:
@@ -108,15 +117,6 @@ def difference(
     return Difference(value, *_interval(resampled), _p(resampled), len(clusters), videos)
 
 
-def detectable(first: ArrayLike, second: ArrayLike, clusters: Sequence[str], of: Of, draws: int = DRAWS, seed: int = 0) -> float:
-    """The difference that so many videos could have shown: half the width of the paired interval.
-
-    A difference that is smaller than this would mostly have had an interval that holds 0. nan where there is no interval.
-    """
-    found = difference(first, second, clusters, of, draws, seed)
-    return (found.high - found.low) / 2
-
-
 def mean(sums: NDArray) -> NDArray:
     """The mean of items whose statistics are (value, 1); nan where there are none."""
     total, count = sums[..., 0], sums[..., 1]
@@ -126,6 +126,17 @@ def mean(sums: NDArray) -> NDArray:
 def weights(clusters: Sequence[str], draws: int = DRAWS, seed: int = 0) -> NDArray:
     """How often each video is in each resampled corpus: [draws, C], the videos in sorted order."""
     return _drawn(len(set(clusters)), draws, seed)
+
+
+def plain(value: Any) -> Any:
+    """Figures as JSON has them: tuples with names as objects, and null for what is not known."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @lru_cache(maxsize=16)

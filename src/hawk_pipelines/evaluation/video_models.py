@@ -117,7 +117,7 @@ def answer_with_video_model(
         CheckpointError: the model is not there, or has no safetensors.
     """
     speaker = _load(parameters)
-    once = sorted({_key(one): one for one in asked}.values(), key=_key)
+    once = sorted({one.key: one for one in asked}.values(), key=lambda one: one.key)
     items = [(item_id, list(ones)) for item_id, ones in groupby(once, lambda one: one.item_id)]
     answers: dict[tuple, str] = {}
     for start in progress(range(0, len(items), parameters.batch_size), f"{name} answers"):
@@ -125,7 +125,7 @@ def answer_with_video_model(
         seen = [(_thinned(frames, speaker.frames), ones) for frames, ones in batch if frames is not None]
         for _, alike in groupby(sorted(seen, key=_shape), _shape):  # videos of one length share a tensor
             answers |= _answer(speaker, list(alike))
-    return [Prediction(**_as_asked(one), model=name, answer=answers[_key(one)]) for one in asked if _key(one) in answers]
+    return [one.answered(name, answers[one.key]) for one in asked if one.key in answers]
 
 
 class _Speaker(NamedTuple):
@@ -221,7 +221,7 @@ def _answer(speaker: _Speaker, seen: list[tuple[Frames, list[Asked]]]) -> dict[t
             if len(now) != by:  # the same videos as in the turn before, unless some have been asked everything
                 watched, by = _watch(speaker.model, inputs), len(now)
             said = _generate(speaker, inputs, watched)
-        answers |= {_key(one): answer for (_, one), answer in zip(now, said, strict=True)}
+        answers |= {one.key: answer for (_, one), answer in zip(now, said, strict=True)}
     return answers
 
 
@@ -314,12 +314,3 @@ def _thinned(frames: Frames, most: int | None) -> Frames:
 
 def _shape(seen: tuple[Frames, list[Asked]]) -> tuple[int, ...]:
     return seen[0].pictures.shape
-
-
-def _key(one: Asked) -> tuple[str, str, str]:
-    return one.item_id, one.task, one.question
-
-
-def _as_asked(one: Asked) -> dict:
-    """Also of somebody else's prediction."""
-    return one.model_dump(include=set(Asked.model_fields))

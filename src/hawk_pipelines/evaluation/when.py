@@ -1,6 +1,5 @@
 """What is told of when something unusual happens: every figure of the model's scores and of those it is compared with."""
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hawk_pipelines.evaluation.localisation import Labelled, frame_differences, frame_figures, frame_labels, span_figures
-from hawk_pipelines.evaluation.statistics import Difference, Figure
+from hawk_pipelines.evaluation.statistics import Difference, Figure, plain
 from hawk_pipelines.evaluation.windows import frame_scores, smoothed, spans_of
 from hawk_pipelines.schema import AnomalyScore, Video, WindowScore
 
@@ -105,5 +104,4 @@ def flat(told: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _row(scored: str, metric: str, figure: Figure | Difference) -> dict[str, Any]:
-    known = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figure._asdict().items()}
-    return {"scored": scored, "metric": metric, **known}
+    return {"scored": scored, "metric": metric, **plain(figure)}

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from hawk_pipelines.schema import FrameSpan, Video, Window, WindowPart
 from hawk_pipelines.video.sampling import uniform
@@ -146,6 +145,8 @@ def smoothed(scores: NDArray, smoothing_s: float, fps: float) -> NDArray:
         smoothing_s: the Gaussian's standard deviation in seconds; 0 leaves the scores as they are.
         fps: frames a second.
     """
+    from scipy.ndimage import gaussian_filter1d  # no start of `kedro` has to wait for it
+
     return gaussian_filter1d(scores, smoothing_s * fps, mode="nearest") if smoothing_s else scores
 
 

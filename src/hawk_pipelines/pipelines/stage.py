@@ -46,20 +46,9 @@ def train_stage(
     from hawk_pipelines.training.tracking import flat
     from hawk_pipelines.training.train import train
 
-    job = Job(
-        stage=stage,
-        model=model,
-        parameters=parameters,
-        init_from=initial_model(stage, parameters.init_from, pretrained),
-        frame_encoder=encode.frame_encoder,
-        mask=encode.mask,
-        frames=motion.frames,
-        flow=motion.flow,
-        store=given.feature_store.root.resolve(),
-        seed=seed,
-    )
-    groups = groups_of(given.annotations, given.videos)
+    job = job_of(stage, model, parameters, pretrained, motion, encode, given.feature_store, seed)
     told = flat({stage: parameters, "model": model, "encode": encode, "motion": motion}) | {"seed": seed}
+    groups = groups_of(given.annotations, given.videos)
     parent = mlflow.active_run()
     assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
     uri = mlflow.get_tracking_uri()
@@ -79,6 +68,35 @@ def train_stage(
     )
     write_training(folder, record)
     return folder
+
+
+def job_of(
+    stage: Stage,
+    model: ModelSettings,
+    parameters: PretrainParameters | FinetuneParameters,
+    pretrained: Path | None,
+    motion: StreamParameters,
+    encode: EncodeParameters,
+    feature_store: ItemStore,
+    seed: int,
+) -> Job:
+    """What a training is by these settings.
+
+    Raises:
+        TrainingError: there is no model to start from.
+    """
+    return Job(
+        stage=stage,
+        model=model,
+        parameters=parameters,
+        init_from=initial_model(stage, parameters.init_from, pretrained),
+        frame_encoder=encode.frame_encoder,
+        mask=encode.mask,
+        frames=motion.frames,
+        flow=motion.flow,
+        store=feature_store.root.resolve(),
+        seed=seed,
+    )
 
 
 def groups_of(annotations: list[Annotation], videos: list[Video]) -> dict[str, str]:

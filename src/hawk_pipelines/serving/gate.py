@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.evaluation.asked import has_reference
 from hawk_pipelines.evaluation.bleu import best_constant, bleu_of, bleu_statistics
-from hawk_pipelines.evaluation.scores import has_reference
-from hawk_pipelines.evaluation.statistics import detectable, difference
+from hawk_pipelines.evaluation.statistics import difference, plain
 from hawk_pipelines.schema import Asked, Prediction, Sample, Task
 from hawk_pipelines.serving.parameters import CHALLENGER, GateParameters, Headline
 from hawk_pipelines.serving.provenance import TrainedOn
@@ -181,13 +181,13 @@ def _tasks(metric: Headline) -> tuple[Task, ...]:
 
 
 def _compared(mine: Sequence[Prediction], others: Sequence[Prediction], parameters: GateParameters) -> dict[str, float | None]:
-    answers = {(one.item_id, one.task, one.question): one.answer for one in others}
-    missing = [one for one in mine if (one.item_id, one.task, one.question) not in answers]
+    answers = {one.key: one.answer for one in others}
+    missing = [one for one in mine if one.key not in answers]
     if missing:
         msg = f"{len(missing)} of {len(mine)} questions have one answer instead of two, for example about {missing[0].item_id}."
         raise GateError(msg)
     tasks = _tasks(parameters.metric)
-    theirs = [answers[one.item_id, one.task, one.question] for one in mine]
+    theirs = [answers[one.key] for one in mine]
     second = np.stack([_statistics(one, one.answer, tasks) for one in mine])
     first = np.stack([_statistics(one, answer, tasks) for one, answer in zip(mine, theirs, strict=True)])
     of, clusters = _mean_over_tasks(len(tasks)), [one.video for one in mine]
@@ -198,9 +198,9 @@ def _compared(mine: Sequence[Prediction], others: Sequence[Prediction], paramete
         "difference": found.value,
         "low": found.low,
         "high": found.high,
-        "detectable": detectable(first, second, clusters, of, parameters.draws, parameters.seed),
+        "detectable": found.detectable,
     }
-    return {name: None if np.isnan(value) else value for name, value in figures.items()}
+    return plain(figures)
 
 
 def _statistics(one: Asked, answer: str, tasks: Sequence[Task]) -> NDArray:

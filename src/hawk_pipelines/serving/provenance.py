@@ -6,13 +6,15 @@ import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import Annotation, Video
+
+R = TypeVar("R", bound=BaseModel)
 
 TRAINING = "training.json"
 """In the folder of a trained model: how it was trained, and on which videos."""
@@ -122,14 +124,7 @@ def read_training(folder: Path) -> Training | None:
     Raises:
         ProvenanceError: the record cannot be read.
     """
-    file = folder / TRAINING
-    if not file.is_file():
-        return None
-    try:
-        return Training.model_validate_json(file.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        msg = f"{file} is no record of a training ({' '.join(str(error).split())[:200]}); train again, or remove it."
-        raise ProvenanceError(msg) from error
+    return _read(folder / TRAINING, Training, "is no record of a training", "; train again, or remove it.")
 
 
 class TrainedOn(BaseModel):
@@ -161,13 +156,17 @@ def read_trained_on(folder: Path) -> TrainedOn | None:
     Raises:
         ProvenanceError: the record cannot be read.
     """
-    file = folder / TRAINED_ON
+    return _read(folder / TRAINED_ON, TrainedOn, "does not say what the version was trained on", "")
+
+
+def _read(file: Path, kind: type[R], what: str, do: str) -> R | None:
+    """A record that may be missing; `what` is wrong with one that cannot be read, and what to `do`."""
     if not file.is_file():
         return None
     try:
-        return TrainedOn.model_validate_json(file.read_text(encoding="utf-8"))
+        return kind.model_validate_json(file.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
-        msg = f"{file} does not say what the version was trained on ({' '.join(str(error).split())[:200]})"
+        msg = f"{file} {what} ({' '.join(str(error).split())[:200]}){do}"
         raise ProvenanceError(msg) from error
 
 

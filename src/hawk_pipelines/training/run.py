@@ -25,6 +25,7 @@ from transformers import ProgressCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
+from hawk_pipelines.engine.processes import alive
 from hawk_pipelines.engine.progress import Bar
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
@@ -382,19 +383,9 @@ def _tell(folder: Path, sentence: str) -> None:
 
 def _end_with(circumstances: Circumstances) -> None:
     """End when the process that waits for the result has ended."""
-    while circumstances.host != socket.gethostname() or _runs(circumstances.parent_pid):
+    while circumstances.host != socket.gethostname() or alive(circumstances.parent_pid):
         time.sleep(1)
     os._exit(1)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 if __name__ == "__main__":

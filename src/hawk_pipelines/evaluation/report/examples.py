@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from hawk_pipelines.evaluation.asked import has_reference
 from hawk_pipelines.evaluation.rouge import rouge_l
-from hawk_pipelines.evaluation.scores import has_reference
 from hawk_pipelines.schema import Judgement, Prediction, Task
 
 
@@ -63,7 +63,7 @@ def worst_first(predictions: Sequence[Prediction], judgements: Sequence[Judgemen
 
 def key(one: Prediction) -> tuple[str, ...]:
     """What is asked: item, task and question."""
-    return one.item_id, one.task, one.question
+    return one.key
 
 
 def examples_table(

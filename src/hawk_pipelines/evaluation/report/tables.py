@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hawk_pipelines.evaluation.asked import has_reference, has_words
 from hawk_pipelines.evaluation.published import METRICS, PUBLISHED, SOURCE
 from hawk_pipelines.evaluation.report.cells import (
     TITLES,
@@ -16,7 +17,7 @@ from hawk_pipelines.evaluation.report.cells import (
     number,
     score_cell,
 )
-from hawk_pipelines.evaluation.scores import PARTS, has_reference
+from hawk_pipelines.evaluation.scores import PARTS
 from hawk_pipelines.schema import EvaluationDifference, EvaluationScore, Prediction, Task
 
 Known = Mapping[tuple[str, Task, str, str], EvaluationScore]
@@ -45,7 +46,7 @@ def answered(metrics: Mapping[str, Any], answers: Mapping[str, Sequence[Predicti
             mine = [one for one in given if one.task == task]
             asked = _asked(metrics, task)
             counts = {
-                "empty": sum(not any(map(str.isalnum, one.answer)) for one in mine),
+                "empty": sum(not has_words(one.answer) for one in mine),
                 "without reference": sum(not has_reference(one) for one in mine),
             }
             less = asked is not None and len(mine) < asked

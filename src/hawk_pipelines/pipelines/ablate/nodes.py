@@ -9,7 +9,7 @@ from hawk_pipelines.pipelines.ablate.variants import variants
 from hawk_pipelines.pipelines.encode.nodes import encode_frames
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
-from hawk_pipelines.pipelines.stage import annotated_samples, groups_of, initial_model
+from hawk_pipelines.pipelines.stage import annotated_samples, groups_of, job_of
 from hawk_pipelines.schema import Ablated, AblationRow, Annotation, Pair, Sample, StoredItem, Truth, Video
 from hawk_pipelines.training.parameters import FinetuneParameters
 from hawk_pipelines.video.streams import StreamParameters
@@ -49,7 +49,6 @@ def train_variants(
     from hawk_pipelines.model.settings import GenerationSettings
     from hawk_pipelines.training.ablation import Cell, run_cells
     from hawk_pipelines.training.features import Features, with_features
-    from hawk_pipelines.training.job import Job
     from hawk_pipelines.training.tracking import flat
 
     samples = annotated_samples(train_samples, pairs)
@@ -62,26 +61,10 @@ def train_variants(
             store = other_features
         seen_by_all &= {item.item_id for item in seen}
         settings = flat({"finetune": variant.finetune, "model": variant.model, "encode": variant.encode, "motion": motion})
-        cells += [
-            Cell(
-                name,
-                Job(
-                    stage="finetune",
-                    model=variant.model,
-                    parameters=_shared(variant.finetune, parameters.at_a_time),
-                    init_from=initial_model("finetune", variant.finetune.init_from, pretrained),
-                    frame_encoder=variant.encode.frame_encoder,
-                    mask=variant.encode.mask,
-                    frames=motion.frames,
-                    flow=motion.flow,
-                    store=store.root.resolve(),
-                    seed=number,
-                ),
-                seen,
-                settings | {"seed": number},
-            )
-            for number in parameters.seeds
-        ]
+        told = _shared(variant.finetune, parameters.at_a_time)
+        for number in parameters.seeds:
+            job = job_of("finetune", variant.model, told, pretrained, motion, variant.encode, store, number)
+            cells.append(Cell(name, job, seen, settings | {"seed": number}))
     usable = with_features(test_samples, Features([item for item in features if item.item_id in seen_by_all], feature_store))
     questions = asked(usable, annotations, videos)
     parent = mlflow.active_run()

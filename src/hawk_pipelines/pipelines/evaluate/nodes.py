@@ -57,13 +57,13 @@ def answer_questions(
     parameters: EvaluateParameters,
 ) -> list[Prediction]:
     """What the model answers about every test item that has features."""
-    from hawk_pipelines.evaluation.answers import HAWK
+    from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.training.features import Features, with_features
 
     tested = {one.item_id for one in asked}
     seen = Features([item for item in features if item.item_id in tested], feature_store)
     with_features(test_samples, seen)
-    return _answers(model_folder, [one for one in asked if one.item_id in seen], seen, motion, encode, parameters, HAWK)
+    return answers_of(model_folder, [one for one in asked if one.item_id in seen], seen, motion, encode, parameters, HAWK)
 
 
 def answer_as_baselines(
@@ -96,7 +96,7 @@ def answer_as_baselines(
     answerable = [one for one in asked if one.item_id in seen]
     for name, folder in told.models.items():
         try:
-            predictions += _answers(folder, answerable, seen, motion, encode, parameters, name)
+            predictions += answers_of(folder, answerable, seen, motion, encode, parameters, name)
         except HawkError as error:
             notes.append(f"{name} ({folder}) is not in the figures. {error}")
     for name, model in told.video_models.items():
@@ -127,7 +127,7 @@ def judge_answers(
     import mlflow
 
     from hawk_pipelines.evaluation import judge
-    from hawk_pipelines.evaluation.answers import HAWK
+    from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.evaluation.judge_request import read_prompts
     from hawk_pipelines.language.llm import Client
     from hawk_pipelines.language.llm_report import rows
@@ -163,8 +163,9 @@ def score_answers(
     """All figures of the model and of those it is compared with."""
     import mlflow
 
-    from hawk_pipelines.evaluation.answers import HAWK
+    from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.evaluation.scores import compare, flat_scores, metrics, score
+    from hawk_pipelines.evaluation.statistics import plain
     from hawk_pipelines.serving.provenance import weights_sha256
 
     scored = {}
@@ -173,9 +174,9 @@ def score_answers(
         scored[name] = score(mine, train_samples, truths, _judged(judgements, name), asked)
     told = metrics(scored[HAWK])
     mlflow.log_metrics(flat_scores(told))
-    rows = [EvaluationScore(**_known(one._asdict())) for scores in scored.values() for one in scores.scores]
+    rows = [EvaluationScore(**plain(one)) for scores in scored.values() for one in scores.scores]
     compared = [compare(scores, scored[HAWK]) for name, scores in scored.items() if name != HAWK]
-    differences = [EvaluationDifference(**_known(one._asdict())) for few in compared for one in few]
+    differences = [EvaluationDifference(**plain(one)) for few in compared for one in few]
     del told["parts"]  # `scores` has them
     told["notes"] += [*notes, *judge_summary["notes"]]
     return told | {"weights_sha256": weights_sha256(model_folder)}, rows, differences
@@ -224,23 +225,20 @@ def _judged(judgements: Sequence[Judgement], model: str) -> dict[tuple[str, str,
     found: dict[tuple[str, str, str], dict[str, float | None]] = {}
     for one in judgements:
         if one.model == model:
-            found.setdefault((one.item_id, one.task, one.question), {})[one.dimension] = one.score
+            found.setdefault(one.key, {})[one.dimension] = one.score
     return found
 
 
-def _known(row: dict) -> dict:
-    return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in row.items()}
-
-
-def _answers(
+def answers_of(
     folder: Path,
-    asked: list[Asked],
+    asked: Sequence[Asked],
     seen: "Features",
     motion: StreamParameters,
     encode: EncodeParameters,
     parameters: EvaluateParameters,
     name: str,
 ) -> list[Prediction]:
+    """What a saved model answers, as the settings say."""
     from hawk_pipelines.model.settings import GenerationSettings
     from hawk_pipelines.training.asking import ask_saved
 

@@ -3,12 +3,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from hawk_pipelines.evaluation.baselines import CONSTANT, NEIGHBOUR
+from hawk_pipelines.evaluation.asked import CONSTANT, HAWK, NEIGHBOUR
 from hawk_pipelines.evaluation.judge import JudgeParameters
 from hawk_pipelines.evaluation.video_models import VideoModelParameters
 
-HAWK = "hawk"
-"""The model that is evaluated (`evaluation.answers.HAWK`)."""
 Name = Annotated[str, StringConstraints(pattern=r"^[\w .()+-]{1,60}$")]
 """Of a model in the report."""
 

@@ -167,8 +167,7 @@ def score_windows(
     told |= {"left_out": [{"video": tested[video_id].name, "reason": reason} for video_id, reason in left_out.items()]}
     told |= {"windows": len(scored), "share": sum(shares) / len(shares) if shares else None}
     if mlflow.active_run():
-        known = [one for one in told["figures"] if one["scored"] == when.SCORE and one["value"] is not None]
-        mlflow.log_metrics({f"when.{one['metric']}": one["value"] for one in known})
+        mlflow.log_metrics(when.flat(told))
     return scored, along, told
 
 

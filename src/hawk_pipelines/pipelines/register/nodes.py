@@ -9,6 +9,7 @@ from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
+from hawk_pipelines.pipelines.evaluate.nodes import answers_of
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.pipelines.register.parameters import RegisterParameters
 from hawk_pipelines.schema import Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
@@ -46,7 +47,7 @@ def register_model(
     """Register the model with its card, and give it the alias if it passes the gate."""
     import mlflow
 
-    from hawk_pipelines.evaluation.answers import HAWK
+    from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.evaluation.scores import flat_scores
     from hawk_pipelines.model.checkpoint import read_configuration
     from hawk_pipelines.serving import alias, gate, model_card, provenance
@@ -124,8 +125,6 @@ def _answers(
     encode: EncodeParameters,
     evaluate: EvaluateParameters,
 ) -> list[Prediction]:
-    from hawk_pipelines.model.settings import GenerationSettings
-    from hawk_pipelines.training.asking import ask_saved
     from hawk_pipelines.training.features import Features
 
     wanted = {one.item_id for one in asked}
@@ -136,9 +135,7 @@ def _answers(
             f"{len(missing)} test item(s) have no features any more, for example {missing[0]}; run `encode` and `evaluate` again"
         )
         raise RegisterError(msg)
-    made_by = seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow)
-    generation = GenerationSettings(max_new_tokens=evaluate.max_new_tokens)
-    return ask_saved(model, asked, seen, made_by, evaluate.batch_size, generation, "incumbent")
+    return answers_of(model, asked, seen, motion, encode, evaluate, "incumbent")
 
 
 def _tested(candidate: Sequence[Prediction], annotations: Sequence[Annotation], videos: Sequence[Video]) -> list[Video]:
