@@ -169,14 +169,3 @@ def _main_module_hidden(function: Callable) -> Iterator[None]:
         yield
     finally:
         main.__dict__.update({name: value for name, value in kept.items() if value is not None})
-
-
-def alive(process: int) -> bool:
-    """Whether a process of this machine runs, or has ended and nobody asked how."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -25,7 +25,7 @@ from transformers import ProgressCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
-from hawk_pipelines.engine.processes import alive
+from hawk_pipelines.engine.alive import alive
 from hawk_pipelines.engine.progress import Bar
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
