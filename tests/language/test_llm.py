@@ -210,14 +210,16 @@ def test_one_request_without_reply_costs_its_item_and_no_other(serve, llm):
 def test_a_request_that_a_server_refuses_for_good_is_sent_once(serve, llm):
     server = serve(answer=lambda _: error(400, "The prompt is too long.", "context_length_exceeded"))
     got = outcomes(llm(server), scripts(1))
-    assert got[0].reason.endswith("status 400 (The prompt is too long); tell it less (`longest_captions`).")
+    assert got[0].reason.endswith(
+        "status 400 (The prompt is too long); tell it less (`annotate.longest_captions`, or a shorter prompt)."
+    )
     assert len(server.chats) == 1
 
 
 def test_a_request_that_is_too_long_for_llama_cpp(serve, llm):
     body = b'{"error": {"code": 400, "message": "Too large.", "type": "exceed_context_size_error", "n_ctx": 4096}}'
     got = outcomes(llm(serve(answer=lambda _: Answer("400", body, 400))), scripts(1))
-    assert got[0].reason.endswith("status 400 (Too large); tell it less (`longest_captions`).")
+    assert got[0].reason.endswith("status 400 (Too large); tell it less (`annotate.longest_captions`, or a shorter prompt).")
 
 
 def _too_long(asked, last):

@@ -27,8 +27,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from hawk_pipelines.engine.parts import PartReader, UnreadablePart, read_part
 from hawk_pipelines.engine.alive import alive
+from hawk_pipelines.engine.parts import PartReader, UnreadablePart, read_part
 from hawk_pipelines.errors import HawkError
 
 DEFAULT_SHARDS = 64

@@ -189,12 +189,6 @@ def choose(
     return [one for one in predictions if which(one) in chosen]
 
 
-def scores_of(predictions: Sequence[Prediction], judged: Judged, dimension: Dimension) -> list[float | None]:
-    """The score of each prediction, None where it has none or was not chosen; for comparisons of the same items."""
-    scores = {_answered(one): one.score for one in judged.judgements if one.dimension == dimension}
-    return [scores.get(_answered(one)) for one in predictions]
-
-
 def notes(judged: Judged) -> list[str]:
     """What has to be said beside the scores, in sentences."""
     judges = ", ".join(f"{name} ({count:,} replies)" for name, count in sorted(judged.judges.items()))
@@ -234,18 +228,6 @@ def summary(judged: Judged) -> dict[str, Any]:
     told["results"] = [plain(result) for result in judged.results]
     told["calibration"] = None if judged.calibration is None else plain(judged.calibration)
     return told
-
-
-def flat_scores(judged: Judged, model: str) -> dict[str, float]:
-    """The means of one model as MLflow takes them, `judge.<task>.<dimension>`, and of how many answers: `…_count`."""
-    flat: dict[str, float] = {}
-    for one in judged.results:
-        if one.model == model:
-            name = f"judge.{one.task}.{one.dimension}"
-            flat[f"{name}_count"] = float(one.mean.items)
-            if one.mean.items:
-                flat[name] = one.mean.value
-    return flat
 
 
 def _answered(one: Prediction) -> tuple[str, ...]:

@@ -210,7 +210,7 @@ class Server:
             return Attempt(text="", refusal=words)
         if status in (408, 409, 425, 429) or status >= 500:
             return Attempt(reason=f"status {status} ({words})", wait_s=retry_after_s(error.response.headers))
-        advice = "; tell it less (`longest_captions`)" if kinds & TOO_LONG else ""
+        advice = "; tell it less (`annotate.longest_captions`, or a shorter prompt)" if kinds & TOO_LONG else ""
         return Attempt(reason=f"status {status} ({words}){advice}", final=True)
 
     def _no_entry(self, error: Exception) -> LlmError:

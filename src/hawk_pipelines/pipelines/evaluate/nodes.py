@@ -124,10 +124,7 @@ def judge_answers(
     predictions: list[Prediction], others: list[Prediction], parameters: EvaluateParameters, key: SecretStr | None
 ) -> tuple[list[Judgement], dict, list[LlmCall]]:
     """What a language model makes of the answers, where one is set."""
-    import mlflow
-
     from hawk_pipelines.evaluation import judge
-    from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.evaluation.judge_request import read_prompts
     from hawk_pipelines.language.llm import Client
     from hawk_pipelines.language.llm_report import rows
@@ -145,7 +142,6 @@ def judge_answers(
             calls = rows(client, [one.prediction.item_id for one in judge.questions(every, told)])
             track("judge", client)
             track_calls("judge", calls)
-    mlflow.log_metrics(judge.flat_scores(judged, HAWK))
     return judged.judgements, judge.summary(judged) | {"notes": judge.notes(judged)}, calls
 
 
