@@ -22,6 +22,7 @@ def test_variants_are_trained_once_compared_and_found_in_mlflow(copied):
     copied.set("ablate", seeds=[5], at_a_time=1, variants=VARIANTS)
     run = copied.run("kedro", "run", "--pipelines=ablate")
     assert "ablate: diverges, seed 5 came to nothing." in " ".join((run.stdout + run.stderr).split())
+    assert "Next: make ui" in run.stdout
 
     client, runs = _runs(copied)
     assert {one.data.tags["variant"] for one in runs} == set(VARIANTS)

@@ -97,7 +97,8 @@ def test_again_without_a_server_and_a_key(engine):
     if any(call.outcome == "failed" for call in calls):
         pytest.skip("the small model did not bring one of its drafts to an end, so that there is no reply to use again")
     assert not (engine.folder / "conf/local_llm/globals.yml").exists()
-    engine.run("kedro", "run", "--pipelines=annotate", "--env", "local_llm")
+    run = engine.run("kedro", "run", "--pipelines=annotate", "--env", "local_llm")
+    assert "Next: .venv/bin/kedro run --pipelines=validate --env local_llm" in run.stdout
     assert (engine.folder / "data/03_primary/drafts.jsonl").read_bytes() == before
     assert [call.attempts for call in engine.records("03_primary/draft_calls.parquet", "LlmCall")] == [0] * len(calls)
 

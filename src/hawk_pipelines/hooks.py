@@ -58,6 +58,8 @@ class ProjectHooks:
         logger.info("%s …", node.name)
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol, run_result: dict[str, Any]) -> None:
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, run_result: dict[str, Any]
+    ) -> None:
         """Show what was made, where it is, and what to do next."""
-        show(pipeline, catalog)
+        show(pipeline, catalog, run_params["env"])

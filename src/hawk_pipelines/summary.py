@@ -13,8 +13,14 @@ from hawk_pipelines.datasets.records import RecordsDataset
 from hawk_pipelines.schema import AblationRow
 
 
-def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Print what a pipeline made, where it is, and the next command to try."""
+def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
+    """Print what a pipeline made, where it is, and the next command to try.
+
+    Args:
+        pipeline: it has run.
+        catalog: what it made is in it.
+        env: the folder of `conf` that the run was told; None: none.
+    """
     console = Console()
     made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
     for title in ("what", "how many", "where"):
@@ -53,7 +59,7 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         console.print(
             f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True, highlight=False, markup=False
         )
-    console.print(f"\nNext: {_next(outputs, catalog)}\n", soft_wrap=True, highlight=False)
+    console.print(f"\nNext: {_next(outputs, catalog, env)}\n", soft_wrap=True, highlight=False)
 
 
 def _path(dataset: Any) -> str:
@@ -99,7 +105,7 @@ def _variants(rows: list[AblationRow]) -> Table:
     return table
 
 
-def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
+def _next(outputs: set[str], catalog: CatalogProtocol, env: str | None) -> str:
     if "registered_model" in outputs:
         tested = next((video.path for video in catalog.load("videos") if video.split == "test"), "VIDEO")
         uri = catalog.load("registered_model")["uri"]
@@ -107,6 +113,8 @@ def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
         return f'.venv/bin/hawk ask {shlex.quote(tested)} "What unusual event happens in the video?"{model}'
     if "question_pool" in outputs:
         return ".venv/bin/hawk review next --queue data/03_primary/question_queue.jsonl"
+    if "ablations" in outputs:
+        return "make ui"
     steps = {
         "videos": "split",
         "clips": "caption",
@@ -120,4 +128,5 @@ def _next(outputs: set[str], catalog: CatalogProtocol) -> str:
         "metrics": "register",
     }
     following = next((step for name, step in reversed(steps.items()) if name in outputs), "__default__")
-    return f".venv/bin/kedro run --pipelines={following}"
+    told = f" --env {shlex.quote(env)}" if env else ""
+    return f".venv/bin/kedro run --pipelines={following}{told}"
