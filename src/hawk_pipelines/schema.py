@@ -496,5 +496,10 @@ class AblationRow(Record):
     p: float | None
     """Two-sided, of no difference."""
     compared_seeds: int
+    """Seeds behind the difference: those that both have."""
+    compared_items: int
+    """Answers behind the difference, over these seeds."""
     items: int
-    """Answers behind the difference, over all seeds; for the reference, behind the value."""
+    """Answers behind the value, over all seeds."""
+    videos: int
+    """Source videos that these are about."""

@@ -13,7 +13,8 @@ def two(registry, new_version):  # noqa: F811
     """Two versions of `hawk-smol`: the second one took `production` from the first."""
     for _ in range(2):
         version = new_version("hawk-smol")
-        give(registry, "hawk-smol", "production", version, "gate", f"Version {version} [passed]: better.")
+        before = holder(registry, "hawk-smol", "production")
+        give(registry, "hawk-smol", "production", version, "gate", f"Version {version} [passed]: better.", before)
     return registry
 
 

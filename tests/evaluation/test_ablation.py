@@ -30,13 +30,15 @@ def test_a_variant_that_sees_less_is_below_the_reference_by_an_interval_without_
     known, rows = _rows(*(_answers(name, seed, right) for seed in (1, 2) for name, right in (("full", 0.95), ("blind", 0.3))))
     actor = known["blind", "slot_actor"]
     assert actor.seeds == actor.compared_seeds == 2
-    assert actor.items == 60
+    assert (actor.items, actor.compared_items, actor.videos) == (60, 60, 30)
     assert actor.high < 0
     assert actor.low <= actor.difference <= actor.high
     assert actor.p < 0.01
     assert actor.difference == pytest.approx(actor.value - known["full", "slot_actor"].value)
     assert known["full", "slot_actor"].difference is None
-    assert f"{actor.value:.3f} ({actor.difference:+.3f}: {actor.low:+.3f} … {actor.high:+.3f})" in table(rows, "full")
+    shown = table(rows, "full", {"full": 2, "blind": 2})
+    assert f"{actor.value:.3f} ({actor.difference:+.3f}: {actor.low:+.3f} … {actor.high:+.3f})" in shown
+    assert "| description, slot_actor (n = 30) |" in shown
 
 
 def test_a_variant_that_is_no_other_differs_by_nothing():
@@ -47,9 +49,14 @@ def test_a_variant_that_is_no_other_differs_by_nothing():
 
 def test_only_seeds_that_both_have_are_compared():
     known, rows = _rows(_answers("full", 1, 0.9), _answers("blind", 1, 0.3), _answers("blind", 2, 0.3), _answers("alone", 3, 0.3))
-    assert (known["blind", "bleu_4"].seeds, known["blind", "bleu_4"].compared_seeds) == (2, 1)
+    blind = known["blind", "bleu_4"]
+    assert (blind.seeds, blind.compared_seeds, blind.items, blind.compared_items) == (2, 1, 60, 30)
     assert known["alone", "bleu_4"].difference is None
-    assert "| alone | 1 |" in table(rows, "full")
+    shown = table(rows, "full", {"full": 2, "blind": 2, "alone": 1, "gone": 2})
+    assert "| full | 1 of 2 |" in shown
+    assert f"{blind.value:.3f} ({blind.difference:+.3f} with the 1 seed(s) of both: " in shown
+    assert "| alone | 1 |" in shown
+    assert "| gone | 0 of 2 | – | –" in shown
 
 
 def test_the_plot_has_a_panel_for_every_headline_and_a_line_for_every_variant():
@@ -64,3 +71,4 @@ def test_without_the_reference_nothing_is_compared_and_a_picture_is_made():
     _, rows = _rows(_answers("one", 1, 0.5))
     assert all(row.difference is None for row in rows)
     assert plot(rows, "full").axes
+    assert "`full` came to nothing, so that there is nothing to compare with." in table(rows, "full", {"full": 1, "one": 1})

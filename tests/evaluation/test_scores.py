@@ -163,7 +163,8 @@ def test_empty_answers_missing_ones_and_refused_references_are_counted_and_named
     task = metrics(found)["tasks"]["description"]
     apart = {name: task[name] for name in ("count", "asked", "missing", "empty", "no_reference")}
     assert apart == {"count": 2, "asked": 12, "missing": 7, "empty": 2, "no_reference": 3}
-    missing, empty, refused, unanswered = notes(found)
+    missing, empty, refused, unanswered, narrow = notes(found)
+    assert narrow.startswith("Of fewer than 10 source videos, so that their intervals are too narrow: description, all")
     assert missing == (
         "7 of 12 of the task `description` have no answer, and figures are of the others: i5, i6, i7, i8, i9 and 2 more."
     )
@@ -266,24 +267,34 @@ def test_a_metric_that_one_of_them_lacks_is_told_of(predictions):
 
 
 def test_repeated_runs_are_compared_within_their_seeds():
-    """Over two seeds there are twice the items, and the difference is of both corpora together."""
+    """Over two seeds there are twice the items, and the difference is the mean of both: that of the figures that are shown."""
     pairs = [(score(_made(seed=n), TRAINING), score(_made(seed=n + 10, model="better", wrong=0.2), TRAINING)) for n in (1, 2)]
     (both,) = [one for one in compare_repeated(pairs) if (one.task, one.metric) == ("question", "bleu_2")]
     assert (both.items, both.videos) == (96, 24)
-    wanted = []
-    for side in (0, 1):
-        mine = [one for run in pairs for one in run[side].predictions if one.task == "question"]
-        wanted.append(bleu([one.answer for one in mine], [one.reference for one in mine])["bleu_2"])
-    assert both.value == pytest.approx(wanted[1] - wanted[0])
+    shown = [
+        next(one.value for one in run.scores if (one.task, one.metric, one.part) == ("question", "bleu_2", "all"))
+        for pair in pairs
+        for run in pair
+    ]
+    assert both.value == pytest.approx((shown[1] - shown[0] + shown[3] - shown[2]) / 2)
 
 
-def test_videos_that_seeds_share_can_be_drawn_together():
-    """The same run three times over is no more evidence than once; within seeds it would pass for more."""
-    pair = score(_made(seed=1), TRAINING), score(_made(seed=11, model="better", wrong=0.3), TRAINING)
-    once, together, within = (
-        next(one for one in found if (one.task, one.metric) == ("question", "rouge_l"))
-        for found in (compare(*pair), compare_repeated([pair] * 3, together=True), compare_repeated([pair] * 3))
-    )
-    assert (together.items, together.videos, within.videos) == (3 * once.items, once.videos, 3 * once.videos)
-    assert (together.value, together.low, together.high) == pytest.approx((once.value, once.low, once.high))
-    assert within.high - within.low < 0.7 * (once.high - once.low)
+def test_answers_too_short_in_one_seed_and_too_long_in_another_do_not_make_up_for_each_other():
+    """As one corpus their lengths would fit the references, and a variant that is worse in each seed would be better."""
+
+    def answered(model, make):
+        made = _made(seed=1)
+        return score([one.model_copy(update={"model": model, "answer": make(one.reference)}) for one in made], TRAINING)
+
+    full = answered("full", lambda reference: reference)
+    short = answered("other", lambda reference: " ".join(reference.split()[:-2]))
+    long = answered("other", lambda reference: f"{reference} and {reference}")
+    (found,) = [
+        one for one in compare_repeated([(full, short), (full, long)]) if (one.task, one.metric) == ("description", "bleu_1")
+    ]
+    alone = [
+        next(one for one in compare(full, other) if (one.task, one.metric) == ("description", "bleu_1"))
+        for other in (short, long)
+    ]
+    assert found.value == pytest.approx(np.mean([one.value for one in alone]))
+    assert found.high < 0

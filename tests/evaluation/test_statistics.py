@@ -163,3 +163,12 @@ def test_statistics_without_videos_are_a_mistake():
 
 def test_a_mean_of_nothing_is_nan():
     assert mean(np.array([[3.0, 2.0], [0.0, 0.0]])) == pytest.approx([1.5, math.nan], nan_ok=True)
+
+
+def test_of_few_videos_no_difference_is_sure():
+    """Two videos that both gain are no more than two coins on one side."""
+    two = difference(_means([0.1, 0.2]), _means([0.2, 0.4]), ["a", "b"], mean)
+    assert two.low > 0
+    assert two.p == 0.5
+    five = difference(_means(np.zeros(5)), _means(np.ones(5)), list("abcde"), mean)
+    assert five.p == 1 / 16

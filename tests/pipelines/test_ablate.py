@@ -35,6 +35,7 @@ def test_a_variant_changes_what_it_names_and_nothing_else():
     [
         ({"finetune.stepz": 1}, "`finetune.stepz` is unknown; did you mean `steps`?"),
         ({"encode.mask": "furry"}, "`encode.mask` is 'furry'"),
+        ({"finetune.steps.x": 1}, r"It sets `finetune.steps.x`, but `finetune.steps` is \d+ and has nothing in it."),
     ],
 )
 def test_a_setting_that_is_none_is_told_with_its_variant(changes, said):

@@ -20,11 +20,13 @@ from hawk_pipelines.model.checkpoint import Parts, save
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
+from hawk_pipelines.pipelines.evaluate.nodes import answered_by
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
+from hawk_pipelines.pipelines.register import nodes
 from hawk_pipelines.pipelines.register.nodes import RegisterError, register_model
 from hawk_pipelines.pipelines.register.parameters import RegisterParameters
 from hawk_pipelines.schema import DESCRIBE, Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
-from hawk_pipelines.serving.alias import holder, moves, roll_back
+from hawk_pipelines.serving.alias import AliasMoved, holder, moves, roll_back
 from hawk_pipelines.serving.provenance import Training, weights_sha256, write_training
 from hawk_pipelines.serving.registry import fetch, weights_in
 from hawk_pipelines.training.features import Features
@@ -121,7 +123,7 @@ class World:
         self.given = self.given._replace(models=models)
         return folder
 
-    def register(self, name, metrics=None, **parameters):
+    def register(self, name, metrics=None, made_by=None, evaluate=EVALUATE, **parameters):
         """Run the node: what it gives."""
         given, model = self.given, self.given.models[name]
         others = [one.model_copy(update={"model": "neighbour"}) for one in model.predictions]
@@ -129,6 +131,7 @@ class World:
             return register_model(
                 model.folder,
                 others + model.predictions,
+                answered_by(model.folder, model.predictions, self.given.features, EVALUATE) | (made_by or {}),
                 model.metrics | (metrics or {}),
                 [one.model_copy(update={"model": "neighbour", "value": 0.5}) for one in model.scores] + model.scores,
                 given.annotations,
@@ -138,7 +141,7 @@ class World:
                 given.store,
                 StreamParameters(frames=4, flow="farneback"),
                 EncodeParameters(frame_encoder=ENCODER),
-                EVALUATE,
+                evaluate,
                 AnnotateParameters(),
                 RegisterParameters(**{"name": "hawk-smol", "min_videos": 5} | parameters),
             )
@@ -211,9 +214,8 @@ def test_a_version_has_its_card_its_videos_and_its_decision(world):
 
 def test_an_incumbent_that_cannot_be_asked_any_more(world):
     world.register("bad", force=FIRST)
-    weights = weights_in(world.files("1")) / "model.safetensors"
-    broken = {name: value for name, value in load_file(weights).items() if "projection" not in name}
-    save_file(broken, weights)
+    config = weights_in(world.files("1")) / "config.json"
+    config.write_text(config.read_text()[:-40])
     done = world.register("good")
     assert (done["alias"], world.production()) == ("challenger", "1")
     assert "Version 1 of `hawk-smol` cannot be asked any more:" in done["reason"]
@@ -222,6 +224,45 @@ def test_an_incumbent_that_cannot_be_asked_any_more(world):
     done = world.register("good")
     assert "Version 1 of `hawk-smol` cannot be asked any more: models:/hawk-smol/1 is not in the registry" in done["reason"]
     assert world.register("good", force="Version 1 is broken.")["alias"] == "production"
+
+
+def test_an_incumbent_whose_weights_were_changed_since(world):
+    """They load, and a model made worse would be easy to beat."""
+    world.register("bad", force=FIRST)
+    weights = weights_in(world.files("1")) / "model.safetensors"
+    save_file({name: value * 0 for name, value in load_file(weights).items()}, weights)
+    done = world.register("good")
+    assert (done["alias"], done["difference"]) == ("challenger", None)
+    assert "The weights of version 1 of `hawk-smol` are not those that were registered." in done["reason"]
+
+
+def test_the_alias_that_moved_while_the_incumbent_was_asked(world, monkeypatch):
+    """The candidate was compared with version 2, and by then it is version 1 that it would replace."""
+    world.register("bad", force=FIRST)
+    world.register("bad")
+
+    def slowly(*told):
+        answers = answers_of(*told)
+        roll_back(world.client, "hawk-smol", "production", "1", "Version 2 fails on our cameras.")
+        return answers
+
+    answers_of = nodes.answers_of
+    monkeypatch.setattr(nodes, "answers_of", slowly)
+    with pytest.raises(AliasMoved, match="By now version 1 of `hawk-smol` is `production`, and not version 2"):
+        world.register("good")
+    assert world.production() == "1"
+    assert world.client.get_model_version("hawk-smol", "3").tags["gate"] == "unfinished"
+
+
+def test_what_somebody_saw_before_is_not_known(world, tmp_path):
+    """It is said beside the decision; what was never recorded at all is refused."""
+    started = RECORD.model_copy(update={"init_from": "data/imported"})
+    write_training(world.copied("bad", tmp_path / "bad"), started)
+    world.register("bad", force=FIRST)
+    done = world.register("good")
+    assert done["alias"] == "production"
+    assert "Not all that version 1 saw is known" in done["reason"]
+    assert "It started from data/imported" in done["reason"]
 
 
 def test_an_incumbent_of_another_encoder(world):
@@ -244,18 +285,28 @@ def test_test_videos_that_the_incumbent_was_trained_on(world, tmp_path):
 
 
 def test_a_folder_that_does_not_say_how_it_was_trained(world, tmp_path):
-    """The tables of the run are taken at their word, and the card says so."""
+    """The tables of the run are taken at their word, and the card says so; but no other version is compared with it."""
     (world.copied("good", tmp_path / "good") / "training.json").unlink()
-    assert world.register("good")["alias"] == "production"
+    done = world.register("good")
+    assert done["alias"] == "production"
+    assert "What the candidate was trained on is not recorded in its folder" in done["reason"]
     assert "Its folder does not say how it was trained" in (world.files("1") / "README.md").read_text()
-    assert json.loads((world.files("1") / "training_videos.json").read_text())["videos"] == TRAINED
-    (world.files("1") / "training_videos.json").unlink()
+    assert not (world.files("1") / "training_videos.json").exists()
     assert "not recorded what version 1 was trained on" in world.register("good")["reason"]
 
 
 def test_answers_of_another_model_or_of_other_data_are_not_registered(world):
     with pytest.raises(RegisterError, match=r"are of another model than .*good; run `kedro run --pipelines=evaluate,register`"):
         world.register("good", metrics={"weights_sha256": weights_sha256(world.given.models["bad"].folder)})
+    with pytest.raises(RegisterError, match=r"are of another model than .*good"):
+        world.register("good", made_by={"weights_sha256": weights_sha256(world.given.models["bad"].folder)})
+    with pytest.raises(RegisterError, match=r"are of another model than .*good"):
+        world.register("good", metrics={"weights_sha256": None}, made_by={"weights_sha256": None})
+    with pytest.raises(RegisterError, match="features of the test items are not those that `predictions` were made from"):
+        world.register("good", made_by={"features_sha256": "0" * 64})
+    shorter = EVALUATE.model_copy(update={"max_new_tokens": 2})  # the incumbent would have to answer in two tokens
+    with pytest.raises(RegisterError, match=r"made with `evaluate.max_new_tokens` 16, which is 2 now; set it back, or run"):
+        world.register("good", evaluate=shorter)
     world.given = world.given._replace(videos=world.given.videos[1:])
     with pytest.raises(RegisterError, match=r"about 1 video\(s\) that are not in `videos`, for example v0"):
         world.register("good")

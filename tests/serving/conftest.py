@@ -33,12 +33,13 @@ def a_run(registry):
 
 @pytest.fixture
 def new_version(registry, a_run, tmp_path):
-    """Register a version of a model that is a folder with a configuration and nothing else: what it is called."""
+    """Register a version of a model that is a folder with a configuration and weights of nothing: what it is called."""
     from hawk_pipelines.serving.registry import add_version
 
     folder, logged = tmp_path / "model", {}
     folder.mkdir()
     (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"")
 
     def add(name="hawk"):
         if name not in logged:

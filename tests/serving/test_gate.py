@@ -7,7 +7,7 @@ import pytest
 
 from hawk_pipelines.evaluation.bleu import bleu
 from hawk_pipelines.schema import DESCRIBE, Prediction, Sample
-from hawk_pipelines.serving.gate import GateError, best_constant_answers, decide, obstacles_to, tags
+from hawk_pipelines.serving.gate import GateError, best_constant_answers, decide, obstacles_to, remarks_on, tags
 from hawk_pipelines.serving.parameters import GateParameters
 from hawk_pipelines.serving.provenance import TrainedOn
 
@@ -242,3 +242,63 @@ def test_a_model_that_was_trained_on_its_test_videos_is_not_believed():
     assert "The candidate was trained on 1 of the 3 videos" in own
     assert obstacles_to(TESTED, _seen(["a3"], ["a"])) == []  # `ingest.leakage` has decided that
     assert len(obstacles_to(TESTED, _seen(["b"]), _seen(["b"]), "3")) == 2
+
+
+def test_silence_does_not_replace_a_bad_model():
+    """The margin is wider than the incumbent's whole score; but a better one, however bad, gets through."""
+    poor = [one if number % 3 == 0 else one.model_copy(update={"answer": ""}) for number, one in enumerate(_answers())]
+    silent = [one.model_copy(update={"answer": ""}) for one in poor]
+    wide = GateParameters(min_videos=10, margin=0.5)
+    decision = _decide(silent, poor, wide)
+    assert -0.5 < decision.low < decision.high < 0
+    assert not decision.promoted
+    assert "but the candidate is worse, and no better than a model that sees nothing" in decision.reason
+    assert _decide(poor, silent, wide).promoted
+
+
+def test_of_two_tasks_the_one_with_fewer_videos_decides_how_many_there_are():
+    """Two videos with questions would decide half of the figure."""
+    both = [one for one in _answers() if one.task == "description" or one.video in ("v000", "v001")]
+    decision = _decide(both, both, GateParameters(min_videos=3))
+    assert decision.videos == 2
+    assert not decision.promoted
+    assert "about 2 source video(s)" in decision.reason
+
+
+def test_a_task_that_draws_lack_makes_no_jump_in_the_interval():
+    """Draws without the two videos that have questions count for nothing, instead of being of descriptions alone."""
+    both = [one for one in _answers(0.9) if one.task == "description" or one.video in ("v000", "v001")]
+    worse = [one.model_copy(update={"answer": ""}) if one.task == "question" else one for one in both]
+    decision = _decide(worse, both)
+    assert decision.high < 0
+
+
+def test_what_was_not_answered_is_said():
+    decision = _decide(_answers(), unanswered=7)
+    assert decision.unanswered == 7
+    assert "on 240 answers about 120 source video(s), without 7 that have no answer, is" in decision.reason
+
+
+def test_a_question_with_two_answers_is_refused():
+    with pytest.raises(GateError, match="240 questions have more than one answer of the candidate, for example about i000"):
+        _decide(_answers() + _answers(0.5))
+
+
+def test_source_videos_that_both_saw_a_part_of_are_no_obstacle():
+    """With `ingest.leakage: allow` both were trained on other parts of what is tested on: that helps neither of them."""
+    tested = {"a": "street", "b": None}
+    assert obstacles_to(tested, _seen(["c"], ["street"]), _seen(["d"], ["street"]), "2") == []
+    assert "Version 2 was trained on 1 of the 2 videos" in obstacles_to(tested, _seen(["c"]), _seen(["d"], ["street"]), "2")[0]
+
+
+def test_what_is_not_known_of_a_training_is_said():
+    assert remarks_on(_seen(["a"]), _seen(["b"]), "2") == []
+    unsure, none = remarks_on(_seen(unknown="It started from x."), _seen(["b"]), "2"), remarks_on(None, None, None)
+    assert unsure == ["Not all that the candidate saw is known, and the test videos may be among it: It started from x."]
+    assert none[0].startswith("What the candidate was trained on is not recorded in its folder")
+
+
+@pytest.mark.parametrize("force", [" ", ".", "12", "x" * 1001])
+def test_a_forced_move_needs_a_reason_in_words(force):
+    with pytest.raises(ValueError, match="force"):
+        GateParameters(force=force)

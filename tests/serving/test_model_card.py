@@ -18,6 +18,7 @@ DECISION = Decision(
     against="version 3",
     items=240,
     no_reference=0,
+    unanswered=0,
     videos=120,
     margin=0.01,
     min_videos=100,

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--name", default="hawk", show_default=True, help="Under which the model is registered (`register.name`).")
 @click.option("--alias", default="production", show_default=True, help="That moves (`register.alias`).")
-@click.option("--to", metavar="VERSION", help="The version that gets it; without it the one that had it before.")
+@click.option(
+    "--to", type=click.IntRange(min=1), metavar="VERSION", help="The version that gets it; without it the one that had it before."
+)
 @click.option("--reason", default="", help="In words; needed where the version never had the alias.")
 @click.option("--list", "listed", is_flag=True, help="Only show which versions had it, when and why.")
-def rollback(name: str, alias: str, to: str | None, reason: str, listed: bool) -> None:
+def rollback(name: str, alias: str, to: int | None, reason: str, listed: bool) -> None:
     """Give an alias back to the version that had it before, and record it.
 
     What has been loaded already stays loaded; `models:/hawk@production` is the other version from now on.
@@ -36,7 +38,7 @@ def rollback(name: str, alias: str, to: str | None, reason: str, listed: bool) -
             if listed:
                 _list(client, name, alias)
                 return
-            move = roll_back(client, name, alias, to, reason)
+            move = roll_back(client, name, alias, None if to is None else str(to), reason)
         except MlflowException as error:
             msg = f"The registry does not answer as it should ({' '.join(str(error.message).split())[:300]})."
             raise RegistryError(msg) from error

@@ -1,12 +1,12 @@
 """What each part of a model is worth: variants of it, trained with the same seeds, side by side and against a reference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from hawk_pipelines.evaluation.scores import PARTS, Scores, compare_repeated, score
+from hawk_pipelines.evaluation.scores import PARTS, Score, Scores, compare_repeated, score
 from hawk_pipelines.schema import Ablated, AblationRow, Prediction, Sample, Task, Truth
 
 HEADLINES: tuple[tuple[Task, str], ...] = (
@@ -41,8 +41,8 @@ def compare_variants(
         both = [seed for seed in by_seed if seed in scored.get(reference, {})] if variant != reference else []
         pairs = [(scored[reference][seed], by_seed[seed]) for seed in both]
         over = {(one.task, one.metric): one for one in compare_repeated(pairs)} if pairs else {}
-        for (task, metric), values in _figures(by_seed).items():
-            found = over.get((task, metric))
+        for (task, metric), figures in _figures(by_seed).items():
+            found, values = over.get((task, metric)), [one.value for one in figures]
             rows.append(
                 AblationRow(
                     variant=variant,
@@ -57,7 +57,9 @@ def compare_variants(
                     high=found.high if found else None,
                     p=found.p if found else None,
                     compared_seeds=len(both),
-                    items=found.items if found else sum(_items(one, task, metric) for one in by_seed.values()),
+                    compared_items=found.items if found else 0,
+                    items=sum(one.items for one in figures),
+                    videos=max(one.videos for one in figures),
                 )
             )
     return rows
@@ -73,44 +75,60 @@ def _scored(ablated: Sequence[Ablated], training: Sequence[Sample], truths: Sequ
     return scored
 
 
-def _figures(by_seed: dict[int, Scores]) -> dict[tuple[Task, str], list[float]]:
-    figures: dict[tuple[Task, str], list[float]] = {}
+def _figures(by_seed: dict[int, Scores]) -> dict[tuple[Task, str], list[Score]]:
+    """One for each seed that has any."""
+    figures: dict[tuple[Task, str], list[Score]] = {}
     for scores in by_seed.values():
         for one in scores.scores:
             if one.part == PARTS.get(one.metric, "all") and not np.isnan(one.value):
-                figures.setdefault((one.task, one.metric), []).append(one.value)
+                figures.setdefault((one.task, one.metric), []).append(one)
     return figures
 
 
-def _items(scores: Scores, task: Task, metric: str) -> int:
-    part = PARTS.get(metric, "all")
-    return sum(one.items for one in scores.scores if (one.task, one.metric, one.part) == (task, metric, part))
+def table(rows: Sequence[AblationRow], reference: str, wanted: Mapping[str, int]) -> str:
+    """The headlines as a Markdown table: figures, and after each what it has over the reference with its 95 % interval.
 
-
-def table(rows: Sequence[AblationRow], reference: str) -> str:
-    """The headlines as a Markdown table: figures, and below each what it has over the reference with its 95 % interval."""
+    Args:
+        rows: of all variants that answered.
+        reference: the variant that the others are compared with.
+        wanted: every variant that was to answer, and with how many seeds.
+    """
     shown = [key for key in HEADLINES if any((row.task, row.metric) == key for row in rows)]
-    lines = [
+    by_variant = {name: {(row.task, row.metric): row for row in rows if row.variant == name} for name in wanted}
+    said = [
         f"Means over seeds; in brackets what a variant has over `{reference}`, with its 95 % interval (source videos are drawn"
         " anew within each seed).",
+    ]
+    if not by_variant.get(reference):
+        said.append(f"`{reference}` came to nothing, so that there is nothing to compare with.")
+    lines = [
+        " ".join(said),
         "",
-        "| variant | seeds | " + " | ".join(f"{task}, {metric}" for task, metric in shown) + " |",
+        "| variant | seeds | " + " | ".join(_heading(key, rows) for key in shown) + " |",
         "|---|---|" + "---|" * len(shown),
     ]
-    for variant, mine in groupby(rows, lambda row: row.variant):
-        known = {(row.task, row.metric): row for row in mine}
-        seeds = max(row.seeds for row in known.values())
+    for variant, known in by_variant.items():
+        seeds = max((row.seeds for row in known.values()), default=0)
+        told = str(seeds) if seeds == wanted[variant] else f"{seeds} of {wanted[variant]}"
         cells = [_cell(known[key]) if key in known else "–" for key in shown]
-        lines.append(f"| {variant} | {seeds} | " + " | ".join(cells) + " |")
+        lines.append(f"| {variant} | {told} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _heading(key: tuple[Task, str], rows: Sequence[AblationRow]) -> str:
+    """With the answers of one seed, and the source videos that they are about."""
+    mine = [row for row in rows if (row.task, row.metric) == key]
+    items, videos = max(row.items // row.seeds for row in mine), max(row.videos for row in mine)
+    return f"{key[0]}, {key[1]} (n = {items:,}" + (f" of {videos:,} videos)" if videos != items else ")")
 
 
 def _cell(row: AblationRow) -> str:
     if row.difference is None:
         return f"{row.value:.3f}"
+    seeds = "" if row.compared_seeds == row.seeds else f" with the {row.compared_seeds} seed(s) of both"
     if row.low is None or row.high is None or np.isnan(row.low):
-        return f"{row.value:.3f} ({row.difference:+.3f}, no interval)"
-    return f"{row.value:.3f} ({row.difference:+.3f}: {row.low:+.3f} … {row.high:+.3f})"
+        return f"{row.value:.3f} ({row.difference:+.3f}{seeds}, no interval)"
+    return f"{row.value:.3f} ({row.difference:+.3f}{seeds}: {row.low:+.3f} … {row.high:+.3f})"
 
 
 def plot(rows: Sequence[AblationRow], reference: str) -> Picture:

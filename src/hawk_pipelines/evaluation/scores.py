@@ -15,7 +15,7 @@ from hawk_pipelines.evaluation.bleu import ORDERS, best_constant, bleu_of, bleu_
 from hawk_pipelines.evaluation.rouge import rouge_l
 from hawk_pipelines.evaluation.similarity import TfidfCosine
 from hawk_pipelines.evaluation.slots import NOTHING_UNUSUAL, UNUSUAL, says, slot_accuracy, slot_hits
-from hawk_pipelines.evaluation.statistics import Difference, Of, difference, figure, mean, plain
+from hawk_pipelines.evaluation.statistics import FEW_VIDEOS, Difference, Of, difference, figure, mean, plain
 from hawk_pipelines.schema import Asked, Prediction, Sample, Task, Truth
 
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -148,13 +148,14 @@ def compare(first: Scores, second: Scores) -> list[Comparison]:
     return compare_repeated([(first, second)])
 
 
-def compare_repeated(pairs: Sequence[tuple[Scores, Scores]], together: bool = False) -> list[Comparison]:
-    """The same over runs that were repeated with other seeds, as one corpus.
+def compare_repeated(pairs: Sequence[tuple[Scores, Scores]]) -> list[Comparison]:
+    """The same over runs that were repeated with other seeds: the mean of their differences.
+
+    Videos are resampled within each seed: the interval is of these seeds on other videos each, and too narrow for other videos
+    that all seeds share.
 
     Args:
         pairs: of each seed the first model and the second, at least one.
-        together: videos that seeds share are drawn for all of them at once. Without that they are resampled within each seed:
-            the interval is then of these seeds on other videos each, and too narrow for other videos that all seeds share.
     """
     names = pairs[0][0].model, pairs[0][1].model
     known = dict.fromkeys(metric for pair in pairs for scores in pair for metric in scores.statistics)
@@ -172,7 +173,7 @@ def compare_repeated(pairs: Sequence[tuple[Scores, Scores]], together: bool = Fa
                     np.concatenate([shared.second for _, shared in common]),
                     [video for _, shared in common for video in shared.videos],
                     _of(metric),
-                    strata=None if together else [str(seed) for seed, shared in common for _ in shared.videos],
+                    strata=[str(seed) for seed, shared in common for _ in shared.videos],
                 )
             if common or any(alone):
                 value, low, high, p, items, videos = found
@@ -197,6 +198,9 @@ def notes(scores: Scores) -> list[str]:
     single = [f"{one.metric} ({one.task}, {one.part})" for one in scores.scores if one.videos == 1]
     if single:
         said.append(f"There is no interval where all answers are about one video: {few(single)}.")
+    narrow = dict.fromkeys(f"{one.task}, {one.part}" for one in scores.scores if 1 < one.videos < FEW_VIDEOS)
+    if narrow:
+        said.append(f"Of fewer than {FEW_VIDEOS} source videos, so that their intervals are too narrow: {few(list(narrow))}.")
     return said
 
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+FEW_VIDEOS = 10
+"""With fewer, what is called a 95 % interval holds the truth less often: of ten videos 92 times in 100, of three 74 times."""
 DRAWS = 2000
 """Resampled corpora behind an interval."""
 TAILS = (2.5, 97.5)
@@ -42,7 +44,8 @@ class Difference(NamedTuple):
     high: float
     """Both nan where fewer than two videos are behind it."""
     p: float
-    """Two-sided, of no difference: twice the share of resampled corpora on the rarer side of 0. Never 0; nan without interval."""
+    """Two-sided, of no difference: twice the share of resampled corpora on the rarer side of 0, but no less than the chance that
+    as many coins fall alike (a sign test's least p). Never 0; nan without interval."""
     items: int
     videos: int
 
@@ -93,10 +96,10 @@ def difference(
         of: what sums of statistics come to.
         draws: resampled corpora.
         seed: of the drawing.
-        strata: [I], within which videos are drawn, where not all are drawn from one bag: each seed of a run that was repeated.
+        strata: [I], where a run was repeated, which of the repeats: each is a corpus of its own, with its own draws.
 
     Returns:
-        Second − first.
+        Second − first; over repeats the mean of their differences.
     """
     strata = [""] * len(clusters) if strata is None else strata
     parts = [
@@ -106,15 +109,13 @@ def difference(
     videos = sum(len(sums) for sums, _ in parts)
     if not videos:
         return Difference(np.nan, np.nan, np.nan, np.nan, 0, 0)
-    before, after = (np.sum([np.sum(part[run], axis=0) for part in parts], axis=0) for run in (0, 1))
-    value = float(of(after) - of(before))
+    value = float(np.mean([of(after.sum(axis=0)) - of(before.sum(axis=0)) for before, after in parts]))
     if max(len(sums) for sums, _ in parts) < 2:
         return Difference(value, np.nan, np.nan, np.nan, len(clusters), videos)
     # Each stratum has its own draws: with the same ones, equally many videos would move in step.
     drawn = [_drawn(len(sums), draws, seed + number) for number, (sums, _) in enumerate(parts)]
-    before, after = (sum(w @ part[run] for w, part in zip(drawn, parts, strict=True)) for run in (0, 1))
-    resampled = of(after) - of(before)
-    return Difference(value, *_interval(resampled), _p(resampled), len(clusters), videos)
+    resampled = np.mean([of(w @ after) - of(w @ before) for w, (before, after) in zip(drawn, parts, strict=True)], axis=0)
+    return Difference(value, *_interval(resampled), max(_p(resampled), 2.0 ** (1 - videos)), len(clusters), videos)
 
 
 def mean(sums: NDArray) -> NDArray:

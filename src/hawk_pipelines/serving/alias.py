@@ -1,12 +1,16 @@
 """Which version has an alias, which had it before, and giving it to another one.
 
-Every move is kept as a tag of the registered model, `production.0001` and so on, so that it outlives runs and versions.
+Every move is kept as a tag of the registered model, so that it outlives runs and versions. The tag has the time and a number
+of its own in its name, so that two who move at once do not write over each other, and it is written first: who dies after it has
+announced a move that did not happen, and none happens without a trace.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
+from uuid import uuid4
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import RegisteredModel
@@ -16,8 +20,9 @@ from pydantic import BaseModel, ValidationError
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.serving.parameters import CHALLENGER
 
-_LONGEST_REASON = 2000
+logger = logging.getLogger(__name__)
 
+_LONGEST_REASON = 2000
 
 How = Literal["gate", "forced", "rollback"]
 """Whether a version passed the gate, was put there with a reason, or had been there before."""
@@ -25,6 +30,10 @@ How = Literal["gate", "forced", "rollback"]
 
 class RegistryError(HawkError):
     """Something that cannot be done in the registry as it is."""
+
+
+class AliasMoved(RegistryError):
+    """Somebody else has given the alias to another version in the meantime."""
 
 
 class Move(BaseModel):
@@ -45,19 +54,31 @@ def holder(client: MlflowClient, name: str, alias: str) -> str | None:
     return None if model is None else _holder(model, alias)
 
 
-def give(client: MlflowClient, name: str, alias: str, version: str, how: How, reason: str) -> Move:
-    """Give an alias to a version, and keep when and why. A version that passes is no challenger any more."""
+def give(client: MlflowClient, name: str, alias: str, version: str, how: How, reason: str, before: str | None) -> Move:
+    """Give an alias to a version, and keep when and why. A version that passes is no challenger any more.
+
+    Args:
+        client: of the registry.
+        name: under which the model is registered.
+        alias: that moves.
+        version: that gets it.
+        how, reason: to be kept.
+        before: the version that has it as far as the caller knows, and which `version` was compared with.
+
+    Raises:
+        AliasMoved: another one has it, and nothing was changed.
+    """
     model = client.get_registered_model(name)
-    number = max((int(key.rpartition(".")[2]) for key in _move_tags(model, alias)), default=0) + 1
-    move = Move(
-        version=version,
-        before=_holder(model, alias),
-        time=datetime.now(UTC).isoformat(timespec="seconds"),
-        how=how,
-        reason=reason[:_LONGEST_REASON],
-    )
+    if _holder(model, alias) != before:
+        now, told = (f"version {one}" if one else "no version" for one in (_holder(model, alias), before))
+        msg = (
+            f"By now {now} of `{name}` is `{alias}`, and not {told}: somebody else has moved it. Nothing was changed; try again."
+        )
+        raise AliasMoved(msg)
+    at = datetime.now(UTC)
+    move = Move(version=version, before=before, time=at.isoformat(timespec="seconds"), how=how, reason=reason[:_LONGEST_REASON])
+    client.set_registered_model_tag(name, f"{alias}.{at:%Y%m%dT%H%M%S.%f}-{uuid4().hex[:6]}", move.model_dump_json())
     client.set_registered_model_alias(name, alias, version)
-    client.set_registered_model_tag(name, f"{alias}.{number:04d}", move.model_dump_json())
     if alias != CHALLENGER and _holder(model, CHALLENGER) == version:
         client.delete_registered_model_alias(name, CHALLENGER)
     return move
@@ -84,46 +105,68 @@ def roll_back(client: MlflowClient, name: str, alias: str, to: str | None = None
 
     Raises:
         RegistryError: nothing of that name is registered, no version had the alias before, the version named is not there, or
-            has lost its files, or never had the alias and no reason is given.
+            has lost its files, or never had the alias and no reason is given. Without a named one, versions that are not
+            there any more are passed over, with a warning.
+        AliasMoved: somebody else has moved the alias at the same moment.
     """
     model = _known(client, name)
     now, kept = _holder(model, alias), _moves(model, alias)
     had = {version for move in kept for version in (move.before, move.version)}
     earlier = _line(kept, now)[: -1 if now else None]
     if to is None:
-        if not earlier:
+        to = _last_that_is_there(client, name, earlier)
+        if to is None:
             what = f"No version of `{name}` was `{alias}` before version {now}" if now else f"No version of `{name}` is `{alias}`"
-            msg = f"{what}, so there is nothing to go back to; name a version with --to ({_versions(client, name)})."
+            still = " that is still there" if earlier else ""
+            msg = f"{what}{still}, so there is nothing to go back to; name a version with --to ({_versions(client, name)})."
             raise RegistryError(msg)
-        to = earlier[-1]
     elif to == now:
         msg = f"Version {to} of `{name}` is `{alias}` already; nothing was changed."
         raise RegistryError(msg)
-    _insist_on_files(client, name, to, earlier)
+    elif gone := _gone(client, name, to):
+        others = [one for one in reversed(earlier) if one != to]
+        instead = (
+            f"name another with --to ({', '.join(others)} had it, too)" if others else f"there are {_versions(client, name)}"
+        )
+        msg = f"{gone}; {instead}."
+        raise RegistryError(msg)
     if to not in had and not reason.strip():
         msg = f"Version {to} of `{name}` never was `{alias}`: no gate has let it through. Say why it shall be, with --reason."
         raise RegistryError(msg)
     how: How = "rollback" if to in had else "forced"
-    return give(client, name, alias, to, how, reason.strip())
+    return give(client, name, alias, to, how, reason.strip(), now)
 
 
-def _insist_on_files(client: MlflowClient, name: str, version: str, earlier: Sequence[str]) -> None:
-    from mlflow.artifacts import list_artifacts
+def _last_that_is_there(client: MlflowClient, name: str, earlier: Sequence[str]) -> str | None:
+    for version in reversed(earlier):
+        gone = _gone(client, name, version)
+        if not gone:
+            return version
+        logger.warning("%s, and is passed over.", gone)
+    return None
 
-    others = [one for one in reversed(earlier) if one != version]
-    instead = f"name another with --to ({', '.join(others)} had it, too)" if others else f"there are {_versions(client, name)}"
+
+def _gone(client: MlflowClient, name: str, version: str) -> str:
+    """Why a version cannot be gone back to, as the beginning of a sentence; empty where it can."""
     try:
-        client.get_model_version(name, version)
+        source = client.get_model_version(name, version)
     except MlflowException as error:
-        msg = f"Version {version} of `{name}` is not in the registry; {instead}."
-        raise RegistryError(msg) from error
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return f"Version {version} of `{name}` is not in the registry"
+    files = _files(client, (source.source or "").removeprefix("models:/"))
+    if not any(file.endswith("/config.json") for file in files) or not any(file.endswith(".safetensors") for file in files):
+        return f"Version {version} of `{name}` is in the registry, but its files are not where they were"
+    return ""
+
+
+def _files(client: MlflowClient, model_id: str, folder: str | None = None) -> list[str]:
+    """Paths of a logged model's files; none where they cannot be listed."""
     try:
-        files = list_artifacts(f"models:/{name}/{version}", tracking_uri=client.tracking_uri)
+        found = client.list_logged_model_artifacts(model_id, folder)
     except (MlflowException, OSError):
-        files = []
-    if not files:
-        msg = f"Version {version} of `{name}` is in the registry, but its files are not where they were; {instead}."
-        raise RegistryError(msg)
+        return []
+    return [path for one in found for path in (_files(client, model_id, one.path) if one.is_dir else [one.path])]
 
 
 def _versions(client: MlflowClient, name: str) -> str:
@@ -155,11 +198,13 @@ def _holder(model: RegisteredModel, alias: str) -> str | None:
 
 
 def _move_tags(model: RegisteredModel, alias: str) -> dict[str, str]:
-    return {key: value for key, value in model.tags.items() if re.fullmatch(rf"{re.escape(alias)}\.\d{{4,}}", key)}
+    return {
+        key: value for key, value in model.tags.items() if re.fullmatch(rf"{re.escape(alias)}\.\d{{8}}T[\d.]+-[0-9a-f]+", key)
+    }
 
 
 def _moves(model: RegisteredModel, alias: str) -> list[Move]:
-    kept = sorted(_move_tags(model, alias).items(), key=lambda tag: int(tag[0].rpartition(".")[2]))
+    kept = sorted(_move_tags(model, alias).items())
     try:
         return [Move.model_validate_json(value) for _, value in kept]
     except ValidationError as error:

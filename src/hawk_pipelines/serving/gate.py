@@ -2,9 +2,11 @@
 
 The headline is BLEU-4 of the descriptions, of the answers to questions, or the mean of both. Against the version that has the
 alias, the candidate need not be better, only not worse by more than a margin: the lower bound of the 95 % interval of candidate −
-incumbent, resampled by source video, is above −margin. Without such a version it has to beat the best constant answer.
+incumbent, resampled by source video, is above −margin. Without such a version it has to beat the best constant answer. With one
+it has to, too, if it scores less: a margin as wide as the scores themselves would let anything through.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -59,8 +61,10 @@ class Decision(BaseModel):
     """Answers that were compared."""
     no_reference: int
     """Answers that were left out, because their reference is a refusal or empty."""
+    unanswered: int
+    """Questions and requests that the model gave no answer to."""
     videos: int
-    """Source videos."""
+    """Source videos: of the task that has the fewest, where two count."""
     margin: float
     min_videos: int
 
@@ -73,31 +77,39 @@ def decide(
     parameters: GateParameters,
     version: str | None = None,
     obstacles: Sequence[str] = (),
+    unanswered: int = 0,
 ) -> Decision:
     """Decide from answers.
 
     Args:
         candidate: the model's answers.
         incumbent: what the version that has the alias answers to the same; None where none has it, or it cannot be compared.
-        constant: the best constant answers to the same; looked at where no version has the alias.
+        constant: the best constant answers to the same.
         alias: that it would take.
         parameters: what it has to show.
         version: that has the alias.
         obstacles: why a comparison would say nothing or cannot be made, one sentence each. Then it is not made.
+        unanswered: questions and requests of these tasks that the candidate gave no answer to.
 
     Returns:
         The decision. A model that does not pass and is not forced is `challenger`.
 
     Raises:
-        GateError: the answers are not to the same questions.
+        GateError: the answers are not to the same questions, or some are there twice.
     """
-    asked = [one for one in candidate if one.task in _tasks(parameters.metric)]
+    asked = [one for one in candidate if one.task in tasks(parameters.metric)]
+    twice = [key for key, count in Counter(one.key for one in asked).items() if count > 1]
+    if twice:
+        msg = f"{len(twice)} questions have more than one answer of the candidate, for example about {twice[0][0]}."
+        raise GateError(msg)
     mine = [one for one in asked if has_reference(one)]
+    of_task = [{one.video for one in mine if one.task == task} for task in tasks(parameters.metric)]
     told: dict[str, Any] = {
         "metric": parameters.metric,
         "items": len(mine),
         "no_reference": len(asked) - len(mine),
-        "videos": len({one.video for one in mine}),
+        "unanswered": unanswered,
+        "videos": min((len(videos) for videos in of_task if videos), default=0),
         "margin": parameters.margin,
         "min_videos": parameters.min_videos,
     }
@@ -109,7 +121,8 @@ def decide(
     else:
         other, called = (constant, "the best constant answer") if incumbent is None else (incumbent, f"version {version}")
         told |= _compared(mine, other, parameters) | {"against": called}
-        passed, reason = _verdict(told, alias, incumbent is not None)
+        blind = _compared(mine, constant, parameters)["score_against"] if incumbent is not None else None
+        passed, reason = _verdict(told, alias, blind)
     if passed:
         return Decision(promoted=True, alias=alias, forced=None, reason=f"{reason} The candidate is `{alias}` now.", **told)
     if parameters.force:
@@ -127,7 +140,7 @@ def obstacles_to(
     """Why figures on the test videos would say nothing, one sentence each.
 
     A video is the same if its content is, whatever it is called. Nor may it be cut from a source video of which the incumbent saw
-    another part; for the candidate itself `ingest.leakage` has decided that.
+    another part, and the candidate did not: what both saw helps neither, and `ingest.leakage` has allowed it.
 
     Args:
         tested: the source video that each test video was cut from, by its id; None where it was not cut from one.
@@ -145,11 +158,30 @@ def obstacles_to(
         what = f"It is not recorded what version {version} was trained on"
         found.append(f"{what}, so it may have seen the test videos, and a comparison is refused.")
         return found
-    videos, groups = set(theirs.videos), set(theirs.groups)
+    videos, groups = set(theirs.videos), set(theirs.groups) - set(mine.groups)
     shared = sorted(video for video, group in tested.items() if video in videos or (group is not None and group in groups))
     if shared:
         found.append(f"Version {version} was trained on {_some(shared, tested)}, or on parts of them: a comparison is refused.")
     return found
+
+
+def remarks_on(mine: TrainedOn | None, theirs: TrainedOn | None, version: str | None) -> list[str]:
+    """What is not known of what the candidate, or the incumbent, saw before: said beside the decision, one sentence each.
+
+    Args:
+        mine: what the candidate was trained on; None where its folder does not say.
+        theirs: what the incumbent was trained on.
+        version: that is the incumbent; None where there is none.
+    """
+    said = []
+    if mine is None:
+        said.append(
+            "What the candidate was trained on is not recorded in its folder; it was taken for the training videos at hand."
+        )
+    for who, saw in (("the candidate", mine), (f"version {version}", theirs)):
+        if saw is not None and saw.unknown:
+            said.append(f"Not all that {who} saw is known, and the test videos may be among it: {saw.unknown}")
+    return said
 
 
 def _some(videos: Sequence[str], tested: Mapping[str, str | None]) -> str:
@@ -176,7 +208,8 @@ def tags(decision: Decision) -> dict[str, str]:
     return told | ({"gate.against": decision.against} if decision.against else {})
 
 
-def _tasks(metric: Headline) -> tuple[Task, ...]:
+def tasks(metric: Headline) -> tuple[Task, ...]:
+    """That a headline is about."""
     return _TASKS if metric == "bleu_4" else tuple(task for task in _TASKS if metric.startswith(task))
 
 
@@ -186,11 +219,11 @@ def _compared(mine: Sequence[Prediction], others: Sequence[Prediction], paramete
     if missing:
         msg = f"{len(missing)} of {len(mine)} questions have one answer instead of two, for example about {missing[0].item_id}."
         raise GateError(msg)
-    tasks = _tasks(parameters.metric)
+    there = [task for task in tasks(parameters.metric) if any(one.task == task for one in mine)]
     theirs = [answers[one.key] for one in mine]
-    second = np.stack([_statistics(one, one.answer, tasks) for one in mine])
-    first = np.stack([_statistics(one, answer, tasks) for one, answer in zip(mine, theirs, strict=True)])
-    of, clusters = _mean_over_tasks(len(tasks)), [one.video for one in mine]
+    second = np.stack([_statistics(one, one.answer, there) for one in mine])
+    first = np.stack([_statistics(one, answer, there) for one, answer in zip(mine, theirs, strict=True)])
+    of, clusters = _mean_over_tasks(len(there)), [one.video for one in mine]
     found = difference(first, second, clusters, of, parameters.draws, parameters.seed)
     figures = {
         "score": float(of(second.sum(0))),
@@ -210,36 +243,43 @@ def _statistics(one: Asked, answer: str, tasks: Sequence[Task]) -> NDArray:
 
 
 def _mean_over_tasks(count: int) -> Callable[[NDArray], NDArray]:
-    """Of a corpus; a task of which it has nothing does not count."""
+    """Of a corpus; nan where it has nothing of one of the tasks."""
     bleu_4 = bleu_of(4)
 
     def of(sums: NDArray) -> NDArray:
         each = np.stack(np.split(np.asarray(sums), count, axis=-1))
         there = each[..., -1] > 0  # the length of the references
-        scores = np.where(there, bleu_4(each), 0.0)
-        return np.where(there.any(0), scores.sum(0) / np.maximum(there.sum(0), 1), np.nan)
+        return np.where(there.all(0), bleu_4(each).mean(0), np.nan)
 
     return of
 
 
-def _verdict(told: Mapping[str, Any], alias: str, contested: bool) -> tuple[bool, str]:
-    """Whether the figures let it pass, and the sentences that say so."""
+def _verdict(told: Mapping[str, Any], alias: str, blind: float | None) -> tuple[bool, str]:
+    """Whether the figures let it pass, and the sentences that say so.
+
+    Where a version has the alias, `blind` is the score of the best constant answer.
+    """
     low, margin, videos = told["low"], told["margin"], told["videos"]
     interval = f"95 % interval {low:+.4f} to {told['high']:+.4f}" if low is not None else "one source video gives no interval"
     scores = f"{told['score']:.4f} against {told['score_against']:.4f} of {told['against']}"
-    out = f", without {told['no_reference']:,} whose reference is a refusal or empty," if told["no_reference"] else ""
+    without = {"whose reference is a refusal or empty": told["no_reference"], "that have no answer": told["unanswered"]}
+    left_out = " and ".join(f"{count:,} {why}" for why, count in without.items() if count)
+    out = f", without {left_out}," if left_out else ""
     on = f"on {told['items']:,} answers about {videos:,} source video(s){out}"
     reason = f"{_IN_WORDS[told['metric']]} {on} is {scores}: a difference of {told['difference']:+.4f} ({interval})."
     could = (
         f" So many videos could have shown a difference of {told['detectable']:.4f}." if told["detectable"] is not None else ""
     )
-    if not contested:
+    if blind is None:
         if round(told["difference"], 4) > 0:  # as it is told: without a word in common BLEU is not quite 0
             return True, f"No version is `{alias}`. {reason}"
         return False, f"No version is `{alias}`, and the candidate does not beat a model that sees nothing. {reason}{could}"
     if videos < told["min_videos"]:
         what = f"These are too few source videos to decide: `register.min_videos` is {told['min_videos']}."
         return False, f"{reason} {what}{could}"
-    if low is not None and low > -margin:
-        return True, f"{reason} The lower bound is above −{margin:g} (`register.margin`)."
-    return False, f"{reason} The lower bound is not above −{margin:g} (`register.margin`).{could}"
+    if low is None or low <= -margin:
+        return False, f"{reason} The lower bound is not above −{margin:g} (`register.margin`).{could}"
+    reason = f"{reason} The lower bound is above −{margin:g} (`register.margin`)"
+    if round(told["difference"], 4) < 0 and round(told["score"] - blind, 4) <= 0:
+        return False, f"{reason}, but the candidate is worse, and no better than a model that sees nothing ({blind:.4f}).{could}"
+    return True, f"{reason}."

@@ -25,13 +25,13 @@ class GateParameters(BaseModel):
     """Resampled corpora behind an interval."""
     seed: int = 0
     """Of the resampling."""
-    force: str | None = None
+    force: str | None = Field(default=None, max_length=1000)
     """Why the model takes the alias even if it does not pass: a sentence, which is recorded. Give it with --params, once."""
 
     @field_validator("force")
     @classmethod
     def _a_reason(cls, force: str | None) -> str | None:
-        if force is not None and not force.strip():
+        if force is not None and not any(letter.isalpha() for letter in force):
             msg = "forcing needs a reason; say in a sentence why the model takes the alias, or leave it null"
             raise ValueError(msg)
         return force

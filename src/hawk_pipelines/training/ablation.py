@@ -110,21 +110,23 @@ def run_cells(
             done[cell.name] = result
             logger.info("ablate: %s is done (%d of %d).", cell.name, len(done), len(cells))
         else:
-            failed[cell.name] = str(result)
-            logger.error("ablate: %s came to nothing. %s", cell.name, result)
+            known = isinstance(result, HawkError)
+            failed[cell.name] = str(result) if known else f"{type(result).__name__}: {result}"
+            logger.error("ablate: %s came to nothing. %s", cell.name, failed[cell.name], exc_info=None if known else result)
     if not done:
         msg = f"Not one of {len(cells)} cells came to anything. The first reason: {next(iter(failed.values()), 'there is none')}"
         raise TrainingError(msg)
     return Ablations([done[cell.name] for cell in cells if cell.name in done], failed)
 
 
-def _beside_each_other(work, cells: Sequence[Cell], at_a_time: int) -> Iterator[tuple[Cell, Answered | HawkError]]:  # type: ignore[no-untyped-def]
+def _beside_each_other(work, cells: Sequence[Cell], at_a_time: int) -> Iterator[tuple[Cell, Answered | Exception]]:  # type: ignore[no-untyped-def]
+    """Each cell with its result, or with whatever ended it: a device without memory, too, is no reason to lose the others."""
     pool = ThreadPoolExecutor(at_a_time)
     try:
         waiting = {pool.submit(work, cell): cell for cell in cells}
         for future in as_completed(waiting):
             fault = future.exception()
-            if fault is not None and not isinstance(fault, HawkError):
+            if fault is not None and not isinstance(fault, Exception):
                 raise fault
             yield waiting[future], fault or future.result()
     finally:

@@ -104,4 +104,5 @@ def compare_variants(
     from hawk_pipelines.evaluation import ablation
 
     rows = ablation.compare_variants(ablated, train_samples, truths, parameters.reference)
-    return rows, ablation.table(rows, parameters.reference), ablation.plot(rows, parameters.reference)
+    wanted = dict.fromkeys(parameters.variants, len(parameters.seeds))
+    return rows, ablation.table(rows, parameters.reference, wanted), ablation.plot(rows, parameters.reference)

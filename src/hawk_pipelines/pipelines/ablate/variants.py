@@ -40,12 +40,15 @@ def variants(
 
 
 def _changed(given: Mapping[str, BaseModel], changes: Mapping[str, Any]) -> Variant:
-    told = {name: section.model_dump(mode="json") for name, section in given.items()}
+    told: dict[str, Any] = {name: section.model_dump(mode="json") for name, section in given.items()}
     for setting, value in changes.items():
         *above, last = setting.split(".")
         place = told
-        for part in above:
+        for depth, part in enumerate(above, start=1):
             place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                msg = f"It sets `{setting}`, but `{'.'.join(above[:depth])}` is {place!r} and has nothing in it."
+                raise ParameterError(msg)
         place[last] = value
     check_parameters(told, {name: type(section) for name, section in given.items()})
     return Variant(*(type(section).model_validate(told[name]) for name, section in given.items()))  # type: ignore[arg-type]

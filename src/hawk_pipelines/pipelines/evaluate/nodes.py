@@ -1,5 +1,8 @@
+import hashlib
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,15 +58,32 @@ def answer_questions(
     motion: StreamParameters,
     encode: EncodeParameters,
     parameters: EvaluateParameters,
-) -> list[Prediction]:
-    """What the model answers about every test item that has features."""
+) -> tuple[list[Prediction], dict]:
+    """What the model answers about every test item that has features; and what made these answers."""
     from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.training.features import Features, with_features
 
     tested = {one.item_id for one in asked}
     seen = Features([item for item in features if item.item_id in tested], feature_store)
     with_features(test_samples, seen)
-    return answers_of(model_folder, [one for one in asked if one.item_id in seen], seen, motion, encode, parameters, HAWK)
+    answerable = [one for one in asked if one.item_id in seen]
+    made_by = answered_by(model_folder, answerable, features, parameters)
+    return answers_of(model_folder, answerable, seen, motion, encode, parameters, HAWK), made_by
+
+
+def answered_by(
+    model_folder: Path, asked: Sequence[Asked], features: Sequence[StoredItem], parameters: EvaluateParameters
+) -> dict[str, str | int]:
+    """What decides the answers: the model's weights, what it saw of whatever was asked about, and how long it may answer."""
+    from hawk_pipelines.serving.provenance import weights_sha256
+
+    keys = {item.item_id: item.key for item in features}
+    seen = json.dumps([[item, keys.get(item)] for item in sorted({one.item_id for one in asked})])
+    return {
+        "weights_sha256": weights_sha256(model_folder),
+        "features_sha256": hashlib.sha256(seen.encode()).hexdigest(),
+        "max_new_tokens": parameters.max_new_tokens,
+    }
 
 
 def answer_as_baselines(
@@ -79,42 +99,43 @@ def answer_as_baselines(
     parameters: EvaluateParameters,
 ) -> tuple[list[Prediction], list[str]]:
     """What others answer to the same; and what has to be said of them. One that cannot answer costs no other."""
-    from hawk_pipelines.evaluation import predictions_file
-    from hawk_pipelines.evaluation.baselines import constant_answers, nearest_neighbour
+    from hawk_pipelines.evaluation.asked import NEIGHBOUR
+    from hawk_pipelines.evaluation.baselines import constant_answers
     from hawk_pipelines.training.features import Features
 
     told = parameters.baselines
     seen = Features(features, feature_store)
-    predictions: list[Prediction] = []
-    notes: list[str] = []
-    if told.constant:
-        predictions += constant_answers(asked, train_samples)
-    if told.nearest_neighbour:
-        train = sorted({sample.item_id for sample in train_samples if sample.item_id in seen})
-        test = sorted({one.item_id for one in asked if one.item_id in seen})
-        predictions += nearest_neighbour(asked, train_samples, _vectors(train, seen), _vectors(test, seen))
     answerable = [one for one in asked if one.item_id in seen]
-    for name, folder in told.models.items():
+    predictions: list[Prediction] = constant_answers(asked, train_samples) if told.constant else []
+    notes: list[str] = []
+
+    def add(who: str, answers: Callable[[], list[Prediction]], unless: str) -> None:
         try:
-            predictions += answers_of(folder, answerable, seen, motion, encode, parameters, name)
+            found = answers()
         except HawkError as error:
-            notes.append(f"{name} ({folder}) is not in the figures. {error}")
+            notes.append(f"{who} is not in the figures. {error}")
+            return
+        if asked and not found:
+            notes.append(f"{who} is not in the figures: {unless}")
+        predictions.extend(found)
+
+    encode_first = "run `kedro run --pipelines=motion,encode`, and this again."
+    if told.nearest_neighbour:
+        unless = f"no item that is asked about has features, or no training item of the same task has; {encode_first}"
+        add(NEIGHBOUR, partial(_as_neighbours, answerable, train_samples, seen), unless)
+    for name, folder in told.models.items():
+        answers = partial(answers_of, folder, answerable, seen, motion, encode, parameters, name)
+        add(f"{name} ({folder})", answers, f"no item that is asked about has features; {encode_first}")
     for name, model in told.video_models.items():
         from hawk_pipelines.evaluation.video_models import answer_with_video_model, frames_reader
 
-        try:
-            predictions += answer_with_video_model(name, model, asked, frames_reader(frames, frame_store))
-        except HawkError as error:
-            notes.append(f"{name} ({model.source}) is not in the figures. {error}")
+        answers = partial(answer_with_video_model, name, model, asked, frames_reader(frames, frame_store))
+        unless = "no item that is asked about has stored frames; run `kedro run --pipelines=motion`, and this again."
+        add(f"{name} ({model.source})", answers, unless)
     names = {annotation.item_id: annotation.video for annotation in annotations}
     for name, path in told.answers.items():
-        try:
-            found = predictions_file.read_predictions(path, asked, names, name)
-        except HawkError as error:
-            notes.append(f"{name} is not in the figures. {error}")
-            continue
-        predictions += found.predictions
-        notes += [f"{name} ({path}): {note}" for note in predictions_file.notes(found)]
+        answers = partial(_from_file, name, path, asked, names, notes)
+        add(f"{name} ({path})", answers, "nothing that is asked is answered in it.")
     for note in notes:
         logger.warning("%s", note)
     return predictions, notes
@@ -146,9 +167,9 @@ def judge_answers(
 
 
 def score_answers(
-    model_folder: Path,
     asked: list[Asked],
     predictions: list[Prediction],
+    made_by: dict,
     others: list[Prediction],
     notes: list[str],
     judgements: list[Judgement],
@@ -161,21 +182,26 @@ def score_answers(
 
     from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.evaluation.scores import compare, flat_scores, metrics, score
+    from hawk_pipelines.evaluation.scores import notes as notes_of
     from hawk_pipelines.evaluation.statistics import plain
-    from hawk_pipelines.serving.provenance import weights_sha256
 
     scored = {}
-    for name in dict.fromkeys(one.model for one in [*predictions, *others]):
+    for name in dict.fromkeys([HAWK, *(one.model for one in others)]):
         mine = [one for one in [*predictions, *others] if one.model == name]
         scored[name] = score(mine, train_samples, truths, _judged(judgements, name), asked)
     told = metrics(scored[HAWK])
-    mlflow.log_metrics(flat_scores(told))
+    if mlflow.active_run():
+        mlflow.log_metrics(flat_scores(told))
     rows = [EvaluationScore(**plain(one)) for scores in scored.values() for one in scores.scores]
     compared = [compare(scores, scored[HAWK]) for name, scores in scored.items() if name != HAWK]
     differences = [EvaluationDifference(**plain(one)) for few in compared for one in few]
     del told["parts"]  # `scores` has them
-    told["notes"] += [*notes, *judge_summary["notes"]]
-    return told | {"weights_sha256": weights_sha256(model_folder)}, rows, differences
+    # What is of the references and not of the answers is the same of all, and said once.
+    apart = [f"{name}: {note}" for name, one in scored.items() for note in notes_of(one) if note not in told["notes"]]
+    told["notes"] += [*apart, *notes, *judge_summary["notes"]]
+    for note in apart:
+        logger.warning("%s", note)
+    return told | {"weights_sha256": made_by["weights_sha256"]}, rows, differences
 
 
 def report_evaluation(
@@ -243,11 +269,38 @@ def answers_of(
     return ask_saved(folder, asked, seen, made_by, parameters.batch_size, generation, name)
 
 
-def _vectors(items: Sequence[str], seen: "Features") -> dict[str, NDArray]:
-    """Of each item the mean of its features over frames and places, both streams one after the other."""
+def _as_neighbours(asked: Sequence[Asked], training: Sequence[Sample], seen: "Features") -> list[Prediction]:
+    """What is said of the training items that look most like those that are asked about, all of which have features."""
+    from hawk_pipelines.evaluation.baselines import nearest_neighbour
+
+    if not asked:
+        return []
+    trained = {sample.item_id for sample in training if sample.item_id in seen}
+    return nearest_neighbour(asked, training, _vectors(trained, seen), _vectors({one.item_id for one in asked}, seen))
+
+
+def _vectors(items: Iterable[str], seen: "Features") -> dict[str, NDArray]:
+    """What the features of each item come to, of both streams, [4·D] in all: what is seen, and how much it changes.
+
+    The first is their mean over frames and places, which tells pretrained encoders' videos apart. The second is their standard
+    deviation over frames, averaged over places. The tiny encoder needs it: its tokens are relative to their frame, so that their
+    mean is the same of every video. Places are averaged, since 257 of them for each of thousands of items do not fit in memory.
+    """
     vectors = {}
-    for item in progress(items, "features"):
+    for item in progress(sorted(items), "features"):
         tokens = seen.read(item)
-        both = [stream.float().mean(dim=(0, 1)).numpy() for stream in (tokens.appearance, tokens.motion)]
-        vectors[item] = np.concatenate(both)
+        parts = []
+        for stream in (tokens.appearance.float(), tokens.motion.float()):
+            parts += [stream.mean(dim=(0, 1)), stream.std(dim=0, correction=0).mean(dim=0)]
+        vectors[item] = np.concatenate([part.numpy() for part in parts])
     return vectors
+
+
+def _from_file(name: str, path: Path, asked: Sequence[Asked], names: Mapping[str, str], notes: list[str]) -> list[Prediction]:
+    """Answers of a model that was run elsewhere; what has to be said of the file is added to the notes."""
+    from hawk_pipelines.evaluation import predictions_file
+
+    found = predictions_file.read_predictions(path, asked, names, name)
+    # What is missing or empty is told beside the figures, as it is of every model.
+    notes += [f"{name} ({path}): {note}" for note in predictions_file.notes(found, without=("missing", "empty"))]
+    return found.predictions

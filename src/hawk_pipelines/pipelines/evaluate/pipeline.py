@@ -33,7 +33,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:encode",
                     "params:evaluate",
                 ],
-                outputs="predictions",
+                outputs=["predictions", "answered_by"],
                 name="answer_questions",
             ),
             node(
@@ -62,9 +62,9 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 score_answers,
                 inputs=[
-                    "finetuned_model",
                     "asked",
                     "predictions",
+                    "answered_by",
                     "baseline_predictions",
                     "baseline_notes",
                     "judgements",

@@ -9,13 +9,15 @@ from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.pipelines.evaluate.nodes import answers_of
+from hawk_pipelines.pipelines.evaluate.nodes import answered_by, answers_of
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.pipelines.register.parameters import RegisterParameters
 from hawk_pipelines.schema import Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
 from hawk_pipelines.video.streams import StreamParameters
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from hawk_pipelines.serving.provenance import TrainedOn, Training
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ class RegisterError(HawkError):
 def register_model(
     folder: Path,
     predictions: list[Prediction],
+    made_by: dict,
     metrics: dict,
     scores: list[EvaluationScore],
     annotations: list[Annotation],
@@ -55,9 +58,7 @@ def register_model(
 
     candidate = [one for one in predictions if one.model == HAWK]
     tested = _tested(candidate, annotations, videos)
-    if metrics.get("weights_sha256") not in (None, provenance.weights_sha256(folder)):
-        msg = f"`predictions` and `metrics` are of another model than {folder}; run `kedro run --pipelines=evaluate,register`."
-        raise RegisterError(msg)
+    _insist_on_its_own_answers(folder, made_by, answered_by(folder, candidate, features, evaluate), metrics)
     recorded = provenance.read_training(folder)
     training = recorded or _training_by_tables(train_samples, annotations, videos)
     trained_on = provenance.trained_on(training)
@@ -67,39 +68,63 @@ def register_model(
 
     client = mlflow.MlflowClient()
     version = alias.holder(client, parameters.name, parameters.alias)
-    incumbent, obstacles = _incumbent(parameters.name, version, candidate, tested, trained_on, ask)
-    constant = gate.best_constant_answers(candidate, train_samples) if version is None else []
-    decision = gate.decide(candidate, incumbent, constant, parameters.alias, parameters, version, obstacles)
+    incumbent, theirs, obstacles = _incumbent(client, parameters.name, version, candidate, tested, trained_on, ask)
+    constant = gate.best_constant_answers(candidate, train_samples)
+    unanswered = sum(metrics["tasks"].get(task, {}).get("missing", 0) for task in gate.tasks(parameters.metric))
+    decision = gate.decide(candidate, incumbent, constant, parameters.alias, parameters, version, obstacles, unanswered)
+    remarks = gate.remarks_on(trained_on if recorded else None, theirs, version)
+    decision = decision.model_copy(update={"reason": " ".join([decision.reason, *remarks])})
 
     data, code = provenance.data_version(annotations, Path.cwd()), provenance.code_version(Path.cwd())
     figures = {name: f"{value:.4f}" for name, value in flat_scores(metrics).items()}
-    added = add_version(folder, parameters.name, figures | provenance.tags(data, code) | gate.tags(decision))
+    own = {"gate": "unfinished", "weights_sha256": made_by["weights_sha256"]}
+    added = add_version(folder, parameters.name, figures | provenance.tags(data, code) | own)
     wordings, config = _wordings(annotate, annotations), read_configuration(folder)
     made = model_card.Made(training, recorded is not None, trained_on, data, code, config, wordings)
     mine = [one for one in scores if one.model == HAWK]
     results = model_card.Results(mine, metrics["notes"], provenance.sources_of(tested))
     files = {
         "README.md": model_card.model_card(parameters.name, added.number, decision, results, made),
-        provenance.TRAINED_ON: trained_on.model_dump_json(),
         "gate.json": decision.model_dump_json(indent=1),
     }
+    if recorded:  # what was only taken for it must not pass for known when another version is compared with this one
+        files[provenance.TRAINED_ON] = trained_on.model_dump_json()
     describe(added, files)
     how: alias.How = "forced" if decision.forced else "gate"
-    alias.give(client, parameters.name, decision.alias, added.number, how, decision.reason)
+    before = version if decision.promoted else alias.holder(client, parameters.name, decision.alias)
+    alias.give(client, parameters.name, decision.alias, added.number, how, decision.reason, before)
+    for name, value in gate.tags(decision).items():
+        client.set_model_version_tag(parameters.name, added.number, name, value)
     logger.info("register: version %s of `%s`. %s", added.number, parameters.name, decision.reason)
     uri = f"models:/{parameters.name}@{decision.alias}"
     return {"name": parameters.name, "version": added.number, "uri": uri, **decision.model_dump()}
 
 
+def _insist_on_its_own_answers(folder: Path, then: dict, now: dict, metrics: dict) -> None:
+    """What is registered is what answered, and the version that has the alias is asked about the same and may say as much."""
+    again = "run `kedro run --pipelines=evaluate,register`."
+    if {then.get("weights_sha256"), metrics.get("weights_sha256")} != {now["weights_sha256"]}:
+        msg = f"`predictions` and `metrics` are of another model than {folder}; {again}"
+        raise RegisterError(msg)
+    if then.get("features_sha256") != now["features_sha256"]:
+        msg = f"The features of the test items are not those that `predictions` were made from; {again}"
+        raise RegisterError(msg)
+    if then.get("max_new_tokens") != now["max_new_tokens"]:
+        was, would = then.get("max_new_tokens"), now["max_new_tokens"]
+        msg = f"`predictions` were made with `evaluate.max_new_tokens` {was}, which is {would} now; set it back, or {again}"
+        raise RegisterError(msg)
+
+
 def _incumbent(
+    client: "MlflowClient",
     name: str,
     version: str | None,
     candidate: Sequence[Prediction],
     tested: Sequence[Video],
     trained_on: "TrainedOn",
     ask: Ask,
-) -> tuple[list[Prediction] | None, list[str]]:
-    """What the version that has the alias answers to the same questions, or why it cannot be compared."""
+) -> tuple[list[Prediction] | None, "TrainedOn | None", list[str]]:
+    """What the version that has the alias answers to the same questions, or why it cannot be compared; and what it saw."""
     import mlflow
 
     from hawk_pipelines.serving import gate, provenance
@@ -107,13 +132,19 @@ def _incumbent(
 
     groups = {video.id: video.group for video in tested}
     if version is None:
-        return None, gate.obstacles_to(groups, trained_on)
+        return None, None, gate.obstacles_to(groups, trained_on)
+    theirs = None
     try:
         files = fetch(f"models:/{name}/{version}", mlflow.get_tracking_uri())
-        obstacles = gate.obstacles_to(groups, trained_on, provenance.read_trained_on(files), version)
-        return (None, obstacles) if obstacles else (ask(weights_in(files), candidate), [])
+        theirs = provenance.read_trained_on(files)
+        obstacles = gate.obstacles_to(groups, trained_on, theirs, version)
+        registered = client.get_model_version(name, version).tags.get("weights_sha256")
+        if registered not in (None, provenance.weights_sha256(weights_in(files))):
+            obstacles.append(f"The weights of version {version} of `{name}` are not those that were registered.")
+        return (None, theirs, obstacles) if obstacles else (ask(weights_in(files), candidate), theirs, [])
     except (HawkError, ImportError) as error:  # an optional package that it needs may be gone, too
-        return None, [f"Version {version} of `{name}` cannot be asked any more: {' '.join(str(error).split()).rstrip('.')}."]
+        why = f"Version {version} of `{name}` cannot be asked any more: {' '.join(str(error).split()).rstrip('.')}."
+        return None, theirs, [why]
 
 
 def _answers(
@@ -129,12 +160,6 @@ def _answers(
 
     wanted = {one.item_id for one in asked}
     seen = Features([item for item in features if item.item_id in wanted], feature_store)
-    missing = sorted(item for item in wanted if item not in seen)
-    if missing:
-        msg = (
-            f"{len(missing)} test item(s) have no features any more, for example {missing[0]}; run `encode` and `evaluate` again"
-        )
-        raise RegisterError(msg)
     return answers_of(model, asked, seen, motion, encode, evaluate, "incumbent")
 
 

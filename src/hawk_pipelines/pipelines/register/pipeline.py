@@ -12,6 +12,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs=[
                     "finetuned_model",
                     "predictions",
+                    "answered_by",
                     "metrics",
                     "scores",
                     "annotations",
