@@ -9,6 +9,7 @@ from hawk_pipelines.evaluation.answers import answer_all
 from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.batch import FrameTokens
 from hawk_pipelines.model.checkpoint import Parts
+from hawk_pipelines.model.errors import PromptError
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import DESCRIBE, Asked, Prediction
 from tests.training.made import MODEL, WIDTH, sentences, small_parts
@@ -65,6 +66,23 @@ def test_each_video_is_read_once_however_often_it_is_asked(parts, seen):
 
     answer_all(parts, list(_asked()), reading, 2, EIGHT)
     assert read == dict.fromkeys(ITEMS, 1)
+
+
+def test_questions_that_cannot_be_asked_are_left_out_and_named(parts, seen, caplog):
+    asked = list(_asked())
+    empty, steering = (asked[0].model_copy(update={"question": words}) for words in ("  ", "<motion>"))
+    endless = asked[4].model_copy(update={"question": "What of it? " * 1000})
+    alone = asked[-1].model_copy(update={"item_id": "unseen", "question": ""})  # a video of which nothing else is asked
+    found = answer_all(parts, [empty, *asked, endless, steering, alone], (seen | {"unseen": seen["v0"]}).__getitem__, 2, EIGHT)
+    assert found == answer_all(parts, asked, seen.__getitem__, 2, EIGHT)
+    told = [record.getMessage() for record in caplog.records]
+    assert told[0] == "hawk: 2 of 19 questions are left out, about unseen, v0. The question is empty; ask something."
+    assert len(told) == 3
+    assert any("1 of 19 questions are left out, about v1. The model has room for 2048 tokens" in one for one in told)
+    with pytest.raises(PromptError, match=r"None of 2 questions can be asked of me\. The question is empty"):
+        answer_all(parts, [empty, alone], (seen | {"unseen": seen["v0"]}).__getitem__, 2, EIGHT, name="me")
+    with pytest.raises(PromptError, match="has room for 2048 tokens in all, of which an answer may take 4000"):
+        answer_all(parts, asked, seen.__getitem__, 2, GenerationSettings(max_new_tokens=4000))
 
 
 def test_what_is_asked_stays_as_it_is_and_is_asked_once(parts, seen):

@@ -39,7 +39,8 @@ def training():
     ]
 
 
-VECTORS = {"north": np.array([0, 9.0]), "east": np.array([1.0, 0])}
+VECTORS = {"north": np.array([0, 9.0]), "east": np.array([1.0, 0]), "south": np.array([0, -9.0]), "west": np.array([-1.0, 0])}
+"""In the mean nothing; of south and west nothing is said."""
 
 
 def test_the_neighbour_is_the_item_with_the_smallest_angle(training):
@@ -49,6 +50,13 @@ def test_the_neighbour_is_the_item_with_the_smallest_angle(training):
         ("y", "A car stops.", NEIGHBOUR),
         ("x", "A man runs.", NEIGHBOUR),
     ]
+
+
+def test_what_all_vectors_have_in_common_tells_nobody_apart(training):
+    tested = {"x": np.array([0.1, 0.2]), "y": np.array([30.0, 20.0])}
+    far = [{item: vector + np.array([500, -800]) for item, vector in vectors.items()} for vectors in (VECTORS, tested)]
+    wanted = [asked("y"), asked("x")]
+    assert nearest_neighbour(wanted, training, *far) == nearest_neighbour(wanted, training, VECTORS, tested)
 
 
 def test_a_question_is_answered_by_the_one_that_is_worded_most_alike(training):
@@ -65,7 +73,7 @@ def test_where_the_nearest_item_was_asked_nothing_the_next_one_answers(training)
 
 def test_what_has_no_vector_is_neither_answered_nor_a_neighbour(training):
     tested = {"x": np.array([0.0, 1.0])}
-    found = nearest_neighbour([asked("z"), asked("x")], training, {"east": VECTORS["east"]}, tested)
+    found = nearest_neighbour([asked("z"), asked("x")], training, {name: VECTORS[name] for name in ("east", "west")}, tested)
     assert [(one.item_id, one.answer) for one in found] == [("x", "A car stops.")]
     assert nearest_neighbour([asked("x")], training, {}, tested) == []
     assert nearest_neighbour([asked("x")], training, VECTORS, {}) == []

@@ -168,6 +168,11 @@ def test_styles():
     assert restyle("John falls.", "lead_in") == "In the video, John falls."
     assert restyle(ANSWERS[3], "lead_in") == ANSWERS[3]
     assert restyle(text, "bullets") == "- A man in a red shirt falls.\n- He does not get up, and people don't help."
+    whole = "Mr. Smith and Mrs. J. Doe meet at 3 p.m. Eastern on Main St. Later no. 3 falls... and gets up."
+    assert restyle(whole, "bullets") == f"- {whole}"
+    assert restyle('It stops. "Who is it?" Two men get out. 3 more come.', "bullets") == (
+        '- It stops.\n- "Who is it?" Two men get out. 3 more come.'
+    )
     assert restyle(text, "contractions") == "A man in a red shirt falls. He does not get up, and people do not help."
     assert (
         restyle("Is not it odd? He does not stop and cannot turn.", "contractions")

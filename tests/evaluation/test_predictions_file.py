@@ -109,6 +109,38 @@ def test_of_two_answers_the_first_counts_also_where_they_are_the_same(read):
     assert found.findings["doubled"] == (3, ["line 2 on i1", "line 3 on i1", "line 4 on i1"])
 
 
+ALL = [_line(answer="Ein Mädchen."), _line("i2")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "seems"),
+    [
+        (json.dumps(ALL).encode(), "a JSON array"),
+        (json.dumps(ALL, indent=2).encode(), "a JSON array"),
+        (b"\xef\xbb\xbf" + json.dumps(ALL * 600, ensure_ascii=False).encode(), "a JSON array"),  # one endless line
+        (json.dumps(ALL[0], indent=2).encode(), "JSON over several lines"),
+        (json.dumps(ALL[0]).encode("utf-16"), "text in UTF-16"),
+        (json.dumps(ALL[0]).encode("utf-16-le"), "text in UTF-16"),
+        (json.dumps(ALL[0], ensure_ascii=False).encode("latin-1"), "text in another encoding than UTF-8"),
+        (b"item_id,answer\ni1,A man.\n", "no JSON"),
+        (b'{"item_id": "i1", "prediction": "A man."}\n', ""),  # which is told of the line
+        (b"", ""),
+        (json.dumps(ALL[0]).encode() + b"\n[1]\n", ""),
+        (b'[1]\n{"item_id": "x", "answer": "A man."}\n', ""),
+    ],
+)
+def test_a_file_of_another_kind_is_told_as_what_it_seems_to_be(read, raw, seems):
+    told = notes(read(raw=raw))
+    assert [one for one in told if one.startswith("It seems to be")] == (
+        [f"It seems to be {seems}; what is wanted is JSON Lines: UTF-8, and one object a line."] if seems else []
+    )
+
+
+def test_what_is_told_elsewhere_can_be_left_out(read):
+    found = read(_line(answer=""), _line(answer="A man."))
+    assert [len(notes(found)), len(notes(found, without=("missing", "empty")))] == [3, 1]
+
+
 def test_an_empty_answer_is_an_answer_and_counted(read):
     found = read(_line(answer=""), _line("i2", answer=" … "), _line(question="Where?", answer="Here."))
     assert [one.answer for one in found.predictions] == ["", "Here.", " … "]

@@ -1,5 +1,6 @@
 """What a model is asked about the test items, and what is known of each."""
 
+import logging
 from collections.abc import Iterator, Sequence
 
 from hawk_pipelines.curation.answers import kind_of
@@ -10,6 +11,10 @@ HAWK, CONSTANT, NEIGHBOUR = "hawk", "constant", "nearest neighbour"
 """Who answers: the model that is evaluated, and the baselines of this project."""
 NORMAL = "normal"
 """The label of a video in which nothing unusual happens."""
+SHOWN = 5
+"""Items that are named."""
+
+logger = logging.getLogger(__name__)
 
 
 def asked(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: Sequence[Video]) -> list[Asked]:
@@ -21,9 +26,22 @@ def asked(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: 
         videos: that they are about, at least.
 
     Returns:
-        One for each item, task and question. A stretch of a video counts as normal where no anomaly lies in it.
+        One for each item, task and question; where it has several answers, the first is the reference. A stretch of a video
+        counts as normal where no anomaly lies in it.
     """
-    return list(_asked(samples, {one.item_id: one for one in annotations}, {video.id: video for video in videos}))
+    found = list(_asked(samples, {one.item_id: one for one in annotations}, {video.id: video for video in videos}))
+    references = {one.key: one.reference for one in found}
+    others = {key: None for one in samples if references[key := (one.item_id, one.task, one.question)] != one.answer}
+    if others:
+        items = list(dict.fromkeys(item_id for item_id, _, _ in others))
+        more = f" and {len(items) - SHOWN:,} more" if len(items) > SHOWN else ""
+        logger.warning(
+            "%d question(s) stand there more than once with different answers, of which the first counts; in item %s%s.",
+            len(others),
+            ", ".join(items[:SHOWN]),
+            more,
+        )
+    return found
 
 
 def has_words(text: str) -> bool:

@@ -30,20 +30,25 @@ def constant_answers(asked: Sequence[Asked], training: Sequence[Sample]) -> list
 def nearest_neighbour(
     asked: Sequence[Asked], training: Sequence[Sample], train_vectors: Mapping[str, NDArray], test_vectors: Mapping[str, NDArray]
 ) -> list[Prediction]:
-    """What is said of the training item that looks most alike, by the cosine of their vectors.
+    """What is said of the training item that looks most alike, by the cosine of their vectors without what all have in common.
 
-    The neighbour is looked for among training items that have a sample of the task. Of its questions the one that is worded most
-    like what is asked gives the answer (`TfidfCosine`, weights from the training questions); the first one among equals.
+    That is the mean of the training items' vectors: an encoder puts much the same into every vector, beside which what tells two
+    videos apart is small. The neighbour is looked for among training items that have a sample of the task. Of its questions the
+    one that is worded most like what is asked gives the answer (`TfidfCosine`, weights from the training questions); the first
+    one among equals.
 
     Args:
         asked: what is to be answered.
         training: samples of the training split.
-        train_vectors: by item, [D]: the mean of its features. Items without one are nobody's neighbour.
+        train_vectors: by item, [D]: what its features come to. Items without one are nobody's neighbour.
         test_vectors: by item, [D]. Nothing is answered about items without one.
 
     Returns:
         Predictions in the order of `asked`, without those that cannot be made.
     """
+    if not train_vectors:
+        return []
+    common = np.mean(np.stack(list(train_vectors.values())), axis=0)
     similarity = TfidfCosine([sample.question for sample in training])
     answers: dict[tuple[str, str, str], str] = {}
     for task in dict.fromkeys(one.task for one in asked):
@@ -54,7 +59,9 @@ def nearest_neighbour(
         mine = [one for one in asked if one.task == task and one.item_id in test_vectors]
         if not of_item or not mine:
             continue
-        neighbour = _neighbours(sorted({one.item_id for one in mine}), sorted(of_item), test_vectors, train_vectors)
+        items, others = sorted({one.item_id for one in mine}), sorted(of_item)
+        nearest = _nearest([test_vectors[item] - common for item in items], [train_vectors[item] - common for item in others])
+        neighbour = {item: others[row] for item, row in zip(items, nearest, strict=True)}
         pairs = [(one, sample) for one in mine for sample in of_item[neighbour[one.item_id]]]
         alike = similarity.of([one.question for one, _ in pairs], [sample.question for _, sample in pairs])
         most: dict[tuple[str, str, str], float] = {}
@@ -64,11 +71,9 @@ def nearest_neighbour(
     return [one.answered(NEIGHBOUR, answers[one.key]) for one in asked if one.key in answers]
 
 
-def _neighbours(
-    items: Sequence[str], others: Sequence[str], vectors: Mapping[str, NDArray], other_vectors: Mapping[str, NDArray]
-) -> dict[str, str]:
-    cosines = _unit([vectors[item] for item in items]) @ _unit([other_vectors[item] for item in others]).T
-    return {item: others[nearest] for item, nearest in zip(items, cosines.argmax(axis=1).tolist(), strict=True)}
+def _nearest(vectors: Sequence[NDArray], others: Sequence[NDArray]) -> list[int]:
+    """Of each vector which of the others has the smallest angle to it."""
+    return (_unit(vectors) @ _unit(others).T).argmax(axis=1).tolist()
 
 
 def _unit(vectors: Sequence[NDArray]) -> NDArray:

@@ -182,7 +182,7 @@ def _wordy(answer: str) -> str:
 
 
 def _bullets(answer: str) -> str:
-    return "\n".join(f"- {sentence}" for sentence in re.split(r"(?<=[.!?])\s+", answer.strip()))
+    return "\n".join(f"- {sentence}" for sentence in _SENTENCE_END.split(answer.strip()))
 
 
 def _contractions(answer: str) -> str:
@@ -215,6 +215,8 @@ _NO_NAMES = frozenset(
     """.split()  # noqa: SIM905
 )
 """Words that are written with a capital only because a sentence begins."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)(?<!\bMrs\.)(?<!\b\w\.\w\.)\s+(?=[\"'“‘(]?[A-ZÀ-Þ])")
+"""Before a capital letter, but not after "Mr.", "St.", an initial or "p.m."."""
 _SHORT_OF = {f"{verb} not": f"{verb}n't" for verb in "is are was were do does did has have had would could should".split()} | {  # noqa: SIM905
     "will not": "won't",
     "cannot": "can't",

@@ -6,7 +6,7 @@ where in its video the unusual is. Published figures are of either, often withou
 
 Frames with equal scores count half for each other in the AUC, and are retrieved together in the AP, as in scikit-learn.
 Intervals come from resampling source videos; what resampling adds up are the frames of each video by their score, in at most
-`LEVELS` levels.
+`LEVELS` levels: one of them holds few of all frames and, however rare these are, few of the unusual ones.
 """
 
 from collections.abc import Sequence
@@ -84,17 +84,15 @@ def frame_figures(videos: Labelled, scores: Sequence[NDArray], seed: int = 0) ->
     """
     levels = _by_level(videos.labels, scores, LEVELS)
     frames = sum(map(len, videos.labels))
-    pooled = (np.concatenate(videos.labels), np.concatenate(scores)) if frames else (np.zeros(0, bool), np.zeros(0))
-    found = {
-        "frame_auc": figure(levels, videos.sources, auc_of, seed=seed)._replace(value=auc(*pooled), items=frames),
-        "frame_ap": figure(levels, videos.sources, average_precision_of, seed=seed)._replace(
-            value=average_precision(*pooled), items=frames
-        ),
-    }
     rows = _with_both(videos)
     sources = [videos.sources[row] for row in rows]
-    for name, score in (("frame_auc_macro", auc), ("frame_ap_macro", average_precision)):
-        found[name] = figure(_means([score(videos.labels[row], scores[row]) for row in rows]), sources, mean, seed=seed)
+    found = {}
+    for name, score, of in _FIGURES:
+        value = score(*_pooled(videos.labels, scores))
+        found[name] = figure(levels, videos.sources, of, seed=seed)._replace(value=value, items=frames)
+    for name, score, _ in _FIGURES:
+        means = _means([score(videos.labels[row], scores[row]) for row in rows])
+        found[f"{name}_macro"] = figure(means, sources, mean, seed=seed)
     return found
 
 
@@ -107,8 +105,9 @@ def frame_differences(
     rows = _with_both(videos)
     sources = [videos.sources[row] for row in rows]
     found = {}
-    for name, score, of in (("frame_auc", auc, auc_of), ("frame_ap", average_precision, average_precision_of)):
-        found[name] = difference(before, after, videos.sources, of, seed=seed)._replace(items=frames)
+    for name, score, of in _FIGURES:
+        earlier, later = (score(*_pooled(videos.labels, scores)) for scores in (first, second))
+        found[name] = difference(before, after, videos.sources, of, seed=seed)._replace(value=later - earlier, items=frames)
         one, other = (_means([score(videos.labels[row], scores[row]) for row in rows]) for scores in (first, second))
         found[f"{name}_macro"] = difference(one, other, sources, mean, seed=seed)
     return found
@@ -170,6 +169,10 @@ def average_precision_of(sums: NDArray) -> NDArray:
     return _share((unusual * precision).sum(-1), unusual.sum(-1))
 
 
+_FIGURES = (("frame_auc", auc, auc_of), ("frame_ap", average_precision, average_precision_of))
+"""Of frames: name, the figure itself, and the same of frames that are counted by level."""
+
+
 def _share(part: NDArray, whole: NDArray) -> NDArray:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
 
@@ -178,15 +181,28 @@ def _by_level(labels: Sequence[NDArray], scores: Sequence[NDArray], most: int | 
     """Frames of each video by level, [V, 2·L] as in `auc_of`; equal scores are always of one level."""
     if not labels:
         return np.zeros((0, 2))
-    frames = np.concatenate(scores)
+    truth, frames = _pooled(labels, scores)
     _, place, counts = np.unique(-frames, return_inverse=True, return_counts=True)
     levels = np.arange(len(counts))
     if most is not None and len(counts) > most:
-        levels = np.unique((counts.cumsum() - counts) * most // len(frames), return_inverse=True)[1]
+        # Half of the edges are quantiles of all frames, half of the unusual ones: those of a level count as retrieved together.
+        above = _share_above(counts) + _share_above(np.bincount(place, truth))
+        levels = np.unique((above * most / 2).astype(int), return_inverse=True)[1]
     L = int(levels[-1]) + 1 if len(levels) else 1
-    columns = levels[place] + L * ~np.concatenate(labels)
+    columns = levels[place] + L * ~truth
     rows = np.repeat(np.arange(len(labels)), [len(one) for one in labels])
     return np.bincount(rows * 2 * L + columns, minlength=len(labels) * 2 * L).reshape(len(labels), 2 * L).astype(float)
+
+
+def _share_above(counts: NDArray) -> NDArray:
+    return (counts.cumsum() - counts) / max(counts.sum(), 1)
+
+
+def _pooled(labels: Sequence[NDArray], scores: Sequence[NDArray]) -> tuple[NDArray, NDArray]:
+    """The frames of all videos in a row."""
+    if not labels:
+        return np.zeros(0, bool), np.zeros(0)
+    return np.concatenate(labels), np.concatenate(scores)
 
 
 def _with_both(videos: Labelled) -> list[int]:

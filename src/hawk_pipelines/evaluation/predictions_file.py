@@ -16,8 +16,9 @@ The file comes from outside: nothing in it is run, and what cannot be used is co
 """
 
 import json
+from codecs import getincrementaldecoder
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -69,6 +70,8 @@ class FromFile(NamedTuple):
     asked: int
     findings: dict[Kind, Finding]
     """Every kind is in it."""
+    seems: str = ""
+    """What the file seems to be, where it has no line of use."""
 
 
 def write_questions(path: Path, asked: Sequence[Asked], annotations: Sequence[Annotation], videos: Sequence[Video]) -> None:
@@ -115,9 +118,10 @@ def read_predictions(path: Path, asked: Sequence[Asked], names: Mapping[str, str
             first[kind].append(what)
 
     answers: dict[int, str] = {}
-    lines = 0
+    lines, head = 0, b""
     for number, line in _lines(path):
         lines += 1
+        head = head or line
         try:
             fields = _fields(line)
         except ValueError as error:
@@ -141,17 +145,25 @@ def read_predictions(path: Path, asked: Sequence[Asked], names: Mapping[str, str
         if which not in answers:
             note("missing", name(one))
     predictions = [one.answered(model, answers[which]) for which, one in enumerate(asked) if which in answers]
-    return FromFile(predictions, lines, len(asked), {kind: Finding(counts[kind], first[kind]) for kind in KINDS})
+    findings = {kind: Finding(counts[kind], first[kind]) for kind in KINDS}
+    return FromFile(predictions, lines, len(asked), findings, _seems(head) if lines == counts["broken"] else "")
 
 
-def notes(found: FromFile) -> list[str]:
-    """What has to be said of it, a sentence for each kind of finding that there is."""
+def notes(found: FromFile, without: Collection[Kind] = ()) -> list[str]:
+    """What has to be said of it, a sentence for each kind of finding that there is.
+
+    Args:
+        found: what the file holds.
+        without: kinds that are told elsewhere.
+    """
     told = []
     for kind, finding in found.findings.items():
-        if finding.times:
+        if finding.times and kind not in without:
             of = f"of {found.asked:,} things" if kind == "missing" else f"in {found.lines:,} lines"
             more = f" and {finding.times - len(finding.first):,} more" if finding.times > len(finding.first) else ""
             told.append(f"{finding.times:,} {of} {_TOLD[kind]}: {', '.join(finding.first)}{more}.")
+    if found.seems:
+        told.append(f"It seems to be {found.seems}; what is wanted is JSON Lines: UTF-8, and one object a line.")
     return told
 
 
@@ -228,6 +240,22 @@ def _fields(line: bytes) -> dict[str, str]:
             raise ValueError(msg)
     # Halves of characters can be written in JSON and nowhere else.
     return {field: value.encode(errors="replace").decode() for field, value in wanted.items()}
+
+
+def _seems(head: bytes) -> str:
+    """What a file is whose lines are of no use, by the first of them; empty where that is a line as it should be."""
+    if b"\0" in head:
+        return "text in UTF-16"
+    try:
+        text = getincrementaldecoder("utf-8-sig")().decode(head)  # which may be cut off within a character
+    except UnicodeDecodeError:
+        return "text in another encoding than UTF-8"
+    if text.lstrip().startswith("["):
+        return "a JSON array"
+    try:
+        return "" if not text or isinstance(json.loads(text), dict) else "no JSON"
+    except (ValueError, RecursionError):
+        return "JSON over several lines" if text.lstrip().startswith("{") else "no JSON"
 
 
 def _shown(text: str) -> str:

@@ -15,7 +15,15 @@ UNUSUAL, NOTHING_UNUSUAL = "unusual", "nothing unusual"
 DENIALS = {"nothing", "nobody", "no", "not", "none", "never", "neither", "nor", "cannot", "without", "hardly"}
 REACH = 4
 """Words in front of "unusual" in which a denial counts: "there is nothing here that is unusual"."""
-_CLAIMED = re.compile(r"unusual|suspicious|abnormal|abnormalit(?:y|ies)|anomalous|anomal(?:y|ies)")
+_CLAIMED = re.compile(
+    r"unusual|suspicious|abnormal|abnormally|abnormalit(?:y|ies)|anomalous|anomal(?:y|ies)|strange|irregular|irregularit(?:y|ies)"
+)
+_UNUSUALLY = re.compile(r"\bunusually(?=\s*(?:$|[.,:;!?()\n]|(?:in|on|at|and|as|while|for|near|by|with)\b))")
+"""What is done unusually; what is "unusually calm" is calm."""
+_EMPHASES = re.compile(
+    r"\b(?:no doubt|without (?:a |any )?doubt|not (?:only|just)|(?:nobody|no one) (?:expects|expected|had expected)(?! any))\b"
+)
+"""They deny nothing of what follows them."""
 _ALL_NORMAL = re.compile(
     r"(?<!not )\b(?:everything|all|the (?:scene|situation|video))(?: in [\w ]+?)? (?:is|are|was|seems|appears|looks|remains)"
     r"(?: to be)?(?: \w+ly)? (?:normal|ordinary|uneventful)\b"
@@ -88,7 +96,9 @@ def says(answer: str) -> str | None:
     what "seems normal at first" is not normal to the end.
     """
     clauses = _clauses(answer)
-    said = {_claim(words, at) for words in clauses for at, word in enumerate(words) if _CLAIMED.fullmatch(word)}
+    # What begins with "or" is the end of a list, whose denial is in another clause.
+    told = [words for words in clauses if words[:1] != ["or"]]
+    said = {_claim(words, at) for words in told for at, word in enumerate(words) if _CLAIMED.fullmatch(word)}
     if not said and any(_ALL_NORMAL.search(" ".join(words)) for words in clauses):
         return NOTHING_UNUSUAL
     return said.pop() if len(said) == 1 else None
@@ -97,12 +107,17 @@ def says(answer: str) -> str | None:
 def _clauses(text: str) -> list[list[str]]:
     """The words of its parts between punctuation; "isn't" is the word "isn't"."""
     text = text.lower().replace("\u2019", "'").replace("out of the ordinary", UNUSUAL)
+    text = _EMPHASES.sub("", _UNUSUALLY.sub(UNUSUAL, text))
     return [re.findall(r"[\w']+", part) for part in re.split(r"[.,:;!?()\n]+", text)]
 
 
 def _claim(words: Sequence[str], at: int) -> str:
-    """What such a word in a clause says: the contrary where one of the `REACH` words before it denies it."""
-    before = words[max(0, at - REACH) : at]
+    """What such a word in a clause says: the contrary where one of the `REACH` words before it denies it.
+
+    After "or" it is one of twice as many: "without any signs of a collision or unusual event".
+    """
+    reach = 2 * REACH if "or" in words[max(0, at - 2) : at] else REACH
+    before = words[max(0, at - reach) : at]
     if before[-1:] == ["something"]:
         return UNUSUAL
     return NOTHING_UNUSUAL if any(word in DENIALS or word.endswith("n't") for word in before) else UNUSUAL

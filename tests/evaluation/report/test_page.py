@@ -102,9 +102,9 @@ def test_the_own_figures_have_the_published_columns_with_intervals_and_numbers(r
     assert own[4:] == ["–"] * 3
     other = read.row("other one", "On this test split")
     assert other[0].endswith("|n = 3 of 5|")
-    constant = read.row("best constant answer", "On this test split")
+    constant = read.row("best constant answer (by BLEU-4)", "On this test split")
     assert constant[3] == f"{told['best_constant']['bleu_4']:.3f}"
-    assert told["best_constant"]["answer"] in read.text
+    assert f"is chosen by BLEU-4 on these very references: “{told['best_constant']['answer']}”" in read.text
 
 
 def test_the_published_figures_are_apart_from_them_and_say_so(read):
@@ -277,3 +277,23 @@ def test_when_has_its_figures_its_convention_and_lines_along_videos(compared):
     assert worst.index("v2 (AUC") < worst.index("v1 (AUC")
     assert "v3 (up to" in worst
     assert "v4" not in worst[: worst.index("Examples")]
+
+
+@pytest.mark.parametrize(
+    ("window_s", "left_out", "sentence"),
+    [
+        ([], [], "Nothing was scored along videos, as when.window_s is empty."),
+        ([0.5], ["v1", "v2"], "Nothing was scored along videos: there was none that could be."),
+        ([0.5], [], "Nothing was scored along videos: there was none."),
+    ],
+)
+def test_where_nothing_was_scored_along_videos_a_sentence_says_so(compared, window_s, left_out, sentence):
+    told = when.metrics([], when.curves({}, [], 0.1), 0.5)
+    told["videos"]["tested"] = len(left_out)
+    told |= {"convention": {"window_s": window_s, "question": "Is anything odd?"}, "share": None, "windows": 0}
+    told |= {"left_out": [{"video": name, "reason": "It ends early."} for name in left_out]}
+    found = Page(page(**compared | {"when_metrics": told}))
+    section = found.text[found.text.index("When something unusual happens") : found.text.index("Examples, the worst first")]
+    reasons = "".join(f"{name} has no score. It ends early." for name in left_out)
+    squeezed = "".join(section.split())
+    assert squeezed == "".join(f"When something unusual happens{sentence}{reasons}".split())

@@ -77,7 +77,7 @@ def page(
         "judge_notes": judge_summary.get("notes", []),
         "judge_tables": _there((judge.outcomes(judge_summary), judge.agreement(judge_summary), judge.styles(judge_summary))),
         "when": when_metrics,
-        "when_tables": when.tables(when_metrics) if when_metrics else [],
+        "when_tables": when.tables(when_metrics) if when_metrics and when_metrics["videos"]["scored"] else [],
         "drawn": [(few.why, charts.timelines(few, place)) for place, few in enumerate(drawn)],
         "ranked_by": _ranked_by(judgements, model),
         "examples": {TITLES[task]: few for task, few in show(worst, others, judgements, names, pictures).items()},

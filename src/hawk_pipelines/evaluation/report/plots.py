@@ -58,7 +58,7 @@ def plot(metrics: Mapping[str, Mapping]) -> Figure:
             names.append(f"{task}\nBLEU-{order}")
             scores.append(_ends(by_task, f"bleu_{order}"))
             baselines.append(by_task["best_constant"][f"bleu_{order}"])
-    _bars(axes[0], names, scores, baselines, "best constant answer", "BLEU")
+    _bars(axes[0], names, scores, baselines, "best constant answer (by BLEU-4)", "BLEU")
     if slots:
         names = [f"{slot}\n(n={int(score['count'])})" for slot, score in slots.items()]
         accuracies = [_ends(score, "accuracy") for score in slots.values()]

@@ -62,8 +62,8 @@ def published_form(task: Task, models: Sequence[str], scores: Known, metrics: Ma
     constant = metrics["tasks"].get(task, {}).get("best_constant")
     if constant:
         cells = [Cell(number(constant.get(metric))) for metric in METRICS]
-        rows.append(Row("best constant answer", cells))
-        note = f"The best constant answer is chosen by these very references: “{constant['answer']}”"
+        rows.append(Row("best constant answer (by BLEU-4)", cells))
+        note = f"The best constant answer is chosen by BLEU-4 on these very references: “{constant['answer']}”"
     published = [
         Row(one.model, [Cell(number(one.values[metric])) for metric in METRICS], kind="published")
         for one in PUBLISHED
