@@ -95,13 +95,15 @@ def _metrics(metrics: dict) -> Table:
 def _variants(rows: list[AblationRow]) -> Table:
     """The headlines of every variant, and what it has over the reference."""
     table = Table(title="\nVariants, means over their seeds", title_justify="left", box=None, pad_edge=False)
-    for title in ("variant", "what", "figure", "over the reference", "95 % interval"):
-        table.add_column(title, justify="left" if title in {"variant", "what"} else "right")
-    for row in rows:
-        if row.metric in {"bleu_4", "slot_actor", "slot_action"}:
-            over = "" if row.difference is None else f"{row.difference:+.3f}"
-            interval = "" if row.low is None or row.high is None else f"{row.low:+.3f} … {row.high:+.3f}"
-            table.add_row(row.variant, f"{row.task}, {row.metric}", f"{row.value:.3f}", over, interval)
+    for title in ("variant", "what", "figure", "difference", "95 % interval"):
+        table.add_column(title, justify="left" if title in {"variant", "what"} else "right", overflow="fold")
+    shown = [row for row in rows if row.metric in {"bleu_4", "slot_actor", "slot_action"}]
+    for before, row in zip([None, *shown], shown, strict=False):
+        variant = "" if before is not None and before.variant == row.variant else row.variant
+        over = "" if row.difference is None else f"{row.difference:+.3f}"
+        interval = "" if row.low is None or row.high is None else f"{row.low:+.3f} … {row.high:+.3f}"
+        what = row.metric if row.metric.startswith("slot_") else f"{row.task} {row.metric}"
+        table.add_row(variant, what, f"{row.value:.3f}", over, interval)
     return table
 
 

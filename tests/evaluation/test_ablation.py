@@ -6,7 +6,8 @@ from hawk_pipelines.schema import Ablated, Sample, Truth
 
 VIDEOS = [f"v{number:02}" for number in range(30)]
 TRUTHS = [
-    Truth(video_id=video, slots={"normal": "unusual", "actor": ("a dog", "a cat")[at % 2]}) for at, video in enumerate(VIDEOS)
+    Truth(video_id=video, slots={"normal": "unusual", "actor": ("a dog", "a cat")[at % 2], "action": "runs"})
+    for at, video in enumerate(VIDEOS)
 ]
 TRAINING = [Sample(item_id="t", task="description", question="", answer="a dog runs near the gate", motion_text="")]
 
@@ -62,7 +63,8 @@ def test_only_seeds_that_both_have_are_compared():
 def test_the_plot_has_a_panel_for_every_headline_and_a_line_for_every_variant():
     _, rows = _rows(*(_answers(name, 1, 0.5) for name in ("full", "one", "two")))
     panels = [panel for panel in plot(rows, "full").axes if panel.axison]
-    assert [panel.get_title() for panel in panels][:2] == ["description, bleu_4", "description, rouge_l"]
+    slots = [f"description, slot_{slot}" for slot in ("actor", "action", "normal")]
+    assert [panel.get_title() for panel in panels] == ["description, bleu_4", "description, rouge_l", *slots]  # and no empty one
     assert [label.get_text() for label in panels[0].get_yticklabels()] == ["one", "two"]
     assert all(len(panel.containers) == 2 for panel in panels)
 

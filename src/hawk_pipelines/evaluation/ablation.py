@@ -138,7 +138,7 @@ def plot(rows: Sequence[AblationRow], reference: str) -> Picture:
     across = min(4, max(1, len(shown)))
     down = max(1, -(-len(shown) // across))
     picture = Picture(figsize=(3.2 * across + 1.2, (0.45 * len(variants) + 1.3) * down), layout="constrained")
-    panels = picture.subplots(down, across, squeeze=False, sharey=True).flat
+    panels = picture.subplots(down, across, squeeze=False, sharey=True).ravel()
     for panel, key in zip(panels, shown, strict=False):
         known = {row.variant: row for row in rows if (row.task, row.metric) == key}
         for place, variant in enumerate(variants):
@@ -154,7 +154,7 @@ def plot(rows: Sequence[AblationRow], reference: str) -> Picture:
         panel.set_yticks(range(len(variants)), variants, fontsize=8)
         panel.set_title(f"{key[0]}, {key[1]}", fontsize=9)
         panel.tick_params(axis="x", labelsize=7)
-    for panel in list(panels)[len(shown) :]:
+    for panel in panels[len(shown) :]:
         panel.set_axis_off()
     picture.supxlabel(f"difference to {reference}, with its 95 % interval", fontsize=8)
     return picture
