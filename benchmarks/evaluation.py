@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hawk_pipelines.schema import DESCRIBE, Asked, Prediction, Sample
+from hawk_pipelines.schema import DESCRIBE, Asked, EvaluationDifference, EvaluationScore, Prediction, Sample
 
 SOURCES = ("dota", "ucf_crime", "ubnormal", "shanghaitech", "ucsd_ped1", "cuhk_avenue", "ucsd_ped2")
 SHARES = (4883, 1854, 543, 437, 70, 37, 28)
@@ -58,13 +58,15 @@ def main() -> None:
 
 
 def _imports() -> None:
-    from hawk_pipelines.evaluation import baselines, predictions_file, scores  # noqa: F401
+    from hawk_pipelines.evaluation import baselines, localisation, predictions_file, report, scores  # noqa: F401
 
 
 def _evaluate(asked: Sequence[Asked], training: Sequence[Sample], vectors: dict, rivals: int, rng: random.Random) -> None:
     from hawk_pipelines.evaluation.baselines import constant_answers, nearest_neighbour
     from hawk_pipelines.evaluation.predictions_file import read_predictions
+    from hawk_pipelines.evaluation.report import page
     from hawk_pipelines.evaluation.scores import compare, flat_scores, metrics, notes, score
+    from hawk_pipelines.evaluation.statistics import plain
 
     answers = [_answers(asked, rng) for _ in range(rivals + 1)]  # stand for generation
     predictions = [Prediction(**one.model_dump(), model="hawk", answer=text) for one, text in zip(asked, answers[0], strict=True)]
@@ -86,10 +88,27 @@ def _evaluate(asked: Sequence[Asked], training: Sequence[Sample], vectors: dict,
     for which, mine in enumerate(models):
         name = "figures of the evaluated model" if which == 0 else f"figures of {len(models) - 1} others"
         scored.append(_taken(name, score, mine, training, (), judged if which == 0 else None, asked))
-    for other in scored[1:]:
-        _taken("comparisons", compare, other, scored[0])
+    compared = [one for other in scored[1:] for one in _taken("comparisons", compare, other, scored[0])]
     told = _taken("tables", lambda: [(metrics(one), flat_scores(one), notes(one)) for one in scored])
     assert all(one[0]["tasks"]["description"]["count"] == len(asked) // 2 for one in told)  # noqa: S101 (nothing was left out)
+    rows = [EvaluationScore(**plain(one)) for scores in scored for one in scores.scores]
+    differences = [EvaluationDifference(**plain(one)) for one in compared]
+    others = [one for mine in models[1:] for one in mine]
+    _taken("the page, without pictures", page, told[0][0], rows, differences, predictions, others, [], {}, {}, lambda _: None, 40)
+    _taken("figures of 450 frames a video", _along, len(asked) // 2)
+
+
+def _along(videos: int) -> None:
+    """Figures of the anomaly score and of plain motion, and their difference, of random scores."""
+    from hawk_pipelines.evaluation.localisation import Labelled, frame_differences, frame_figures
+
+    rng = np.random.default_rng(0)
+    labels = [np.arange(450) > rng.integers(0, 900) for _ in range(videos)]
+    scores, flow = ([rng.random(450) + weight * one for one in labels] for weight in (0.5, 0.2))
+    labelled = Labelled(labels, [str(number) for number in range(videos)])
+    for one in (scores, flow):
+        frame_figures(labelled, one)
+    frame_differences(labelled, flow, scores)
 
 
 def _taken(step: str, do: Callable, *arguments: object) -> Any:
