@@ -1,6 +1,7 @@
 """The table at the end of a run."""
 
 import shlex
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,12 @@ def _variants(rows: list[AblationRow]) -> Table:
     for title in ("variant", "what", "figure", "difference", "95 % interval"):
         table.add_column(title, justify="left" if title in {"variant", "what"} else "right", overflow="fold")
     shown = [row for row in rows if row.metric in {"bleu_4", "slot_actor", "slot_action"}]
-    for before, row in zip([None, *shown], shown, strict=False):
-        variant = "" if before is not None and before.variant == row.variant else row.variant
-        over = "" if row.difference is None else f"{row.difference:+.3f}"
-        interval = "" if row.low is None or row.high is None else f"{row.low:+.3f} … {row.high:+.3f}"
-        what = row.metric if row.metric.startswith("slot_") else f"{row.task} {row.metric}"
-        table.add_row(variant, what, f"{row.value:.3f}", over, interval)
+    for variant, mine in groupby(shown, lambda row: row.variant):
+        for place, row in enumerate(mine):
+            over = "" if row.difference is None else f"{row.difference:+.3f}"
+            interval = "" if row.low is None or row.high is None else f"{row.low:+.3f} … {row.high:+.3f}"
+            what = row.metric if row.metric.startswith("slot_") else f"{row.task} {row.metric}"
+            table.add_row("" if place else variant, what, f"{row.value:.3f}", over, interval)
     return table
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from hawk_pipelines.engine.progress import progress
-from hawk_pipelines.evaluation.asked import HAWK
-from hawk_pipelines.evaluation.scores import few
+from hawk_pipelines.evaluation.asked import HAWK, few
 from hawk_pipelines.model.answering import Query, answer, context_of, video_of, watch
 from hawk_pipelines.model.batch import FrameTokens
 from hawk_pipelines.model.checkpoint import Parts

@@ -11,8 +11,8 @@ HAWK, CONSTANT, NEIGHBOUR = "hawk", "constant", "nearest neighbour"
 """Who answers: the model that is evaluated, and the baselines of this project."""
 NORMAL = "normal"
 """The label of a video in which nothing unusual happens."""
-SHOWN = 5
-"""Items that are named."""
+NAMED = 5
+"""Items of a kind that are told by name; of the rest, how many there are."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +34,23 @@ def asked(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: 
     others = {key: None for one in samples if references[key := (one.item_id, one.task, one.question)] != one.answer}
     if others:
         items = list(dict.fromkeys(item_id for item_id, _, _ in others))
-        more = f" and {len(items) - SHOWN:,} more" if len(items) > SHOWN else ""
         logger.warning(
-            "%d question(s) stand there more than once with different answers, of which the first counts; in item %s%s.",
+            "%d question(s) stand there more than once with different answers, of which the first counts; in item %s.",
             len(others),
-            ", ".join(items[:SHOWN]),
-            more,
+            few(items),
         )
     return found
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def in_words(one: Asked) -> str:
+    """What is asked, as it is told to people."""
+    return one.item_id if one.task == "description" else f"{one.item_id} ({one.question})"
 
 
 def has_words(text: str) -> bool:

@@ -86,9 +86,9 @@ def frame_figures(videos: Labelled, scores: Sequence[NDArray], seed: int = 0) ->
     frames = sum(map(len, videos.labels))
     rows = _with_both(videos)
     sources = [videos.sources[row] for row in rows]
-    found = {}
+    found, pooled = {}, _pooled(videos.labels, scores)
     for name, score, of in _FIGURES:
-        value = score(*_pooled(videos.labels, scores))
+        value = score(*pooled)
         found[name] = figure(levels, videos.sources, of, seed=seed)._replace(value=value, items=frames)
     for name, score, _ in _FIGURES:
         means = _means([score(videos.labels[row], scores[row]) for row in rows])
@@ -104,9 +104,9 @@ def frame_differences(
     frames = sum(map(len, videos.labels))
     rows = _with_both(videos)
     sources = [videos.sources[row] for row in rows]
-    found = {}
+    found, pooled = {}, [_pooled(videos.labels, scores) for scores in (first, second)]
     for name, score, of in _FIGURES:
-        earlier, later = (score(*_pooled(videos.labels, scores)) for scores in (first, second))
+        earlier, later = (score(*one) for one in pooled)
         found[name] = difference(before, after, videos.sources, of, seed=seed)._replace(value=later - earlier, items=frames)
         one, other = (_means([score(videos.labels[row], scores[row]) for row in rows]) for scores in (first, second))
         found[f"{name}_macro"] = difference(one, other, sources, mean, seed=seed)

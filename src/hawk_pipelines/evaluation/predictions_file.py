@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.evaluation.asked import has_words
-from hawk_pipelines.evaluation.scores import NAMED, name
+from hawk_pipelines.evaluation.asked import NAMED, has_words, in_words
 from hawk_pipelines.schema import Annotation, Asked, Prediction, Video
 
 FIELDS = ("item_id", "video", "task", "question", "answer")
@@ -133,17 +132,17 @@ def read_predictions(path: Path, asked: Sequence[Asked], names: Mapping[str, str
             fitting = f" ({len(matching)} fit)" if matching else ""
             note("unknown", f"line {number} on {_shown(meant)}{fitting}")
         elif matching[0] in answers:
-            note("doubled", f"line {number} on {name(asked[matching[0]])}")
+            note("doubled", f"line {number} on {in_words(asked[matching[0]])}")
         else:
             which, answer = matching[0], fields["answer"]
             answers[which] = answer[:LONGEST_ANSWER]
             if not has_words(answer):
-                note("empty", name(asked[which]))
+                note("empty", in_words(asked[which]))
             if len(answer) > LONGEST_ANSWER:
-                note("cut", name(asked[which]))
+                note("cut", in_words(asked[which]))
     for which, one in enumerate(asked):
         if which not in answers:
-            note("missing", name(one))
+            note("missing", in_words(one))
     predictions = [one.answered(model, answers[which]) for which, one in enumerate(asked) if which in answers]
     findings = {kind: Finding(counts[kind], first[kind]) for kind in KINDS}
     return FromFile(predictions, lines, len(asked), findings, _seems(head) if lines == counts["broken"] else "")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hawk_pipelines.evaluation.asked import has_reference, has_words
+from hawk_pipelines.evaluation.asked import few, has_reference, has_words, in_words
 from hawk_pipelines.evaluation.bleu import ORDERS, best_constant, bleu_of, bleu_statistics
 from hawk_pipelines.evaluation.rouge import rouge_l
 from hawk_pipelines.evaluation.similarity import TfidfCosine
@@ -24,8 +24,6 @@ Key = tuple[str, str, str]
 Judged = Mapping[Key, Mapping[str, float | None]]
 """The judge's scores in [0, 1] by dimension; None where there is none."""
 NOTHING = Difference(np.nan, np.nan, np.nan, np.nan, 0, 0)
-NAMED = 5
-"""Items of a kind that are told by name; of the rest, how many there are."""
 
 
 class Score(NamedTuple):
@@ -204,12 +202,6 @@ def notes(scores: Scores) -> list[str]:
     return said
 
 
-def few(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
 def metrics(scores: Scores) -> dict[str, Any]:
     """The figures as JSON; what is not known is null.
 
@@ -379,12 +371,7 @@ def _count(task: Task, predictions: Sequence[Prediction], asked: Sequence[Asked]
         task=task,
         asked=len(wanted),
         answers=len(mine),
-        missing=[name(one) for key, one in wanted.items() if key not in answered],
-        empty=[name(one) for one in mine if not has_words(one.answer)],
-        no_reference=[name(one) for one in wanted.values() if not has_reference(one)],
+        missing=[in_words(one) for key, one in wanted.items() if key not in answered],
+        empty=[in_words(one) for one in mine if not has_words(one.answer)],
+        no_reference=[in_words(one) for one in wanted.values() if not has_reference(one)],
     )
-
-
-def name(one: Asked) -> str:
-    """What is asked, as it is told to people."""
-    return one.item_id if one.task == "description" else f"{one.item_id} ({one.question})"

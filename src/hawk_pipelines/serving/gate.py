@@ -121,7 +121,7 @@ def decide(
     else:
         other, called = (constant, "the best constant answer") if incumbent is None else (incumbent, f"version {version}")
         told |= _compared(mine, other, parameters) | {"against": called}
-        blind = _compared(mine, constant, parameters)["score_against"] if incumbent is not None else None
+        blind = _score(mine, constant, parameters) if incumbent is not None else None
         passed, reason = _verdict(told, alias, blind)
     if passed:
         return Decision(promoted=True, alias=alias, forced=None, reason=f"{reason} The candidate is `{alias}` now.", **told)
@@ -213,16 +213,15 @@ def tasks(metric: Headline) -> tuple[Task, ...]:
     return _TASKS if metric == "bleu_4" else tuple(task for task in _TASKS if metric.startswith(task))
 
 
+def _score(mine: Sequence[Prediction], others: Sequence[Prediction], parameters: GateParameters) -> float:
+    """What the others' answers to the same come to."""
+    there = _asked_of(mine, parameters)
+    return float(_mean_over_tasks(len(there))(_rows(mine, others, there).sum(0)))
+
+
 def _compared(mine: Sequence[Prediction], others: Sequence[Prediction], parameters: GateParameters) -> dict[str, float | None]:
-    answers = {one.key: one.answer for one in others}
-    missing = [one for one in mine if one.key not in answers]
-    if missing:
-        msg = f"{len(missing)} of {len(mine)} questions have one answer instead of two, for example about {missing[0].item_id}."
-        raise GateError(msg)
-    there = [task for task in tasks(parameters.metric) if any(one.task == task for one in mine)]
-    theirs = [answers[one.key] for one in mine]
-    second = np.stack([_statistics(one, one.answer, there) for one in mine])
-    first = np.stack([_statistics(one, answer, there) for one, answer in zip(mine, theirs, strict=True)])
+    there = _asked_of(mine, parameters)
+    second, first = _rows(mine, mine, there), _rows(mine, others, there)
     of, clusters = _mean_over_tasks(len(there)), [one.video for one in mine]
     found = difference(first, second, clusters, of, parameters.draws, parameters.seed)
     figures = {
@@ -234,6 +233,21 @@ def _compared(mine: Sequence[Prediction], others: Sequence[Prediction], paramete
         "detectable": found.detectable,
     }
     return plain(figures)
+
+
+def _asked_of(mine: Sequence[Prediction], parameters: GateParameters) -> list[Task]:
+    """The tasks of the headline of which anything was asked."""
+    return [task for task in tasks(parameters.metric) if any(one.task == task for one in mine)]
+
+
+def _rows(mine: Sequence[Prediction], others: Sequence[Prediction], there: Sequence[Task]) -> NDArray:
+    """What the others' answers to the same add, a row for each of mine."""
+    answers = {one.key: one.answer for one in others}
+    missing = [one for one in mine if one.key not in answers]
+    if missing:
+        msg = f"{len(missing)} of {len(mine)} questions have one answer instead of two, for example about {missing[0].item_id}."
+        raise GateError(msg)
+    return np.stack([_statistics(one, answers[one.key], there) for one in mine])
 
 
 def _statistics(one: Asked, answer: str, tasks: Sequence[Task]) -> NDArray:

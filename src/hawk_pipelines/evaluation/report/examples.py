@@ -33,11 +33,11 @@ def ranked(predictions: Sequence[Prediction], judgements: Sequence[Judgement]) -
     """
     judged: dict[tuple[str, ...], list[Judgement]] = {}
     for judgement in judgements:
-        judged.setdefault((*key(judgement), judgement.model), []).append(judgement)
+        judged.setdefault((*judgement.key, judgement.model), []).append(judgement)
     rows = [row for row, one in enumerate(predictions) if has_reference(one)]
     alike = rouge_l([predictions[row].answer for row in rows], [predictions[row].reference for row in rows])
     known = dict(zip(rows, alike, strict=True))
-    return [Ranked(one, known.get(row), judged.get((*key(one), one.model), [])) for row, one in enumerate(predictions)]
+    return [Ranked(one, known.get(row), judged.get((*one.key, one.model), [])) for row, one in enumerate(predictions)]
 
 
 def worst_first(predictions: Sequence[Prediction], judgements: Sequence[Judgement], count: int) -> dict[Task, list[Ranked]]:
@@ -59,11 +59,6 @@ def worst_first(predictions: Sequence[Prediction], judgements: Sequence[Judgemen
         left = count - sum(shares.values())
         shares[task] = min(len(of_task[task]), left // (len(of_task) - place))
     return {task: of_task[task][: shares[task]] for task in sorted(of_task)}
-
-
-def key(one: Prediction) -> tuple[str, ...]:
-    """What is asked: item, task and question."""
-    return one.key
 
 
 def examples_table(

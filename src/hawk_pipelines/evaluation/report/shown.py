@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.evaluation.report.cells import number
-from hawk_pipelines.evaluation.report.examples import Ranked, key, ranked
+from hawk_pipelines.evaluation.report.examples import Ranked, ranked
 from hawk_pipelines.evaluation.report.pictures import ItemPictures, data_uri, overlaid
 from hawk_pipelines.schema import Judgement, Prediction, Task
 
@@ -78,10 +78,10 @@ def show(
         names: what each item's video is called.
         pictures: of an item. Where it raises a `HawkError`, that is shown in their place.
     """
-    wanted = {key(one.prediction) for few in worst.values() for one in few}
+    wanted = {one.prediction.key for few in worst.values() for one in few}
     said: dict[tuple[str, ...], list[Said]] = {}
-    for other in ranked([one for one in others if key(one) in wanted], judgements):
-        said.setdefault(key(other.prediction), []).append(_said(other))
+    for other in ranked([one for one in others if one.key in wanted], judgements):
+        said.setdefault(other.prediction.key, []).append(_said(other))
     left = MOST_PICTURES
     examples: dict[Task, list[Example]] = {}
     for task, few in worst.items():
@@ -92,7 +92,7 @@ def show(
             shots, without = _shots(pictures, item_id) if left > 0 else ([], _FULL)
             left -= sum(len(shot.frame) + len(shot.moving) for shot in shots)
             about = answers[0].prediction
-            answered = [_answered(one, said.get(key(one.prediction), [])) for one in answers]
+            answered = [_answered(one, said.get(one.prediction.key, [])) for one in answers]
             example = Example(names.get(item_id, item_id), item_id, about.source, about.normal, shots, without, answered)
             examples.setdefault(task, []).append(example)
     return examples
