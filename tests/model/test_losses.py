@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from hawk_pipelines.model.losses import before_labels, mean_over_labelled, next_token_losses, spread, video_motion_losses
+from hawk_pipelines.model.losses import before_labels, mean_over_labels, next_token_losses, spread, video_motion_losses
 
 
 def test_next_token_loss_of_even_odds_is_the_log_of_the_vocabulary():
@@ -29,17 +29,22 @@ def test_without_a_label_nothing_is_lost_and_a_gradient_flows():
     assert logits.grad is not None
 
 
-def test_a_long_answer_weighs_as_much_as_a_short_one():
+def test_each_sample_has_a_mean_of_its_own_however_long_its_answer():
     logits = torch.zeros(2, 3, 5)
     logits[0, :, 1] = 100.0
     losses = next_token_losses(logits, torch.tensor([[-100, -100, 1], [1, 1, 1]]))
     assert losses.tolist() == pytest.approx([0, math.log(5)], abs=1e-5)
 
 
+def test_every_label_of_a_batch_weighs_the_same():
+    labels = torch.tensor([[-100, -100, -100, 1], [-100, 1, 1, 1]])
+    assert mean_over_labels(torch.tensor([3.0, 1.0]), labels).item() == 1.5
+
+
 def test_samples_without_labels_do_not_count():
     labels = torch.tensor([[-100, 1], [-100, -100]])
-    assert mean_over_labelled(torch.tensor([3.0, 0.0]), labels).item() == 3
-    assert mean_over_labelled(torch.tensor([0.0]), labels[1:]).item() == 0
+    assert mean_over_labels(torch.tensor([3.0, 0.0]), labels).item() == 3
+    assert mean_over_labels(torch.tensor([0.0]), labels[1:]).item() == 0
 
 
 def test_video_motion_loss_is_one_per_sample_not_one_over_the_batch():

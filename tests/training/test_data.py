@@ -176,24 +176,28 @@ def test_answers_and_motion_texts_are_whole_and_those_of_the_item(tmp_path, feat
 
 @pytest.mark.parametrize("portions", [1, 2, 4])
 def test_shares_sum_to_one_over_a_step_in_however_many_parts(tmp_path, features, parts, portions):
-    """Of what every sample has, and of the motion text, which some have not; a part alone need not sum to its share."""
-    draws, collate, mixed = draws_of(tmp_path, sentences(ITEMS), features, layout_of(parts), 24, 8), Collator(0), 0
+    """Every token to learn weighs the same, whichever part it is in; some samples have no motion text."""
+    draws = draws_of(tmp_path, sentences(ITEMS), features, layout_of(parts), 24, 8, group_by_length=False)
+    collate, mixed = Collator(0), 0
     for step in range(24):
         part = 8 // portions
         batches = [collate([draws[8 * step + part * n + m] for m in range(part)]) for n in range(portions)]
-        shares = torch.cat([batch["shares"] for batch in batches])
-        silent = torch.cat([(batch["motion_text_labels"] == IGNORED).all(1) for batch in batches])
-        assert shares[:, 0].tolist() == [1 / 8] * 8
-        assert (silent == (shares[:, 1] == 0)).all()
-        assert float(shares[:, 1].sum()) == pytest.approx(0 if silent.all() else 1)
-        mixed += bool(0 < silent.sum() < 8)
+        answers, videos, motion_texts = torch.cat([batch["weights"] for batch in batches]).unbind(1)
+        said, moved = (
+            torch.cat([(batch[name] != IGNORED).sum(1) for batch in batches]) for name in ("labels", "motion_text_labels")
+        )
+        assert len(set(said.tolist())) > 1
+        assert answers.tolist() == pytest.approx((said / said.sum()).tolist())
+        assert videos.tolist() == [1 / 8] * 8
+        assert motion_texts.tolist() == pytest.approx((moved / moved.sum().clamp(min=1)).tolist())
+        mixed += bool(0 < (moved > 0).sum() < 8)
     assert mixed > 12
 
 
 def test_a_step_without_any_motion_text_has_no_share_of_it(tmp_path, features, parts):
     samples = [sample.model_copy(update={"motion_text": ""}) for sample in sentences(ITEMS)]
     draws = draws_of(tmp_path, samples, features, layout_of(parts), 2, 4)
-    assert {draws[number].share for number in range(8)} == {(0.25, 0.0)}
+    assert {draws[number].weight[1:] for number in range(8)} == {(0.25, 0.0)}
 
 
 def test_tokens_are_counted_without_padding(tmp_path, features, parts):

@@ -47,11 +47,11 @@ def test_a_training_begins_with_the_weights_of_the_model_that_is_named(trained, 
     for number in range(8):
         batch = Collator(0)([draws[number]])
         batch.pop("item_ids")
-        shares = batch.pop("shares")[0]
+        shares = batch.pop("weights")[0]
         with torch.no_grad():
             found = parts.model(**batch).sample_losses
-        for name in terms:
-            terms[name].append(float(found[name][0]) * float(shares[1 if name == "motion_language_loss" else 0]))
+        for name, share in zip(terms, shares, strict=True):
+            terms[name].append(float(found[name][0]) * float(share))
     first = journal(began.parent)[0]
     assert {name: first[name] for name in terms} == pytest.approx({name: sum(parts) for name, parts in terms.items()}, abs=1e-5)
 

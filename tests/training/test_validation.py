@@ -54,18 +54,20 @@ def watched(made):
     return parts.model, build
 
 
-def test_the_mean_is_over_samples_in_whatever_batches(watched):
+def test_the_mean_is_over_tokens_in_whatever_batches(watched):
     model, build = watched
     whole = build(20).losses(model)
     assert not model.training
     for size in (1, 3, 7, 50):
         assert build(size).losses(model) == pytest.approx(whole, abs=1e-5)
-    alone = [build(1, samples=[sample]).losses(model) for sample in build(1)._samples]
-    for name in ("video_language_loss", "video_motion_loss"):
-        assert sum(one[name] for one in alone) / 20 == pytest.approx(whole[name], abs=1e-5)
-    spoken = [one["motion_language_loss"] for one in alone if "motion_language_loss" in one]
-    assert 0 < len(spoken) < 20  # of those that have a motion text
-    assert sum(spoken) / len(spoken) == pytest.approx(whole["motion_language_loss"], abs=1e-5)
+    one_by_one = build(1)
+    alone = [build(1, samples=[sample]).losses(model) for sample in one_by_one._samples]
+    weights = [one_by_one._drawn(sample).weight for sample in one_by_one._samples]
+    assert len({weight.answer for weight in weights}) > 3
+    assert 0 < sum(weight.motion_text > 0 for weight in weights) < 20
+    for place, name in enumerate(("video_language_loss", "video_motion_loss", "motion_language_loss")):
+        weighed = sum(weight[place] * losses.get(name, 0) for weight, losses in zip(weights, alone, strict=True))
+        assert weighed / sum(weight[place] for weight in weights) == pytest.approx(whole[name], abs=1e-5)
     weighted = whole["video_language_loss"] + 0.1 * whole["video_motion_loss"] + 0.1 * whole["motion_language_loss"]
     assert whole["loss"] == pytest.approx(weighted)
 

@@ -14,7 +14,7 @@ from transformers.modeling_outputs import ModelOutput
 from hawk_pipelines.model.branch import Branch, BranchOutput
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.errors import CheckpointError, ModelError
-from hawk_pipelines.model.losses import before_labels, cosine, mean_over_labelled, next_token_losses, spread, video_motion_losses
+from hawk_pipelines.model.losses import before_labels, cosine, mean_over_labels, next_token_losses, spread, video_motion_losses
 
 
 @dataclass
@@ -142,7 +142,7 @@ class HawkForConditionalGeneration(PreTrainedModel):
             motion_BQD = None if motion is None else motion.projected_BQD
             losses_B = self._next_token_losses(input_ids, attention_mask, labels, appearance.projected_BQD, motion_BQD)
             each["video_language_loss"] = losses_B
-            output.video_language_loss = mean_over_labelled(losses_B, labels)
+            output.video_language_loss = mean_over_labels(losses_B, labels)
             total = total + weights.video_language_weight * output.video_language_loss
         if motion is not None:
             pair = appearance.compressed_BQC, motion.compressed_BQC
@@ -160,7 +160,7 @@ class HawkForConditionalGeneration(PreTrainedModel):
                     motion_text_ids, motion_text_mask, motion_text_labels, None, motion.projected_BQD
                 )
                 each["motion_language_loss"] = losses_B
-                output.motion_language_loss = mean_over_labelled(losses_B, motion_text_labels)
+                output.motion_language_loss = mean_over_labels(losses_B, motion_text_labels)
                 total = total + weights.motion_language_weight * output.motion_language_loss
         output.loss, output.sample_losses = total, each
         return output

@@ -25,10 +25,10 @@ def next_token_losses(logits_BKD: Tensor, next_BK: Tensor) -> Tensor:
     return losses_BK.sum(1) / (next_BK != IGNORED).sum(1).clamp(min=1)
 
 
-def mean_over_labelled(losses_B: Tensor, labels_BN: Tensor) -> Tensor:
-    """The mean over the samples that have a label; zero, with a gradient path, where none has."""
-    labelled_B = (labels_BN[:, 1:] != IGNORED).any(1)
-    return losses_B.sum() / labelled_B.sum().clamp(min=1)
+def mean_over_labels(losses_B: Tensor, labels_BN: Tensor) -> Tensor:
+    """Means of samples to the mean over all labels of a batch, as in `transformers`; zero, with a gradient path, without one."""
+    labels_B = (labels_BN[:, 1:] != IGNORED).sum(1)
+    return (losses_B * labels_B).sum() / labels_B.sum().clamp(min=1)
 
 
 def cosine(appearance_BQC: Tensor, motion_BQC: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from hawk_pipelines.model.batch import FrameTokens, collate
+from hawk_pipelines.model.losses import IGNORED
 from hawk_pipelines.model.prompting import Example, Video, answered, prompt_ids
 from hawk_pipelines.model.settings import PromptSettings
 from hawk_pipelines.schema import Sample
@@ -59,9 +60,29 @@ class Layout:
             self._asked[key] = prompt_ids(self.tokenizer, question, video, self.prompt)
         return answered(self.tokenizer, self._asked[key], sample.answer, sample.motion_text, video, self.prompt)
 
-    def speaks_of_motion(self, sample: Sample) -> bool:
-        """Whether there is a motion text to learn from the sample."""
-        return self.motion and (bool(sample.motion_text) or self.prompt.layout == "published")
+
+class Weight(NamedTuple):
+    """What a sample weighs in each of the three means over a batch: in counts, or in shares of the whole batch."""
+
+    answer: float
+    """Of L_VL: tokens of the answer."""
+    video: float
+    """Of L_MV: the sample itself."""
+    motion_text: float
+    """Of L_ML: tokens of the motion text."""
+
+    @classmethod
+    def of(cls, example: Example) -> "Weight":
+        """A sample's counts."""
+        return cls(_learned(example.labels), 1, _learned(example.motion_text_labels))
+
+    def over(self, whole: Sequence[float]) -> "Weight":
+        """Its shares; 0 where the whole has nothing."""
+        return Weight(*(part / total if total else 0.0 for part, total in zip(self, whole, strict=True)))
+
+
+def _learned(labels: Sequence[int]) -> int:
+    return sum(label != IGNORED for label in labels)
 
 
 class Drawn(NamedTuple):
@@ -70,8 +91,8 @@ class Drawn(NamedTuple):
     item_id: str
     example: Example
     video: FrameTokens
-    share: tuple[float, float]
-    """Its weight in the mean over the whole batch of what every sample has, and of what only those with a motion text have."""
+    weight: Weight
+    """Its shares of the whole batch."""
 
 
 class Draws(Dataset):
@@ -109,7 +130,6 @@ class Draws(Dataset):
         self.samples, self.features, self.layout, self.requests = samples, features, layout, requests
         self.batch_size = batch_size
         first, count = _by_item(samples, usable)
-        numbers, self._motion, lengths = first.numbers, first.motion_texts(layout), first.lengths
         rng, draws, items = np.random.default_rng(seed), steps * batch_size, len(count.description)
         order = np.concatenate([rng.permutation(items) for _ in range(-(-draws // items))])[:draws]
         wanted = np.where(rng.random(draws) < description_share, 0, 1)
@@ -120,11 +140,11 @@ class Draws(Dataset):
         place = starts[wanted, order] + choice
         self._request = rng.integers(0, len(requests), draws).astype(np.int16)
         self._phase = rng.random(draws).astype(np.float32)
-        arrangement = _arranged(lengths[place], batch_size, rng) if group_by_length else np.arange(draws)
+        arrangement = _arranged(first.lengths[place], batch_size, rng) if group_by_length else np.arange(draws)
         self._place = place[arrangement].astype(np.int32)
-        self._numbers = numbers
+        self._numbers = first.numbers
         self._request, self._phase = self._request[arrangement], self._phase[arrangement]
-        self._speaking = self._motion[self._place].reshape(steps, batch_size).sum(1)
+        self._weighed: tuple[int, list[float]] = (-1, [])
         self._laid_out = lru_cache(LAID_OUT)(self._lay_out)
 
     def __len__(self) -> int:
@@ -140,13 +160,21 @@ class Draws(Dataset):
 
     def __getitem__(self, number: int) -> Drawn:
         """An example and one sampling of its item."""
-        place = int(self._place[number])
-        sample = int(self._numbers[place])
-        item_id, samplings, examples = self._laid_out(sample, int(self._request[number]))
+        item_id, samplings, examples = self._sample(number)
         phase = min(int(self._phase[number] * samplings), samplings - 1)
-        speaking = self._speaking[number // self.batch_size] if self._motion[place] else 0
-        share = (1 / self.batch_size, 1 / speaking if speaking else 0.0)
-        return Drawn(item_id, examples[phase % len(examples)], self.features.read(item_id, phase), share)
+        weight = Weight.of(examples[0]).over(self._whole(number // self.batch_size))
+        return Drawn(item_id, examples[phase % len(examples)], self.features.read(item_id, phase), weight)
+
+    def _sample(self, number: int) -> tuple[str, int, list[Example]]:
+        return self._laid_out(int(self._numbers[self._place[number]]), int(self._request[number]))
+
+    def _whole(self, step: int) -> list[float]:
+        """What all samples of a step weigh together, whichever process reads them."""
+        if self._weighed[0] != step:
+            numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
+            weights = [Weight.of(self._sample(number)[2][0]) for number in numbers]
+            self._weighed = step, [sum(column) for column in zip(*weights, strict=True)]
+        return self._weighed[1]
 
     def _lay_out(self, number: int, request: int) -> tuple[str, int, list[Example]]:
         """The item, how many samplings it has, and the tokens once for each sampling where their times are told."""
@@ -164,12 +192,6 @@ class _Flat(NamedTuple):
     """Which sample of the file it is."""
     lengths: np.ndarray
     """Characters, which are near enough to tokens to sort by."""
-    texts: np.ndarray
-    """Whether it has a motion text."""
-
-    def motion_texts(self, layout: Layout) -> np.ndarray:
-        """Whether there is a motion text to learn from each."""
-        return (self.texts | (layout.prompt.layout == "published")) & layout.motion
 
 
 class _Counts(NamedTuple):
@@ -186,12 +208,12 @@ def _by_item(samples: SampleFile, usable: Sequence[int]) -> tuple[_Flat, _Counts
     for number, sample in enumerate(samples):
         if number in wanted:
             length = len(sample.question) + len(sample.answer)
-            by_item[sample.item_id][sample.task == "question"].append((number, length, bool(sample.motion_text)))
+            by_item[sample.item_id][sample.task == "question"].append((number, length))
     flat = [row for tasks in by_item.values() for task in tasks for row in task]
     described, asked = (np.array([len(tasks[task]) for tasks in by_item.values()]) for task in (0, 1))
     start = np.concatenate([[0], np.cumsum(described + asked)[:-1]])
-    numbers, lengths, texts = (np.array(column) for column in zip(*flat, strict=True))
-    return _Flat(numbers.astype(np.int32), lengths.astype(np.int32), texts.astype(bool)), _Counts(start, described, asked)
+    numbers, lengths = (np.array(column) for column in zip(*flat, strict=True))
+    return _Flat(numbers.astype(np.int32), lengths.astype(np.int32)), _Counts(start, described, asked)
 
 
 def _arranged(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
@@ -262,7 +284,7 @@ def _length(layout: Layout, sample: Sample, question: str, times_s: Sequence[flo
 
 
 class Collator:
-    """Draws to the arguments of the model's `forward`, with the ids of their items and their shares."""
+    """Draws to the arguments of the model's `forward`, with the ids of their items and their weights."""
 
     def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
@@ -270,7 +292,7 @@ class Collator:
     def __call__(self, draws: Sequence[Drawn]) -> dict[str, Any]:
         """Pad and stack."""
         batch: dict[str, Any] = dict(collate([drawn.example for drawn in draws], [drawn.video for drawn in draws], self.pad_id))
-        return batch | {"item_ids": [drawn.item_id for drawn in draws], "shares": tensor([drawn.share for drawn in draws])}
+        return batch | {"item_ids": [drawn.item_id for drawn in draws], "weights": tensor([drawn.weight for drawn in draws])}
 
 
 def learned_tokens(batch: dict[str, Tensor]) -> int:

@@ -77,7 +77,7 @@ class TrainingParameters(_Settings):
 
     init_from: str | None = Field(default=None, min_length=1)
     """Where it starts: null: new branches; `pretrained_model`: what `pretrain` made; or the folder of a saved model."""
-    steps: int = Field(default=1200, ge=1)
+    steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=32, ge=1)
     """Samples of a step, over all processes and all accumulated parts."""
     accumulation: int = Field(default=1, ge=1)

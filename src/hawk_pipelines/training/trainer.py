@@ -41,7 +41,7 @@ RECENT, FIRST_LOOK = 100, 20
 
 
 class HawkTrainer(Trainer):
-    """Draws in the order that the dataset gives, weighs every sample alike, and keeps a journal and whole checkpoints."""
+    """Draws in the order that the dataset gives, adds up the shares of a batch, and keeps a journal and whole checkpoints."""
 
     model: HawkForConditionalGeneration
 
@@ -89,7 +89,7 @@ class HawkTrainer(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # type: ignore[no-untyped-def]
         """This process's part of the batch's weighted total; a loss that is no number stops the training."""
-        item_ids, shares = inputs.pop("item_ids"), inputs.pop("shares")
+        item_ids, shares = inputs.pop("item_ids"), inputs.pop("weights")
         outputs = model(**inputs)
         loss, terms = _shared(outputs, self.model.config, shares)
         parts = self.args.world_size * self.args.gradient_accumulation_steps
@@ -291,18 +291,17 @@ def _shared(outputs: HawkOutput, config: HawkConfig, shares: Tensor) -> tuple[Te
     Args:
         outputs: the losses of each sample.
         config: the weights of the terms.
-        shares: [B, 2], see `data.Drawn`.
+        shares: [B, 3], see `data.Weight`.
     """
     weights = (config.video_language_weight, config.video_motion_weight, config.motion_language_weight)
-    of = (0, 0, 1)
     losses = outputs.sample_losses or {}
     total = cast(Tensor, outputs.loss) * 0  # a path for gradients, whatever is switched off
     terms: list[Tensor | float] = []
-    for name, weight, column in zip(TERMS, weights, of, strict=True):
+    for name, weight, shares_B in zip(TERMS, weights, shares.unbind(1), strict=True):
         if name not in losses:
             terms.append(0.0)
             continue
-        term = (losses[name] * shares[:, column].to(losses[name].device)).sum()
+        term = (losses[name] * shares_B.to(losses[name].device)).sum()
         terms.append(term.detach())
         total = total + weight * term
     return total, terms

@@ -12,7 +12,7 @@ from hawk_pipelines.model.checkpoint import Parts
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import Sample
-from hawk_pipelines.training.data import Collator, Drawn, Layout
+from hawk_pipelines.training.data import Collator, Drawn, Layout, Weight
 from hawk_pipelines.training.features import Features
 
 LOSSES = ("video_language_loss", "video_motion_loss", "motion_language_loss")
@@ -60,30 +60,30 @@ class Validation:
 
     @torch.no_grad()
     def losses(self, model: HawkForConditionalGeneration) -> dict[str, float]:
-        """The mean of each term over the held-out samples, and their weighted total as `loss`. All processes call it together."""
+        """The means of the terms over what is held out, as in training, and their total. All processes call it together."""
         model.eval()
-        sums, counts = torch.zeros(len(LOSSES), dtype=torch.float64), torch.zeros(len(LOSSES), dtype=torch.float64)
+        sums, wholes = torch.zeros(len(LOSSES), dtype=torch.float64), torch.zeros(len(LOSSES), dtype=torch.float64)
         mine = self._samples[self._rank :: self._world] or self._samples[:1]
         rounds = math.ceil(math.ceil(len(self._samples) / self._world) / self._batch_size)  # as many in every process
         for number in range(rounds):
             batch = mine[number * self._batch_size : (number + 1) * self._batch_size]
             counted = bool(batch) and self._rank < len(self._samples)
             inputs = self._collator([self._drawn(sample) for sample in batch or mine[:1]])
-            speaking = torch.tensor([self._layout.speaks_of_motion(sample) for sample in batch or mine[:1]])
-            tensors = {name: value.to(model.device) for name, value in inputs.items() if name not in {"item_ids", "shares"}}
+            weights_B3 = inputs["weights"].double()
+            tensors = {name: value.to(model.device) for name, value in inputs.items() if name not in {"item_ids", "weights"}}
             found = model(**tensors).sample_losses
             for place, name in enumerate(LOSSES):
                 if counted and name in found:
-                    sums[place] += found[name].double().sum().cpu()
-                    counts[place] += speaking.sum() if name == "motion_language_loss" else len(batch)
+                    sums[place] += (found[name].double().cpu() * weights_B3[:, place]).sum()
+                    wholes[place] += weights_B3[:, place].sum()
         if dist.is_initialized():
             device = model.device if model.device.type == "cuda" else torch.device("cpu")
-            both = torch.stack([sums, counts]).to(device)
+            both = torch.stack([sums, wholes]).to(device)
             dist.all_reduce(both)
-            sums, counts = both.cpu()
+            sums, wholes = both.cpu()
         config = model.config
         weights = (config.video_language_weight, config.video_motion_weight, config.motion_language_weight)
-        means = {name: float(total / count) for name, total, count in zip(LOSSES, sums, counts, strict=True) if count}
+        means = {name: float(part / whole) for name, part, whole in zip(LOSSES, sums, wholes, strict=True) if whole}
         total = sum(weight * means[name] for name, weight in zip(LOSSES, weights, strict=True) if name in means)
         return {"loss": total, **means}
 
@@ -108,4 +108,5 @@ class Validation:
 
     def _drawn(self, sample: Sample) -> Drawn:
         video = self._features.read(sample.item_id)
-        return Drawn(sample.item_id, self._layout.example(sample, sample.question, video.times_s), video, (1.0, 1.0))
+        example = self._layout.example(sample, sample.question, video.times_s)
+        return Drawn(sample.item_id, example, video, Weight.of(example))
