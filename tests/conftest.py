@@ -167,5 +167,5 @@ def project(tmp_path) -> Project:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs come first; the small tests fill up the time that a worker has left at the end."""
-    items.sort(key=lambda item: item.path.parent != ROOT / "tests")
+    """Whole runs come first, of these the longest; the small tests fill up the time that a worker has left at the end."""
+    items.sort(key=lambda item: (item.path.parent != ROOT / "tests", not item.path.stem.endswith("_world")))

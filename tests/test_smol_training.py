@@ -32,7 +32,7 @@ def run(tmp_path_factory, real_data):
     finetune = {"steps": 2, "warmup_steps": 0, "learning_rate": 1e-12, "min_learning_rate": 0}
     told = [f"pretrain.{name}={value}" for name, value in pretrain.items()]
     told += [f"finetune.{name}={value}" for name, value in finetune.items()]
-    told += ["evaluate.max_new_tokens=8"]
+    told += ["evaluate.max_new_tokens=8", "when.most_windows=2"]
     project.refused = project.run("kedro", "run", "--env", "smol", check=False)
     project.first = project.run("kedro", "run", "--env", "smol", "--pipelines", PIPELINES, "--params", ",".join(told))
     return project
