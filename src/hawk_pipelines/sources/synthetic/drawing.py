@@ -107,10 +107,9 @@ class Pose(NamedTuple):
 
 def _pixels(points: list[tuple[float, float]], pose: Pose) -> np.ndarray:
     """Figure coordinates (x right, y up, in heights, from the feet) to pixels with 3 fractional bits: int32 [N, 2]."""
-    p = np.array(points, np.float64) * pose.height
-    c, s = math.cos(pose.lean), math.sin(pose.lean)
-    turned = np.stack([p[:, 0] * c + p[:, 1] * s, p[:, 0] * s - p[:, 1] * c], 1)
-    return np.round((turned + pose.at) * 8).astype(np.int32)
+    (left, top), c, s = pose.at, math.cos(pose.lean), math.sin(pose.lean)
+    scaled = [(x * pose.height, y * pose.height) for x, y in points]  # so few points are done sooner than an array is made
+    return np.array([(round((x * c + y * s + left) * 8), round((x * s - y * c + top) * 8)) for x, y in scaled], np.int32)
 
 
 def _polygon(canvas: np.ndarray, points: list[tuple[float, float]], colour: Colour, pose: Pose) -> None:
