@@ -2,7 +2,6 @@ import fcntl
 import gc
 import os
 import shutil
-import signal
 
 import pytest
 
@@ -54,11 +53,3 @@ def made(tmp_path) -> Given:
 def llama(tmp_path_factory):
     """A folder with a small Llama of random weights and a chat tokenizer, as `save_pretrained` writes them."""
     return save_llama(tmp_path_factory.mktemp("llama"), 32)
-
-
-@pytest.fixture
-def interruptible():
-    """What is started in the background of a shell has SIGINT ignored, and would wait for its interruption for ever."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

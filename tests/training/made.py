@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -210,9 +211,10 @@ def elsewhere(what: Callable[..., Any], *arguments: Any) -> multiprocessing.Proc
 
 
 def _quietly(what: Callable[..., Any], *arguments: Any) -> None:
-    """Its output is nobody's; where it fails, its status says so."""
+    """Its output is nobody's; where it fails, its status says so; it can be interrupted, also where our shell ignores that."""
     import torch
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     for descriptor in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

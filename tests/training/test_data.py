@@ -11,7 +11,7 @@ from hawk_pipelines.language.requests import DESCRIPTION_REQUESTS
 from hawk_pipelines.model.losses import IGNORED
 from hawk_pipelines.model.settings import BranchSettings, PromptSettings, TinyDecoderSettings
 from hawk_pipelines.schema import DESCRIBE, Sample
-from hawk_pipelines.training.data import WINDOW, Collator, TrainingError, learned_tokens, usable_samples
+from hawk_pipelines.training.data import WINDOW, Collator, Learned, TrainingError, learned_tokens, usable_samples
 from hawk_pipelines.training.features import Features
 from hawk_pipelines.training.samples import SampleFile, write_samples
 from tests.conftest import ROOT
@@ -138,6 +138,7 @@ def test_a_copy_for_another_process_draws_the_same(tmp_path, features, parts):
     draws[0]  # something is kept now that a copy does not take along
     copy = pickle.loads(pickle.dumps(draws))  # noqa: S301
     assert _told(parts, copy) == _told(parts, draws)
+    assert [copy[number].whole for number in range(48)] == [draws[number].whole for number in range(48)]
 
 
 def test_every_sampling_is_drawn_and_its_own_times_are_told(tmp_path, features):
@@ -174,30 +175,38 @@ def test_answers_and_motion_texts_are_whole_and_those_of_the_item(tmp_path, feat
 # --- shares ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("portions", [1, 2, 4])
-def test_shares_sum_to_one_over_a_step_in_however_many_parts(tmp_path, features, parts, portions):
-    """Every token to learn weighs the same, whichever part it is in; some samples have no motion text."""
-    draws = draws_of(tmp_path, sentences(ITEMS), features, layout_of(parts), 24, 8, group_by_length=False)
+def test_every_token_of_a_step_weighs_the_same_in_however_many_parts(tmp_path, features, parts, portions, grouped):
+    """Some samples have no motion text; what a part has to learn need not be its portion of the whole."""
+    draws = draws_of(tmp_path, sentences(ITEMS), features, layout_of(parts), 24, 8, group_by_length=grouped)
     collate, mixed = Collator(0), 0
     for step in range(24):
         part = 8 // portions
         batches = [collate([draws[8 * step + part * n + m] for m in range(part)]) for n in range(portions)]
-        answers, videos, motion_texts = torch.cat([batch["weights"] for batch in batches]).unbind(1)
+        learned, whole = (torch.cat([batch[name] for batch in batches]) for name in ("learned", "whole"))
         said, moved = (
             torch.cat([(batch[name] != IGNORED).sum(1) for batch in batches]) for name in ("labels", "motion_text_labels")
         )
-        assert len(set(said.tolist())) > 1
-        assert answers.tolist() == pytest.approx((said / said.sum()).tolist())
-        assert videos.tolist() == [1 / 8] * 8
-        assert motion_texts.tolist() == pytest.approx((moved / moved.sum().clamp(min=1)).tolist())
+        assert learned.dtype == torch.int64  # whole numbers stay exact in bfloat16, where a batch is cast to it
+        assert learned.tolist() == [[a, 1, m] for a, m in zip(said.tolist(), moved.tolist(), strict=True)]
+        assert whole.tolist() == [[said.sum(), 8, moved.sum()]] * 8
         mixed += bool(0 < (moved > 0).sum() < 8)
     assert mixed > 12
+
+
+@pytest.mark.parametrize("prompt", [{"tell_times": True}, {"layout": "published"}])
+def test_what_there_is_to_learn_does_not_depend_on_how_it_is_asked(tmp_path, features, prompt):
+    samples = sentences(ITEMS)
+    asked = small_parts(samples, MODEL.model_copy(update={"prompt": PromptSettings(**prompt)}))
+    draws = draws_of(tmp_path, samples, features, layout_of(asked), 8, 8)
+    assert all(drawn.learned == Learned.of(drawn.example) for drawn in map(draws.__getitem__, range(64)))
 
 
 def test_a_step_without_any_motion_text_has_no_share_of_it(tmp_path, features, parts):
     samples = [sample.model_copy(update={"motion_text": ""}) for sample in sentences(ITEMS)]
     draws = draws_of(tmp_path, samples, features, layout_of(parts), 2, 4)
-    assert {draws[number].weight[1:] for number in range(8)} == {(0.25, 0.0)}
+    assert {(draws[number].learned.motion_text, draws[number].whole[1:]) for number in range(8)} == {(0, (4, 0))}
 
 
 def test_tokens_are_counted_without_padding(tmp_path, features, parts):

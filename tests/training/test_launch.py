@@ -157,6 +157,14 @@ def test_without_a_sentence_its_last_words_are_told(tmp_path, end, how):
         _program(text, tmp_path)
 
 
+@pytest.fixture
+def interruptible():
+    """What is started in the background of a shell has SIGINT ignored, and would wait for its interruption for ever."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.usefixtures("interruptible")
 def test_a_launcher_is_ended_where_its_caller_is_interrupted(tmp_path):
     """With what it started, which would otherwise go on."""

@@ -47,7 +47,7 @@ def test_a_training_begins_with_the_weights_of_the_model_that_is_named(trained, 
     for number in range(8):
         batch = Collator(0)([draws[number]])
         batch.pop("item_ids")
-        shares = batch.pop("weights")[0]
+        shares = batch.pop("learned")[0] / batch.pop("whole")[0]
         with torch.no_grad():
             found = parts.model(**batch).sample_losses
         for name, share in zip(terms, shares, strict=True):

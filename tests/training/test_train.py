@@ -114,7 +114,6 @@ def test_a_training_that_is_killed_again_and_again_is_the_same_training_in_the_e
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("interruptible")
 def test_a_training_that_is_interrupted_says_so_in_mlflow_and_goes_on(made, database, undisturbed):
     _, parent = _stopped_at(made, database, 10, signal.SIGINT)
     run_id = _tracked(made)

@@ -62,12 +62,12 @@ def test_the_mean_is_over_tokens_in_whatever_batches(watched):
         assert build(size).losses(model) == pytest.approx(whole, abs=1e-5)
     one_by_one = build(1)
     alone = [build(1, samples=[sample]).losses(model) for sample in one_by_one._samples]
-    weights = [one_by_one._drawn(sample).weight for sample in one_by_one._samples]
-    assert len({weight.answer for weight in weights}) > 3
-    assert 0 < sum(weight.motion_text > 0 for weight in weights) < 20
+    learned = [one_by_one._drawn(sample).learned for sample in one_by_one._samples]
+    assert len({one.answer for one in learned}) > 3
+    assert 0 < sum(one.motion_text > 0 for one in learned) < 20
     for place, name in enumerate(("video_language_loss", "video_motion_loss", "motion_language_loss")):
-        weighed = sum(weight[place] * losses.get(name, 0) for weight, losses in zip(weights, alone, strict=True))
-        assert weighed / sum(weight[place] for weight in weights) == pytest.approx(whole[name], abs=1e-5)
+        summed = sum(one[place] * losses.get(name, 0) for one, losses in zip(learned, alone, strict=True))
+        assert summed / sum(one[place] for one in learned) == pytest.approx(whole[name], abs=1e-5)
     weighted = whole["video_language_loss"] + 0.1 * whole["video_motion_loss"] + 0.1 * whole["motion_language_loss"]
     assert whole["loss"] == pytest.approx(weighted)
 

@@ -33,7 +33,7 @@ class HawkOutput(ModelOutput):
     appearance_spread: Tensor | None = None
     motion_spread: Tensor | None = None
     sample_losses: dict[str, Tensor] | None = None
-    """Each term before the mean: [B]."""
+    """Each term of each sample, [B]; the language terms are means over its own labels."""
 
 
 class Watched(NamedTuple):

@@ -26,7 +26,12 @@ def next_token_losses(logits_BKD: Tensor, next_BK: Tensor) -> Tensor:
 
 
 def mean_over_labels(losses_B: Tensor, labels_BN: Tensor) -> Tensor:
-    """Means of samples to the mean over all labels of a batch, as in `transformers`; zero, with a gradient path, without one."""
+    """The mean over all labels of a batch, as in `transformers`; zero, with a gradient path, where there is none.
+
+    Args:
+        losses_B: each sample's mean over its own labels.
+        labels_BN: all labels.
+    """
     labels_B = (labels_BN[:, 1:] != IGNORED).sum(1)
     return (losses_B * labels_B).sum() / labels_B.sum().clamp(min=1)
 

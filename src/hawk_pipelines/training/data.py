@@ -28,6 +28,8 @@ ASKED = 1024
 """Questions whose tokens are kept: a pool of them is asked again and again."""
 LAID_OUT = 8192
 """Samples whose tokens are kept: about 40 MB."""
+COUNTED = 65536
+"""Samples of which it is kept how much there is to learn: about 10 MB."""
 
 
 class Layout:
@@ -61,28 +63,23 @@ class Layout:
         return answered(self.tokenizer, self._asked[key], sample.answer, sample.motion_text, video, self.prompt)
 
 
-class Weight(NamedTuple):
-    """What a sample weighs in each of the three means over a batch: in counts, or in shares of the whole batch."""
+class Learned(NamedTuple):
+    """What there is to learn of a sample, or of a batch: what the means of the three losses are over."""
 
-    answer: float
-    """Of L_VL: tokens of the answer."""
-    video: float
-    """Of L_MV: the sample itself."""
-    motion_text: float
-    """Of L_ML: tokens of the motion text."""
+    answer: int
+    """Of L_VL: tokens of answers."""
+    video: int
+    """Of L_MV: samples."""
+    motion_text: int
+    """Of L_ML: tokens of motion texts."""
 
     @classmethod
-    def of(cls, example: Example) -> "Weight":
-        """A sample's counts."""
-        return cls(_learned(example.labels), 1, _learned(example.motion_text_labels))
-
-    def over(self, whole: Sequence[float]) -> "Weight":
-        """Its shares; 0 where the whole has nothing."""
-        return Weight(*(part / total if total else 0.0 for part, total in zip(self, whole, strict=True)))
-
-
-def _learned(labels: Sequence[int]) -> int:
-    return sum(label != IGNORED for label in labels)
+    def of(cls, example: Example) -> "Learned":
+        """Of a sample."""
+        answer, motion_text = (
+            sum(label != IGNORED for label in labels) for labels in (example.labels, example.motion_text_labels)
+        )
+        return cls(answer, 1, motion_text)
 
 
 class Drawn(NamedTuple):
@@ -91,8 +88,10 @@ class Drawn(NamedTuple):
     item_id: str
     example: Example
     video: FrameTokens
-    weight: Weight
-    """Its shares of the whole batch."""
+    learned: Learned
+    """Of this sample."""
+    whole: Learned
+    """Of the whole batch, of which this process may have a part."""
 
 
 class Draws(Dataset):
@@ -144,37 +143,45 @@ class Draws(Dataset):
         self._place = place[arrangement].astype(np.int32)
         self._numbers = first.numbers
         self._request, self._phase = self._request[arrangement], self._phase[arrangement]
-        self._weighed: tuple[int, list[float]] = (-1, [])
-        self._laid_out = lru_cache(LAID_OUT)(self._lay_out)
+        self._step, self._of_step = -1, Learned(0, 0, 0)
+        self._remember()
+
+    def _remember(self) -> None:
+        self._laid_out, self._counted = lru_cache(LAID_OUT)(self._lay_out), lru_cache(COUNTED)(self._count)
 
     def __len__(self) -> int:
         return len(self._place)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a reader in another process: the cache stays here."""
-        return {name: value for name, value in self.__dict__.items() if name != "_laid_out"}
+        """For a reader in another process: what is remembered stays here."""
+        return {name: value for name, value in self.__dict__.items() if name not in {"_laid_out", "_counted"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._laid_out = lru_cache(LAID_OUT)(self._lay_out)
+        self._remember()
 
     def __getitem__(self, number: int) -> Drawn:
         """An example and one sampling of its item."""
-        item_id, samplings, examples = self._sample(number)
+        sample = self._sample(number)
+        item_id, samplings, examples = self._laid_out(sample, int(self._request[number]))
         phase = min(int(self._phase[number] * samplings), samplings - 1)
-        weight = Weight.of(examples[0]).over(self._whole(number // self.batch_size))
-        return Drawn(item_id, examples[phase % len(examples)], self.features.read(item_id, phase), weight)
+        video, whole = self.features.read(item_id, phase), self._whole(number // self.batch_size)
+        return Drawn(item_id, examples[phase % len(examples)], video, self._counted(sample), whole)
 
-    def _sample(self, number: int) -> tuple[str, int, list[Example]]:
-        return self._laid_out(int(self._numbers[self._place[number]]), int(self._request[number]))
+    def _sample(self, number: int) -> int:
+        return int(self._numbers[self._place[number]])
 
-    def _whole(self, step: int) -> list[float]:
-        """What all samples of a step weigh together, whichever process reads them."""
-        if self._weighed[0] != step:
+    def _whole(self, step: int) -> Learned:
+        """What there is to learn in a step, whichever processes read it."""
+        if self._step != step:
             numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
-            weights = [Weight.of(self._sample(number)[2][0]) for number in numbers]
-            self._weighed = step, [sum(column) for column in zip(*weights, strict=True)]
-        return self._weighed[1]
+            counts = zip(*(self._counted(self._sample(number)) for number in numbers), strict=True)
+            self._step, self._of_step = step, Learned(*(sum(count) for count in counts))
+        return self._of_step
+
+    def _count(self, number: int) -> Learned:
+        """What there is to learn of a sample does not depend on how it is asked."""
+        return Learned.of(self.layout.example(self.samples[number], "?", ()))
 
     def _lay_out(self, number: int, request: int) -> tuple[str, int, list[Example]]:
         """The item, how many samplings it has, and the tokens once for each sampling where their times are told."""
@@ -284,7 +291,7 @@ def _length(layout: Layout, sample: Sample, question: str, times_s: Sequence[flo
 
 
 class Collator:
-    """Draws to the arguments of the model's `forward`, with the ids of their items and their weights."""
+    """Draws to the arguments of the model's `forward`, with the ids of their items and what there is to learn."""
 
     def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
@@ -292,7 +299,8 @@ class Collator:
     def __call__(self, draws: Sequence[Drawn]) -> dict[str, Any]:
         """Pad and stack."""
         batch: dict[str, Any] = dict(collate([drawn.example for drawn in draws], [drawn.video for drawn in draws], self.pad_id))
-        return batch | {"item_ids": [drawn.item_id for drawn in draws], "weights": tensor([drawn.weight for drawn in draws])}
+        learned, whole = (tensor(counts) for counts in zip(*((drawn.learned, drawn.whole) for drawn in draws), strict=True))
+        return batch | {"item_ids": [drawn.item_id for drawn in draws], "learned": learned, "whole": whole}
 
 
 def learned_tokens(batch: dict[str, Tensor]) -> int:

@@ -29,6 +29,8 @@ Stage = Literal["pretrain", "finetune"]
 
 SAMPLES, HELD_OUT, FEATURES = "samples.jsonl", "held_out.jsonl", "features.jsonl"
 JOB, CIRCUMSTANCES, FAULT, MODEL, FINISHED = "job.json", "circumstances.json", "fault.json", "model", "finished"
+MEANS = "tokens of the batch"
+"""What language losses are means over: a training of a time when they were others is another one, and is not gone on with."""
 
 
 class Job(BaseModel):
@@ -104,7 +106,7 @@ def fingerprint(folder: Path, job: Job) -> str:
     Raises:
         TrainingError: there is no model to start from.
     """
-    told = job.model_dump(mode="json", exclude={"store", "init_from"})
+    told = job.model_dump(mode="json", exclude={"store", "init_from"}) | {"means": MEANS}
     for name in ("log_every", "loader_workers", "checkpoints", "launch", "exploding"):
         told["parameters"].pop(name)
     told["parameters"]["validation"].pop("generated")

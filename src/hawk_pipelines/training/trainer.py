@@ -89,9 +89,9 @@ class HawkTrainer(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # type: ignore[no-untyped-def]
         """This process's part of the batch's weighted total; a loss that is no number stops the training."""
-        item_ids, shares = inputs.pop("item_ids"), inputs.pop("weights")
+        item_ids, learned, whole = (inputs.pop(name) for name in ("item_ids", "learned", "whole"))
         outputs = model(**inputs)
-        loss, terms = _shared(outputs, self.model.config, shares)
+        loss, terms = _shared(outputs, self.model.config, learned.double() / whole.clamp(min=1))
         parts = self.args.world_size * self.args.gradient_accumulation_steps
         aside = [getattr(outputs, name) for name in ASIDE]
         row = [
@@ -285,19 +285,19 @@ def _schedule(told: TrainingParameters) -> Callable[[int], float]:
     return share
 
 
-def _shared(outputs: HawkOutput, config: HawkConfig, shares: Tensor) -> tuple[Tensor, list[Tensor | float]]:
+def _shared(outputs: HawkOutput, config: HawkConfig, shares_B3: Tensor) -> tuple[Tensor, list[Tensor | float]]:
     """The weighted total of equation 9 and its terms, as this part's contribution to the mean over the whole batch.
 
     Args:
         outputs: the losses of each sample.
         config: the weights of the terms.
-        shares: [B, 3], see `data.Weight`.
+        shares_B3: of what there is to learn in the whole batch (`data.Learned`), float64 [B, 3].
     """
     weights = (config.video_language_weight, config.video_motion_weight, config.motion_language_weight)
     losses = outputs.sample_losses or {}
     total = cast(Tensor, outputs.loss) * 0  # a path for gradients, whatever is switched off
     terms: list[Tensor | float] = []
-    for name, weight, shares_B in zip(TERMS, weights, shares.unbind(1), strict=True):
+    for name, weight, shares_B in zip(TERMS, weights, shares_B3.unbind(1), strict=True):
         if name not in losses:
             terms.append(0.0)
             continue

@@ -12,7 +12,7 @@ from hawk_pipelines.model.checkpoint import Parts
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import Sample
-from hawk_pipelines.training.data import Collator, Drawn, Layout, Weight
+from hawk_pipelines.training.data import Collator, Drawn, Layout, Learned
 from hawk_pipelines.training.features import Features
 
 LOSSES = ("video_language_loss", "video_motion_loss", "motion_language_loss")
@@ -69,13 +69,14 @@ class Validation:
             batch = mine[number * self._batch_size : (number + 1) * self._batch_size]
             counted = bool(batch) and self._rank < len(self._samples)
             inputs = self._collator([self._drawn(sample) for sample in batch or mine[:1]])
-            weights_B3 = inputs["weights"].double()
-            tensors = {name: value.to(model.device) for name, value in inputs.items() if name not in {"item_ids", "weights"}}
+            learned_B3 = inputs.pop("learned").double()
+            del inputs["item_ids"], inputs["whole"]
+            tensors = {name: value.to(model.device) for name, value in inputs.items()}
             found = model(**tensors).sample_losses
             for place, name in enumerate(LOSSES):
                 if counted and name in found:
-                    sums[place] += (found[name].double().cpu() * weights_B3[:, place]).sum()
-                    wholes[place] += weights_B3[:, place].sum()
+                    sums[place] += (found[name].double().cpu() * learned_B3[:, place]).sum()
+                    wholes[place] += learned_B3[:, place].sum()
         if dist.is_initialized():
             device = model.device if model.device.type == "cuda" else torch.device("cpu")
             both = torch.stack([sums, wholes]).to(device)
@@ -109,4 +110,5 @@ class Validation:
     def _drawn(self, sample: Sample) -> Drawn:
         video = self._features.read(sample.item_id)
         example = self._layout.example(sample, sample.question, video.times_s)
-        return Drawn(sample.item_id, example, video, Weight.of(example))
+        learned = Learned.of(example)
+        return Drawn(sample.item_id, example, video, learned, learned)
