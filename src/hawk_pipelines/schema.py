@@ -18,6 +18,8 @@ Split = Literal["train", "validation", "test"]
 Task = Literal["description", "question"]
 Verdict = Literal["accepted", "needs_review", "rejected"]
 """What became of a draft. Only what is accepted is trained on; what needs review waits for a person."""
+ConversationForm = Literal["full", "short", "check"]
+"""A question in its own words, in a short form that needs an earlier turn, or whether the model is sure of its last answer."""
 ReviewKind = Literal["description", "answer", "question"]
 """What a person judges: a draft's description, one of its answers, or a question of the pool."""
 
@@ -372,6 +374,34 @@ class Prediction(Asked):
     model: str
     """Who answered: `hawk`, the name of a baseline, or that of a variant."""
     answer: str
+
+
+class ConversationTurn(Prediction):
+    """An answer in the course of a conversation, beside the reference of the question that it stands for."""
+
+    turn: int = Field(ge=1)
+    """1: the first question of the conversation."""
+    form: ConversationForm
+    wording: str
+    """What the user says; `question` is what is meant."""
+
+
+class ConversationScore(Record):
+    """A figure of the answers of a turn, beside that of the same questions when each is asked by itself."""
+
+    form: ConversationForm
+    turn: int | None
+    """None: all turns but the first."""
+    metric: str
+    """`accuracy`, where it is known what is to be seen, and `bleu_4`."""
+    value: float | None
+    low: float | None
+    high: float | None
+    """The 95 % interval, by source video; None where fewer than two are behind it."""
+    alone: float | None
+    """Of the same questions, each asked by itself and in its own words."""
+    items: int
+    videos: int
 
 
 class Judgement(Prediction):

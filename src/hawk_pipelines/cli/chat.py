@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 def chat(video: str, model: str, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
     """Ask about VIDEO as often as you like.
 
-    It is watched once, and every answer knows the earlier ones. Words are shown as they are found. An empty question or the end
-    of the input ends the conversation.
+    It is watched once, and an answer knows the last turns, as many as the model was trained to follow. Words are shown as they
+    are found. An empty question or the end of the input ends the conversation.
     """
     import hawk_pipelines
 
     with one_sentence():
         talk = hawk_pipelines.load(model).watch(video, span)
+    if not talk.max_earlier_turns:
+        click.echo("This model was trained on single questions, so each one is asked afresh: it knows no earlier turn.", err=True)
     while question := _next_question():
         try:
             pieces = [talk.ask(question, generation)] if generation.beams > 1 else talk.stream(question, generation)

@@ -65,7 +65,7 @@ def answer_all(
         for batch in (queue[begin : begin + batch_size] for begin in range(0, len(queue), batch_size)):
             rows = [row for row, _ in batch]
             queries = [Query(one.question) for _, one in batch]
-            said = answer(parts, _rows(watched, rows), queries, [seen[row].times_s for row in rows], generation)
+            said = answer(parts, rows_of(watched, rows), queries, [seen[row].times_s for row in rows], generation)
             answers |= {one.key: text for (_, one), text in zip(batch, said, strict=True)}
     if left_out and not answers:
         msg = f"None of {len(once)} questions can be asked of {name}. {next(iter(left_out))}"
@@ -94,6 +94,7 @@ def _length(queued: tuple[int, Asked]) -> tuple[int, str, int]:
     return len(one.question), one.question, row
 
 
-def _rows(watched: Watched, rows: list[int]) -> Watched:
+def rows_of(watched: Watched, rows: list[int]) -> Watched:
+    """Some of the watched videos, one for each question that is asked now."""
     appearance_BQD, motion_BQD = watched
     return Watched(appearance_BQD[rows], None if motion_BQD is None else motion_BQD[rows])

@@ -7,10 +7,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from hawk_pipelines.schema import Prediction, Truth
+from hawk_pipelines.curation.answers import kind_of
+from hawk_pipelines.curation.follow_ups import is_yes_or_no
+from hawk_pipelines.schema import Asked, Prediction, Truth
 
 NORMAL = "normal"
 """The slot that every video has: `UNUSUAL` or `NOTHING_UNUSUAL`."""
+WHEN = "when"
+"""What a question with "when" asks for."""
 UNUSUAL, NOTHING_UNUSUAL = "unusual", "nothing unusual"
 DENIALS = {"nothing", "nobody", "no", "not", "none", "never", "neither", "nor", "cannot", "without", "hardly"}
 REACH = 4
@@ -53,6 +57,50 @@ def slot_hits(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> dic
             right = says(prediction.answer) == true if slot == NORMAL else _named(prediction.answer, values[slot]) == {true}
             hits.setdefault(slot, [None] * len(predictions))[at] = right
     return dict(sorted(hits.items()))
+
+
+def asked_slot(question: Asked) -> str | None:
+    """The slot that a question of an anomalous video asks for; `WHEN` has no truth but the reference. None: no slot."""
+    if question.task == "description":
+        return "action"
+    if is_yes_or_no(question.reference):
+        return NORMAL
+    kind = kind_of(question.question)
+    if kind in ("what", "how") and not re.search(r"\b(?:kind|category|call|move|movement)\b", question.question):
+        return "action"
+    return {"who": "actor", "where": "place", "when": WHEN}.get(kind)
+
+
+def slot_values(truths: Sequence[Truth]) -> dict[str, set[str]]:
+    """All values that each slot has anywhere."""
+    return dict(_values(truths))
+
+
+def answers_slot(answer: str, question: Asked, truth: Mapping[str, str], values: Mapping[str, set[str]]) -> bool | None:
+    """Whether an answer is right in the slot that its question asks for.
+
+    Where nothing unusual happens, an answer is right that says so, whatever was asked.
+
+    Args:
+        answer: what is scored.
+        question: what it answers, and the reference.
+        truth: the video's slots.
+        values: see `slot_values`.
+
+    Returns:
+        None where the question asks for no slot, or the truth has none of it.
+    """
+    denies = says(answer) == NOTHING_UNUSUAL or re.match(r"\W*no\b", answer, re.IGNORECASE) is not None
+    if truth.get(NORMAL) == NOTHING_UNUSUAL:
+        return denies
+    slot = asked_slot(question)
+    if slot == NORMAL:
+        return not denies
+    if slot == WHEN:
+        return _plain(answer) == _plain(question.reference)
+    if slot is None or slot not in truth:
+        return None
+    return _named(answer, values[slot]) == {truth[slot]}
 
 
 def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> dict[str, dict[str, float]]:

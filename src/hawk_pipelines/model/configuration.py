@@ -28,6 +28,8 @@ class HawkConfig(PreTrainedConfig):
         queries: Q, tokens per branch that enter the language model.
         compression_width: width of head C, which the consistency loss compares.
         prompt: how the model is asked (`PromptSettings`).
+        conversation_turns: turns of the longest conversation that it was trained on; 1, or None where nobody recorded it: it was
+            trained on single questions, and is asked each one afresh.
         video_language_weight, video_motion_weight, motion_language_weight: t0, t1 and t2 of the total loss.
         appearance_token_id, motion_token_id: the placeholders that the two embeddings replace in a prompt.
     """
@@ -54,6 +56,7 @@ class HawkConfig(PreTrainedConfig):
     queries: int = 32
     compression_width: int = 256
     prompt: dict | None = None
+    conversation_turns: int | None = None
     video_language_weight: float = 1.0
     video_motion_weight: float = 0.1
     motion_language_weight: float = 0.1

@@ -22,6 +22,8 @@ class Turn(NamedTuple):
 
     question: str
     answer: str
+    is_learned: bool = True
+    """In training, whether the answer has labels; an answer that a later turn corrects has none."""
 
 
 class Video(NamedTuple):
@@ -116,7 +118,7 @@ def prompt_ids(
 def example(
     tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], motion_text: str, video: Video, prompt: PromptSettings
 ) -> Example:
-    """Lay out one training example: labels on the answers and their end tokens only.
+    """Lay out one training example: labels on the answers that are learned and on their end tokens only.
 
     Raises:
         PromptError: see `prompt_ids`.
@@ -126,7 +128,7 @@ def example(
     for piece, turn in zip(_prompts(tokenizer, [t.question for t in turns], video, prompt), turns, strict=True):
         said = answer_ids(tokenizer, turn.answer, prompt)
         ids += piece + said
-        labels += [IGNORED] * len(piece) + said
+        labels += [IGNORED] * len(piece) + (said if turn.is_learned else [IGNORED] * len(said))
     return Example(ids, labels, *_motion_ids(tokenizer, motion_text, video, prompt))
 
 

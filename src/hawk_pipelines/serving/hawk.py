@@ -96,18 +96,22 @@ class Conversation:
     def __init__(self, parts: Parts, seen: FrameTokens) -> None:
         self._parts = parts
         self._times_s = seen.times_s
+        self.max_earlier_turns = (parts.model.config.conversation_turns or 1) - 1
+        """So many of the last turns the model is shown with a question, as in its training; 0: each question is asked afresh."""
         self._watched = watch(parts.model, [seen])
         self.turns: list[Turn] = []
         """What was asked and answered, oldest first; empty it to begin anew."""
 
+    def _query(self, question: str) -> Query:
+        return Query(question, tuple(self.turns[-self.max_earlier_turns :]) if self.max_earlier_turns else ())
+
     def ask(self, question: str, generation: GenerationSettings | None = None) -> str:
-        """Answer a question in the light of the earlier ones.
+        """Answer a question in the light of the last ones, as many as the model was trained to follow (`max_earlier_turns`).
 
         Raises:
             PromptError: the question is empty, or too long together with the earlier ones.
         """
-        query = Query(question, tuple(self.turns))
-        said = answer(self._parts, self._watched, [query], [self._times_s], generation)[0]
+        said = answer(self._parts, self._watched, [self._query(question)], [self._times_s], generation)[0]
         self.turns.append(Turn(question, said))
         return said
 
@@ -119,7 +123,7 @@ class Conversation:
             ModelError: beams are searched.
         """
         pieces = []
-        for piece in stream(self._parts, self._watched, Query(question, tuple(self.turns)), self._times_s, generation):
+        for piece in stream(self._parts, self._watched, self._query(question), self._times_s, generation):
             pieces.append(piece)
             yield piece
         self.turns.append(Turn(question, "".join(pieces).strip()))

@@ -16,13 +16,16 @@ from hawk_pipelines.model.tokenizer import train_tokenizer
 from hawk_pipelines.schema import Sample
 
 
-def build_tokenizer(samples: Iterable[Sample], settings: ModelSettings, requests: Sequence[str] = ()) -> PreTrainedTokenizerBase:
+def build_tokenizer(
+    samples: Iterable[Sample], settings: ModelSettings, requests: Sequence[str] = (), later_turns: Sequence[str] = ()
+) -> PreTrainedTokenizerBase:
     """The language model's own tokenizer; for the tiny decoder one of the words that the samples and their prompts use.
 
     Args:
         samples: what is learned.
         settings: which language model.
         requests: wordings in which a description is asked for.
+        later_turns: what only the later turns of a conversation have, questions and answers; empty where there are none.
 
     Raises:
         CheckpointError: the language model has none.
@@ -31,8 +34,10 @@ def build_tokenizer(samples: Iterable[Sample], settings: ModelSettings, requests
         return load_tokenizer(settings.language_model)
     about = Video(1, settings.branches.motion, tuple(range(10)) if settings.prompt.tell_times else ())
     heard = (prompt_text(sample.question, about) for sample in samples)
-    asked = (prompt_text(request, about) for request in requests)
+    asked: Iterable[str] = (prompt_text(request, about) for request in requests)
     said = (text for sample in samples for text in (sample.answer, sample.motion_text))
+    if later_turns:  # there, questions stand by themselves
+        asked = chain(asked, later_turns, requests, (sample.question for sample in samples))
     return train_tokenizer(chain(heard, asked, said, [settings.prompt.system_prompt]), settings.language_model.tiny.vocabulary)
 
 

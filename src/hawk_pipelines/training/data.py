@@ -13,11 +13,13 @@ from transformers import PreTrainedTokenizerBase
 
 from hawk_pipelines.model.batch import FrameTokens, collate
 from hawk_pipelines.model.losses import IGNORED
-from hawk_pipelines.model.prompting import Example, Video, answered, prompt_ids
+from hawk_pipelines.model.prompting import Example, Turn, Video, answered, example, prompt_ids
 from hawk_pipelines.model.settings import PromptSettings
 from hawk_pipelines.schema import Sample
+from hawk_pipelines.training.conversations import draw_turn_counts, draw_turns, wrong_answer_from
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.features import Features
+from hawk_pipelines.training.parameters import ConversationParameters
 from hawk_pipelines.training.samples import SampleFile
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ LAID_OUT = 8192
 """Samples whose tokens are kept: about 40 MB."""
 COUNTED = 65536
 """Samples of which it is kept how much there is to learn: about 10 MB."""
+CONVERSATIONS = 256
+"""Conversations whose tokens are kept: each is counted for its whole batch, and then read."""
 
 
 class Layout:
@@ -48,13 +52,29 @@ class Layout:
         self.tokenizer, self.prompt, self.queries, self.motion, self.context = tokenizer, prompt, queries, motion, context
         self._asked: dict[tuple[str, tuple[float, ...]], list[int]] = {}
 
+    def video(self, times_s: Sequence[float]) -> Video:
+        """What a prompt says of a video whose frames are shown at these times."""
+        return Video(self.queries, self.motion, tuple(times_s) if self.prompt.tell_times else ())
+
+    def conversation(self, turns: Sequence[Turn], motion_text: str, times_s: Sequence[float]) -> Example:
+        """Several turns about a video in tokens.
+
+        Raises:
+            PromptError: they cannot be laid out.
+        """
+        return example(self.tokenizer, turns, motion_text, self.video(times_s), self.prompt)
+
+    def fits(self, laid_out: Example) -> bool:
+        """Whether the language model takes so long a sequence."""
+        return self.context is None or max(len(laid_out.input_ids), len(laid_out.motion_text_ids)) <= self.context
+
     def example(self, sample: Sample, question: str, times_s: Sequence[float]) -> Example:
         """A sample in tokens.
 
         Raises:
             PromptError: it cannot be laid out.
         """
-        video = Video(self.queries, self.motion, tuple(times_s) if self.prompt.tell_times else ())
+        video = self.video(times_s)
         key = question, tuple(video.times_s)
         if key not in self._asked:
             if len(self._asked) >= ASKED:
@@ -94,12 +114,16 @@ class Drawn(NamedTuple):
     """Of the whole batch, of which this process may have a part."""
 
 
+_REMEMBERED = {"_laid_out", "_counted", "_conversation"}
+
+
 class Draws(Dataset):
     """Draw number i, for every i below the number of steps times the batch size.
 
     All items come once in a shuffled order before any comes again; within a window of batches they are sorted by length, and the
     batches shuffled. With the probability `description_share` an item is to be described, otherwise one of its questions is to
     be answered (HAWK, section 4.4). A description is asked for in one of several wordings. One of the item's samplings is drawn.
+    In a share of the steps this is the first turn of a conversation about the item (`conversations`).
     """
 
     def __init__(
@@ -114,6 +138,7 @@ class Draws(Dataset):
         batch_size: int,
         seed: int,
         group_by_length: bool = True,
+        conversations: ConversationParameters | None = None,
     ) -> None:
         """Args:
         samples: what to learn.
@@ -125,9 +150,12 @@ class Draws(Dataset):
         steps, batch_size: how many draws there are.
         seed: decides all of them.
         group_by_length: whether to sort within a window.
+        conversations: how many steps have several turns; None: none.
         """
         self.samples, self.features, self.layout, self.requests = samples, features, layout, requests
-        self.batch_size = batch_size
+        self.batch_size, self.seed = batch_size, seed
+        self.conversations = conversations or ConversationParameters(share=0)
+        self._turn_counts = draw_turn_counts(self.conversations, steps, seed)
         first, count = _by_item(samples, usable)
         rng, draws, items = np.random.default_rng(seed), steps * batch_size, len(count.description)
         order = np.concatenate([rng.permutation(items) for _ in range(-(-draws // items))])[:draws]
@@ -142,19 +170,22 @@ class Draws(Dataset):
         arrangement = _arranged(first.lengths[place], batch_size, rng) if group_by_length else np.arange(draws)
         self._place = place[arrangement].astype(np.int32)
         self._numbers = first.numbers
+        self._item = order[arrangement].astype(np.int32)
+        self._ends = np.append(count.start, len(first.numbers)).astype(np.int32)
         self._request, self._phase = self._request[arrangement], self._phase[arrangement]
         self._step, self._of_step = -1, Learned(0, 0, 0)
         self._remember()
 
     def _remember(self) -> None:
         self._laid_out, self._counted = lru_cache(LAID_OUT)(self._lay_out), lru_cache(COUNTED)(self._count)
+        self._conversation = lru_cache(CONVERSATIONS)(self._lay_out_conversation)
 
     def __len__(self) -> int:
         return len(self._place)
 
     def __getstate__(self) -> dict[str, Any]:
         """For a reader in another process: what is remembered stays here."""
-        return {name: value for name, value in self.__dict__.items() if name not in {"_laid_out", "_counted"}}
+        return {name: value for name, value in self.__dict__.items() if name not in _REMEMBERED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -162,11 +193,44 @@ class Draws(Dataset):
 
     def __getitem__(self, number: int) -> Drawn:
         """An example and one sampling of its item."""
+        whole = self._whole(number // self.batch_size)
+        if self._turn_counts[number // self.batch_size] > 1:
+            item_id, phase, laid_out = self._conversation(number)
+            return Drawn(item_id, laid_out, self.features.read(item_id, phase), Learned.of(laid_out), whole)
         sample = self._sample(number)
         item_id, samplings, examples = self._laid_out(sample, int(self._request[number]))
-        phase = min(int(self._phase[number] * samplings), samplings - 1)
-        video, whole = self.features.read(item_id, phase), self._whole(number // self.batch_size)
-        return Drawn(item_id, examples[phase % len(examples)], video, self._counted(sample), whole)
+        phase = self._sampling(number, samplings)
+        return Drawn(item_id, examples[phase % len(examples)], self.features.read(item_id, phase), self._counted(sample), whole)
+
+    def _sampling(self, number: int, samplings: int) -> int:
+        return min(int(self._phase[number] * samplings), samplings - 1)
+
+    def _lay_out_conversation(self, number: int) -> tuple[str, int, Example]:
+        """The item, which sampling of it is drawn, and as many turns as the step has and the context holds."""
+        sample, item = self.samples[self._sample(number)], self._item[number]
+        samples = [self.samples[other] for other in self._numbers[self._ends[item] : self._ends[item + 1]].tolist()]
+        question = self.requests[self._request[number]] if sample.task == "description" else sample.question
+        times = self.features.times_s(sample.item_id)
+        phase = self._sampling(number, len(times))
+        for n_turns in range(int(self._turn_counts[number // self.batch_size]), 0, -1):
+            rng = np.random.default_rng([self.seed, 2, number])
+            turns = draw_turns(
+                Turn(question, sample.answer),
+                sample,
+                samples,
+                self.requests,
+                n_turns,
+                self.conversations,
+                self._wrong_answer,
+                rng,
+            )
+            laid_out = self.layout.conversation(turns, sample.motion_text, times[phase])
+            if self.layout.fits(laid_out):
+                break
+        return sample.item_id, phase, laid_out  # a single turn fits: see `usable_samples`
+
+    def _wrong_answer(self, sample: Sample, rng: np.random.Generator) -> str | None:
+        return wrong_answer_from(self.samples, sample, rng)
 
     def _sample(self, number: int) -> int:
         return int(self._numbers[self._place[number]])
@@ -175,9 +239,14 @@ class Draws(Dataset):
         """What there is to learn in a step, whichever processes read it."""
         if self._step != step:
             numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
-            counts = zip(*(self._counted(self._sample(number)) for number in numbers), strict=True)
+            counts = zip(*map(self._learned, numbers), strict=True)
             self._step, self._of_step = step, Learned(*(sum(count) for count in counts))
         return self._of_step
+
+    def _learned(self, number: int) -> Learned:
+        if self._turn_counts[number // self.batch_size] > 1:
+            return Learned.of(self._conversation(number)[2])
+        return self._counted(self._sample(number))
 
     def _count(self, number: int) -> Learned:
         """What there is to learn of a sample does not depend on how it is asked."""

@@ -72,6 +72,21 @@ class LaunchParameters(_Settings):
         return self
 
 
+class ConversationParameters(_Settings):
+    """Several questions about a video, one after the other (`training.conversations`)."""
+
+    share: float = Field(default=0.3, ge=0, le=1)
+    """Of the steps, whose samples are conversations; 0: single turns only, and then the model is asked each question afresh."""
+    max_turns: int = Field(default=5, ge=2)
+    """Questions of a conversation: from two to so many. Later on, the model is shown the last ones only."""
+    follow_up_share: float = Field(default=0.5, ge=0, le=1)
+    """Of the later questions, that are asked in a short form, where there is one: "And where?"."""
+    check_share: float = Field(default=0.15, ge=0, le=1)
+    """How often the user asks whether the model is sure …"""
+    correction_share: float = Field(default=0.3, ge=0, le=1)
+    """… and how often of that the answer before is wrong, so that the reply corrects it."""
+
+
 class TrainingParameters(_Settings):
     """One training."""
 
@@ -126,3 +141,4 @@ class FinetuneParameters(TrainingParameters):
 
     description_share: float = Field(default=0.5, ge=0, le=1)
     """How often the description is asked for; otherwise one of the item's questions."""
+    conversations: ConversationParameters = ConversationParameters()

@@ -25,6 +25,7 @@ from transformers import ProgressCallback, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
+from hawk_pipelines.curation.follow_ups import wordings
 from hawk_pipelines.engine.alive import alive
 from hawk_pipelines.engine.progress import Bar
 from hawk_pipelines.engine.store import ItemStore
@@ -51,7 +52,7 @@ from hawk_pipelines.training.job import (
     read_job,
 )
 from hawk_pipelines.training.journal import Delivery, Journal
-from hawk_pipelines.training.parameters import FinetuneParameters
+from hawk_pipelines.training.parameters import ConversationParameters, FinetuneParameters
 from hawk_pipelines.training.samples import SampleFile
 from hawk_pipelines.training.speed import Speed
 from hawk_pipelines.training.start import start
@@ -110,9 +111,21 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
         logger.warning("%s ends within its warm-up: %d steps of %d.", job.stage, told.steps, told.warmup_steps)
     layout = Layout(parts.tokenizer, parts.prompt, model.config.queries, model.config.motion_branch, context_of(model))
     described = told.description_share if isinstance(told, FinetuneParameters) else 1.0
+    conversations = _conversations(job)
+    model.config.conversation_turns = conversations.max_turns if conversations else 1
     usable = usable_samples(samples, features, layout, requests)
     draws = Draws(
-        samples, usable, features, layout, requests, described, told.steps, told.batch_size, job.seed, told.group_by_length
+        samples,
+        usable,
+        features,
+        layout,
+        requests,
+        described,
+        told.steps,
+        told.batch_size,
+        job.seed,
+        told.group_by_length,
+        conversations,
     )
     collator = Collator(padding_id(parts.tokenizer))
     batch = arguments.per_device_train_batch_size
@@ -167,9 +180,10 @@ def _start(job: Job, samples: SampleFile, requests: tuple[str, ...], features: F
         msg = f"None of the {len(samples)} samples has features; run `kedro run --pipelines=motion,encode` first."
         raise TrainingError(msg)
     width = features.read(first).appearance.shape[-1]
+    later_turns = wordings() if _conversations(job) else ()
     speaks, losses = job.model.language_model, job.parameters.losses
     if _zero_stage(job) != 3:
-        return start(job.init_from, samples, requests, job.model, losses, facts, width, job.seed)
+        return start(job.init_from, samples, requests, job.model, losses, facts, width, job.seed, later_turns=later_turns)
     # `transformers` spreads whatever is made while ZeRO-3 is set, and random weights would not be those of the seed. Only a
     # pretrained language model is spread while it is read, so that no process ever holds all of it.
     from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
@@ -182,9 +196,15 @@ def _start(job: Job, samples: SampleFile, requests: tuple[str, ...], features: F
 
     unset_hf_deepspeed_config()
     spread = reading() if speaks.source is not None and not speaks.gguf_file else None
-    parts = start(job.init_from, samples, requests, job.model, losses, facts, width, job.seed, spread)
+    parts = start(job.init_from, samples, requests, job.model, losses, facts, width, job.seed, spread, later_turns)
     set_hf_deepspeed_config(arguments.hf_deepspeed_config)
     return parts
+
+
+def _conversations(job: Job) -> ConversationParameters | None:
+    """None where single turns only are trained on."""
+    parameters = job.parameters
+    return parameters.conversations if isinstance(parameters, FinetuneParameters) and parameters.conversations.share else None
 
 
 def _zero_stage(job: Job) -> int:

@@ -1,6 +1,7 @@
 """Where a training starts: a new model, or one that was trained or imported before."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def start(
     token_width: int,
     seed: int,
     reading: AbstractContextManager | None = None,
+    later_turns: Sequence[str] = (),
 ) -> Parts:
     """The model that a training begins with, and its tokenizer.
 
@@ -36,13 +38,14 @@ def start(
         token_width: D, the width of a frame token.
         seed: of all new weights.
         reading: see `load_language_model`.
+        later_turns: see `build_tokenizer`.
 
     Raises:
         TrainingError: the model it starts from has other sizes than the settings say.
         CheckpointError: that model, or the language model, cannot be loaded; or it was trained on other features.
     """
     if init_from is None:
-        tokenizer = build_tokenizer(samples, settings, requests)
+        tokenizer = build_tokenizer(samples, settings, requests, later_turns)
         return Parts(build_model(settings, losses, features, token_width, tokenizer, seed, reading), tokenizer)
     found = read_configuration(init_from)
     different = _different(found, settings, token_width)
