@@ -46,6 +46,8 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
     if "metrics" in outputs:
         metrics = catalog.load("metrics")
         console.print(_metrics(metrics))
+        if metrics.get("conversation"):
+            console.print(_conversation(metrics["conversation"]))
         for note in metrics["notes"]:
             console.print(f"- {note}", soft_wrap=True, highlight=False, markup=False)
     if "when" in outputs:
@@ -90,6 +92,26 @@ def _metrics(metrics: dict) -> Table:
         table.add_row(
             f"{slot} named rightly{share}", f"{scores['accuracy']:.3f}", f"{scores['chance']:.3f}", str(int(scores["count"]))
         )
+    return table
+
+
+def _conversation(conversation: dict) -> Table:
+    """By turn, beside the same questions asked alone: accuracy where it is known, otherwise BLEU-4."""
+    metric = "accuracy" if any("accuracy" in figures for figures in conversation.values()) else "bleu_4"
+    name = "right answers" if metric == "accuracy" else "BLEU-4"
+    table = Table(title=f"\nIn a conversation: {name}", title_justify="left", box=None, pad_edge=False)
+    for title in ("what", "in turn", "95 % interval", "asked alone", "of"):
+        table.add_column(title, justify="left" if title == "what" else "right")
+    forms = {"full": "question", "short": "follow-up in short", "check": '"Are you sure?"'}
+    for place, figures in conversation.items():
+        form, _, turn = place.partition("_")
+        if metric not in figures or (turn == "later" and form == "full") or (turn != "later" and form != "full"):
+            continue
+        low, high = figures[f"{metric}_low"], figures[f"{metric}_high"]
+        interval = "" if low is None else f"{low:.3f} … {high:.3f}"
+        where = f", {turn.replace('_', ' ')}" if form == "full" else ""
+        value, alone, count = figures[metric], figures[f"{metric}_alone"], figures[f"{metric}_count"]
+        table.add_row(f"{forms[form]}{where}", f"{value:.3f}", interval, f"{alone:.3f}", str(count))
     return table
 
 

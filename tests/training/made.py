@@ -28,7 +28,7 @@ from hawk_pipelines.training.build import build_model, build_tokenizer
 from hawk_pipelines.training.data import Draws, Layout, usable_samples
 from hawk_pipelines.training.features import Features
 from hawk_pipelines.training.job import Job, Stage
-from hawk_pipelines.training.parameters import FinetuneParameters, PretrainParameters
+from hawk_pipelines.training.parameters import ConversationParameters, FinetuneParameters, PretrainParameters
 from hawk_pipelines.training.samples import SampleFile, write_samples
 
 EXPERIMENT = "trainings"
@@ -185,12 +185,15 @@ def draws_of(
     description_share: float = 0.5,
     seed: int = 0,
     group_by_length: bool = True,
+    conversations: ConversationParameters | None = None,
 ) -> Draws:
     """What a training would draw."""
     write_samples(folder / "samples.jsonl", samples)
     file = SampleFile(folder / "samples.jsonl")
     usable = usable_samples(file, features, layout, requests)
-    return Draws(file, usable, features, layout, requests, description_share, steps, batch_size, seed, group_by_length)
+    return Draws(
+        file, usable, features, layout, requests, description_share, steps, batch_size, seed, group_by_length, conversations
+    )
 
 
 REQUESTS = {"pretrain": CAPTION_REQUESTS, "finetune": DESCRIPTION_REQUESTS}

@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +17,13 @@ import numpy as np
 from hawk_pipelines.curation.follow_ups import CHECKS, can_be_checked, short_forms, without_reply
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.evaluation.answers import rows_of
-from hawk_pipelines.evaluation.asked import has_reference
+from hawk_pipelines.evaluation.asked import HAWK, has_reference
 from hawk_pipelines.evaluation.bleu import bleu_of, bleu_statistics
 from hawk_pipelines.evaluation.slots import answers_slot, slot_values
 from hawk_pipelines.evaluation.statistics import Of, figure, mean, plain
 from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.batch import FrameTokens
-from hawk_pipelines.model.checkpoint import Parts
+from hawk_pipelines.model.checkpoint import FeatureFacts, Parts, check_features, load
 from hawk_pipelines.model.errors import PromptError
 from hawk_pipelines.model.prompting import Turn
 from hawk_pipelines.model.settings import GenerationSettings
@@ -58,6 +59,16 @@ def plan_conversations(asked: Sequence[Asked], max_turns: int, seed: int) -> lis
     return [conversation for conversation in conversations if len(conversation) > 1]
 
 
+def select_items(asked: Sequence[Asked], max_items: int, seed: int) -> list[Asked]:
+    """What is asked of so many items at most, drawn by the seed; another item more or less changes none of the others' places."""
+
+    def place(item_id: str) -> bytes:
+        return hashlib.sha256(f"{seed}/talked about/{item_id}".encode()).digest()
+
+    chosen = set(sorted({question.item_id for question in asked}, key=place)[:max_items])
+    return [question for question in asked if question.item_id in chosen]
+
+
 def _shuffled(questions: Sequence[Asked], rng: np.random.Generator) -> list[Asked]:
     return [questions[place] for place in rng.permutation(len(questions))]
 
@@ -88,6 +99,25 @@ def _sample(question: Asked) -> Sample:
     return Sample(
         item_id=question.item_id, task=question.task, question=question.question, answer=question.reference, motion_text=""
     )
+
+
+def converse_with(
+    folder: Path,
+    conversations: Sequence[Conversation],
+    read: Callable[[str], FrameTokens],
+    features: FeatureFacts,
+    batch_size: int,
+    generation: GenerationSettings,
+    name: str = HAWK,
+) -> list[ConversationTurn]:
+    """The same with the model in a folder.
+
+    Raises:
+        CheckpointError: there is no such model, or it was trained on features that were made in another way.
+    """
+    parts = load(folder)
+    check_features(parts.model, features)
+    return hold_conversations(parts, conversations, read, batch_size, generation, name)
 
 
 def hold_conversations(
@@ -196,3 +226,13 @@ def _scores(form: ConversationForm, place: int | None, pairs: Sequence[_Pair]) -
         facts = plain({**talk._asdict(), "alone": single.value})
         scores.append(ConversationScore(form=form, turn=place, metric=metric, **facts))
     return scores
+
+
+def conversation_metrics(scores: Sequence[ConversationScore]) -> dict[str, dict[str, float | int | None]]:
+    """The figures by place, such as `full_turn_2` or `short_later`, as JSON has them and MLflow takes them."""
+    metrics: dict[str, dict[str, float | int | None]] = {}
+    for score in scores:
+        place = f"{score.form}_{'later' if score.turn is None else f'turn_{score.turn}'}"
+        figures = {"": score.value, "_low": score.low, "_high": score.high, "_alone": score.alone, "_count": score.items}
+        metrics.setdefault(place, {}).update({f"{score.metric}{end}": value for end, value in figures.items()})
+    return metrics

@@ -244,6 +244,8 @@ def flat_scores(scores: Scores | Mapping[str, Any]) -> dict[str, float]:
                 result |= {f"{task}.constant_{inner}": number for inner, number in value.items() if inner != "answer"}
             elif value is not None:
                 result[f"{task}.{name}"] = float(value)
+    for place, figures in told.get("conversation", {}).items():
+        result |= {f"conversation.{place}.{name}": float(number) for name, number in figures.items() if number is not None}
     for slot, figures in told.get("slots", {}).items():
         result |= {f"slots.{slot}.{name}": float(number) for name, number in figures.items() if number is not None}
     return result

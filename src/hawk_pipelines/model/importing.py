@@ -108,6 +108,7 @@ def published_configuration(
     config.frame_encoder = encoder.model_dump()
     config.language_model = language_model.model_dump()
     config.mask = "hard"
+    config.conversation_turns = 1  # its data are single questions
     config.prompt = PromptSettings(layout="published", tell_times=True).model_dump()
     return config
 

@@ -90,6 +90,7 @@ def build_model(
         queries=settings.branches.queries,
         compression_width=settings.branches.compression_width,
         prompt=settings.prompt.model_dump(),
+        conversation_turns=1,
         video_language_weight=losses.video_language,
         video_motion_weight=losses.video_motion,
         motion_language_weight=losses.motion_language,

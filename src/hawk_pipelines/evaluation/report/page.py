@@ -12,7 +12,16 @@ from hawk_pipelines.evaluation.report.cells import TITLES, Table
 from hawk_pipelines.evaluation.report.examples import worst_first
 from hawk_pipelines.evaluation.report.shown import Pictures, show
 from hawk_pipelines.evaluation.scores import TASKS
-from hawk_pipelines.schema import AnomalyScore, EvaluationDifference, EvaluationScore, Judgement, Prediction, Task, Video
+from hawk_pipelines.schema import (
+    AnomalyScore,
+    ConversationScore,
+    EvaluationDifference,
+    EvaluationScore,
+    Judgement,
+    Prediction,
+    Task,
+    Video,
+)
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -21,6 +30,7 @@ def page(
     metrics: Mapping[str, Any],
     scores: Sequence[EvaluationScore],
     differences: Sequence[EvaluationDifference],
+    conversation: Sequence[ConversationScore],
     predictions: Sequence[Prediction],
     others: Sequence[Prediction],
     judgements: Sequence[Judgement],
@@ -38,6 +48,7 @@ def page(
         metrics: `scores.metrics` of the model, with everything that has to be said in its `notes`.
         scores: all figures of all models.
         differences: what the model has over each of the others.
+        conversation: the model's figures by turn; empty where it was not asked in conversations.
         predictions: what the model answered.
         others: what those answered that it is compared with.
         judgements: of all models; empty where there is no judge.
@@ -73,6 +84,7 @@ def page(
         "says": tables.says(models, known, model),
         "slots": tables.slots(models, known, metrics),
         "slot_charts": charts.slots(models, known, metrics),
+        "conversation": tables.conversation(conversation),
         "judge": judge_summary if judge_summary.get("results") else None,
         "judge_notes": judge_summary.get("notes", []),
         "judge_tables": _there((judge.outcomes(judge_summary), judge.agreement(judge_summary), judge.styles(judge_summary))),

@@ -12,13 +12,14 @@ from hawk_pipelines.evaluation.report.cells import (
     Row,
     Table,
     difference_cell,
+    figure_cell,
     kind_of,
     metric_name,
     number,
     score_cell,
 )
 from hawk_pipelines.evaluation.scores import PARTS
-from hawk_pipelines.schema import EvaluationDifference, EvaluationScore, Prediction, Task
+from hawk_pipelines.schema import ConversationScore, EvaluationDifference, EvaluationScore, Prediction, Task
 
 Known = Mapping[tuple[str, Task, str, str], EvaluationScore]
 """Scores by model, task, part and metric."""
@@ -136,6 +137,42 @@ def slots(models: Sequence[str], scores: Known, metrics: Mapping[str, Any]) -> T
         "the other slots are scored where something does."
     )
     return Table("Share of descriptions that are right", list(told), [Group("", rows)], note)
+
+
+FORMS = {"full": "Full questions", "short": "Follow-ups in short", "check": "“Are you sure?”"}
+
+
+def conversation(scores: Sequence[ConversationScore]) -> Table | None:
+    """Figures by turn, in a conversation and alone; None where there was none."""
+    if not scores:
+        return None
+    metrics = list(dict.fromkeys(score.metric for score in scores))
+    by_place: dict[str, dict[int | None, dict[str, ConversationScore]]] = {}
+    for score in scores:
+        by_place.setdefault(score.form, {}).setdefault(score.turn, {})[score.metric] = score
+    groups = [
+        Group(FORMS[form], [Row(_turn_name(turn), _turn_cells(of_turn, metrics)) for turn, of_turn in turns.items()])
+        for form, turns in by_place.items()
+    ]
+    columns = [f"{metric_name(metric)}{where}" for metric in metrics for where in ("", ", asked alone")]
+    note = (
+        "Accuracy: the answer is right in what its question asks for (actor, action, place, when, or whether anything is "
+        "unusual). It is known for rendered videos only."
+    )
+    return Table("By turn", columns, groups, note if "accuracy" in metrics else "")
+
+
+def _turn_name(turn: int | None) -> str:
+    return "all later turns" if turn is None else f"turn {turn}"
+
+
+def _turn_cells(scores: Mapping[str, ConversationScore], metrics: Sequence[str]) -> list[Cell]:
+    cells = []
+    for metric in metrics:
+        score = scores.get(metric)
+        cells.append(figure_cell(None if score is None else score.model_dump()))
+        cells.append(Cell(number(None if score is None else score.alone)))
+    return cells
 
 
 def _model_rows(task: Task, models: Sequence[str], scores: Known, metrics: Mapping[str, Any], names: Sequence[str]) -> list[Row]:

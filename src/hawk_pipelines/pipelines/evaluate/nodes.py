@@ -19,6 +19,8 @@ from hawk_pipelines.schema import (
     Annotation,
     AnomalyScore,
     Asked,
+    ConversationScore,
+    ConversationTurn,
     EvaluationDifference,
     EvaluationScore,
     Judgement,
@@ -69,6 +71,37 @@ def answer_questions(
     answerable = [one for one in asked if one.item_id in seen]
     made_by = answered_by(model_folder, answerable, features, parameters)
     return answers_of(model_folder, answerable, seen, motion, encode, parameters, HAWK), made_by
+
+
+def answer_in_conversations(
+    model_folder: Path,
+    asked: list[Asked],
+    features: list[StoredItem],
+    feature_store: ItemStore,
+    motion: StreamParameters,
+    encode: EncodeParameters,
+    parameters: EvaluateParameters,
+    seed: int,
+) -> tuple[list[ConversationTurn], list[str]]:
+    """What the model answers when the questions about an item are asked one after another; and why it is not asked so."""
+    from hawk_pipelines.evaluation.conversations import converse_with, plan_conversations, select_items
+    from hawk_pipelines.model.checkpoint import read_configuration
+    from hawk_pipelines.model.settings import GenerationSettings
+    from hawk_pipelines.training.features import Features
+
+    max_turns = read_configuration(model_folder).conversation_turns or 1
+    if not parameters.conversations.max_items:
+        return [], []
+    if max_turns < 2:
+        note = "The model was trained on single questions, so it is not tested in conversations (`finetune.conversations`)."
+        logger.info("%s", note)
+        return [], [note]
+    seen = Features(features, feature_store)
+    answerable = select_items([one for one in asked if one.item_id in seen], parameters.conversations.max_items, seed)
+    conversations = plan_conversations(answerable, max_turns, seed)
+    made_by = seen.made_by(encode.frame_encoder, encode.mask, motion.frames, motion.flow)
+    generation = GenerationSettings(max_new_tokens=parameters.max_new_tokens)
+    return converse_with(model_folder, conversations, seen.read, made_by, parameters.batch_size, generation), []
 
 
 def answered_by(
@@ -172,15 +205,18 @@ def score_answers(
     made_by: dict,
     others: list[Prediction],
     notes: list[str],
+    conversation_turns: list[ConversationTurn],
+    conversation_notes: list[str],
     judgements: list[Judgement],
     judge_summary: dict,
     train_samples: list[Sample],
     truths: list[Truth],
-) -> tuple[dict, list[EvaluationScore], list[EvaluationDifference]]:
+) -> tuple[dict, list[EvaluationScore], list[EvaluationDifference], list[ConversationScore]]:
     """All figures of the model and of those it is compared with."""
     import mlflow
 
     from hawk_pipelines.evaluation.asked import HAWK
+    from hawk_pipelines.evaluation.conversations import conversation_metrics, conversation_scores
     from hawk_pipelines.evaluation.scores import compare, flat_scores, metrics, score
     from hawk_pipelines.evaluation.scores import notes as notes_of
     from hawk_pipelines.evaluation.statistics import plain
@@ -189,7 +225,8 @@ def score_answers(
     for name in dict.fromkeys([HAWK, *(one.model for one in others)]):
         mine = [one for one in [*predictions, *others] if one.model == name]
         scored[name] = score(mine, train_samples, truths, _judged(judgements, name), asked)
-    told = metrics(scored[HAWK])
+    conversation = conversation_scores(conversation_turns, predictions, truths)
+    told = metrics(scored[HAWK]) | {"conversation": conversation_metrics(conversation)}
     if mlflow.active_run():
         mlflow.log_metrics(flat_scores(told))
     rows = [EvaluationScore(**plain(one)) for scores in scored.values() for one in scores.scores]
@@ -198,16 +235,17 @@ def score_answers(
     del told["parts"]  # `scores` has them
     # What is of the references and not of the answers is the same of all, and said once.
     apart = [f"{name}: {note}" for name, one in scored.items() for note in notes_of(one) if note not in told["notes"]]
-    told["notes"] += [*apart, *notes, *judge_summary["notes"]]
+    told["notes"] += [*apart, *notes, *conversation_notes, *judge_summary["notes"]]
     for note in apart:
         logger.warning("%s", note)
-    return told | {"weights_sha256": made_by["weights_sha256"]}, rows, differences
+    return told | {"weights_sha256": made_by["weights_sha256"]}, rows, differences, conversation
 
 
 def report_evaluation(
     metrics: dict,
     scores: list[EvaluationScore],
     differences: list[EvaluationDifference],
+    conversation: list[ConversationScore],
     predictions: list[Prediction],
     others: list[Prediction],
     judgements: list[Judgement],
@@ -229,6 +267,7 @@ def report_evaluation(
         metrics,
         scores,
         differences,
+        conversation,
         predictions,
         others,
         judgements,

@@ -37,6 +37,15 @@ class BaselineParameters(BaseModel):
         return self
 
 
+class ConversationEvaluation(BaseModel):
+    """Asking the questions about an item one after another, where the model was trained on conversations."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_items: int = Field(default=200, ge=0)
+    """Test items that are talked about, drawn by the seed; 0: none."""
+
+
 class EvaluateParameters(BaseModel):
     """How models are asked, what they are compared with, and what is shown."""
 
@@ -47,6 +56,7 @@ class EvaluateParameters(BaseModel):
     """An answer is cut off after so many tokens."""
     examples: int = Field(default=40, ge=1)
     """Answers that are shown, the worst first."""
+    conversations: ConversationEvaluation = ConversationEvaluation()
     baselines: BaselineParameters = BaselineParameters()
     judge: JudgeParameters | None = None
     """A language model that judges the answers; None: none does."""

@@ -2,6 +2,7 @@ from kedro.pipeline import Pipeline, node
 
 from hawk_pipelines.pipelines.evaluate.nodes import (
     answer_as_baselines,
+    answer_in_conversations,
     answer_questions,
     ask_test_items,
     judge_answers,
@@ -37,6 +38,21 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="answer_questions",
             ),
             node(
+                answer_in_conversations,
+                inputs=[
+                    "finetuned_model",
+                    "asked",
+                    "features",
+                    "feature_store",
+                    "params:motion",
+                    "params:encode",
+                    "params:evaluate",
+                    "params:seed",
+                ],
+                outputs=["conversation_turns", "conversation_notes"],
+                name="answer_in_conversations",
+            ),
+            node(
                 answer_as_baselines,
                 inputs=[
                     "asked",
@@ -67,12 +83,14 @@ def create_pipeline(**_: object) -> Pipeline:
                     "answered_by",
                     "baseline_predictions",
                     "baseline_notes",
+                    "conversation_turns",
+                    "conversation_notes",
                     "judgements",
                     "judge_summary",
                     "train_samples",
                     "slot_truths",
                 ],
-                outputs=["metrics", "scores", "score_differences"],
+                outputs=["metrics", "scores", "score_differences", "conversation_scores"],
                 name="score_answers",
             ),
             node(
@@ -121,6 +139,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "metrics",
                     "scores",
                     "score_differences",
+                    "conversation_scores",
                     "predictions",
                     "baseline_predictions",
                     "judgements",
