@@ -55,7 +55,7 @@ def answer_all(
         seen = [read(item_id) for item_id, _ in now]
         queue: list[tuple[int, Asked]] = []
         for row, one in ((row, one) for row, (_, questions) in enumerate(now) for one in questions):
-            if fault := _fault(parts, one.question, seen[row].times_s, generation or GenerationSettings()):
+            if fault := why_unaskable(parts, Query(one.question), seen[row].times_s, generation or GenerationSettings()):
                 left_out.setdefault(fault, []).append(one.item_id)
             else:
                 queue.append((row, one))
@@ -76,10 +76,11 @@ def answer_all(
     return [one.answered(name, answers[one.key]) for one in asked if one.key in answers]
 
 
-def _fault(parts: Parts, question: str, times_s: Sequence[float], generation: GenerationSettings) -> str | None:
-    """Why a question cannot be asked."""
+def why_unaskable(parts: Parts, query: Query, times_s: Sequence[float], generation: GenerationSettings) -> str | None:
+    """Why a question cannot be asked; None where it can."""
+    video = video_of(parts.model, times_s, parts.prompt)
     try:
-        takes = len(prompt_ids(parts.tokenizer, question, video_of(parts.model, times_s, parts.prompt), parts.prompt))
+        takes = len(prompt_ids(parts.tokenizer, query.question, video, parts.prompt, query.earlier))
     except PromptError as error:
         return str(error)
     context = context_of(parts.model)

@@ -16,15 +16,14 @@ import numpy as np
 
 from hawk_pipelines.curation.follow_ups import CHECKS, can_be_checked, short_forms, without_reply
 from hawk_pipelines.engine.progress import progress
-from hawk_pipelines.evaluation.answers import rows_of
-from hawk_pipelines.evaluation.asked import HAWK, has_reference
+from hawk_pipelines.evaluation.answers import rows_of, why_unaskable
+from hawk_pipelines.evaluation.asked import HAWK, few, has_reference
 from hawk_pipelines.evaluation.bleu import bleu_of, bleu_statistics
 from hawk_pipelines.evaluation.slots import answers_slot, slot_values
 from hawk_pipelines.evaluation.statistics import Of, figure, mean, plain
 from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.batch import FrameTokens
 from hawk_pipelines.model.checkpoint import FeatureFacts, Parts, check_features, load
-from hawk_pipelines.model.errors import PromptError
 from hawk_pipelines.model.prompting import Turn
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import Asked, ConversationForm, ConversationScore, ConversationTurn, Prediction, Sample, Truth
@@ -139,29 +138,38 @@ def hold_conversations(
         name: who answers.
 
     Returns:
-        Every turn that could be asked. A conversation ends where its history leaves no room for another question.
+        Every turn that could be asked, conversation by conversation. One ends, with a warning, where its history leaves no room
+        for another question.
     """
     held: list[ConversationTurn] = []
+    ended: dict[str, list[str]] = {}
     for start in progress(range(0, len(conversations), batch_size), f"{name} converses"):
         batch = conversations[start : start + batch_size]
         seen = [read(conversation[0].asked.item_id) for conversation in batch]
         watched = watch(parts.model, seen)
-        histories: list[list[Turn]] = [[] for _ in batch]
+        turns: list[list[ConversationTurn]] = [[] for _ in batch]
         for place in range(max(map(len, batch))):
-            rows = [row for row, conversation in enumerate(batch) if len(conversation) > place == len(histories[row])]
-            queries = [Query(batch[row][place].wording, tuple(histories[row])) for row in rows]
-            try:
-                answers = answer(parts, rows_of(watched, rows), queries, [seen[row].times_s for row in rows], generation)
-            except PromptError as error:
-                logger.warning("Conversations end before turn %d. %s", place + 1, error)
+            rows, queries = [], []
+            for row, conversation in enumerate(batch):
+                if len(conversation) > place == len(turns[row]):
+                    history = tuple(Turn(turn.wording, turn.answer) for turn in turns[row])
+                    query = Query(conversation[place].wording, history)
+                    if reason := why_unaskable(parts, query, seen[row].times_s, generation):
+                        ended.setdefault(reason, []).append(conversation[place].asked.item_id)
+                        continue
+                    rows.append(row)
+                    queries.append(query)
+            if not rows:
                 break
-            for row, query, text in zip(rows, queries, answers, strict=True):
-                turn = batch[row][place]
-                histories[row].append(Turn(query.question, text))
-                facts = turn.asked.model_dump(include=set(Asked.model_fields))
-                held.append(
-                    ConversationTurn(**facts, model=name, answer=text, turn=place + 1, form=turn.form, wording=turn.wording)
-                )
+            answers = answer(parts, rows_of(watched, rows), queries, [seen[row].times_s for row in rows], generation)
+            for row, text in zip(rows, answers, strict=True):
+                planned = batch[row][place]
+                facts = planned.asked.model_dump(include=set(Asked.model_fields))
+                said = {"model": name, "answer": text, "turn": place + 1, "form": planned.form, "wording": planned.wording}
+                turns[row].append(ConversationTurn(**facts, **said))
+        held += [turn for conversation in turns for turn in conversation]
+    for reason, items in ended.items():
+        logger.warning("%s: %d conversation(s) end early, about %s. %s", name, len(items), few(items), reason)
     return held
 
 
