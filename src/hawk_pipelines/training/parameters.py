@@ -81,9 +81,9 @@ class ConversationParameters(_Settings):
     """Questions of a conversation: from two to so many. Later on, the model is shown the last ones only."""
     follow_up_share: float = Field(default=0.5, ge=0, le=1)
     """Of the later questions, that are asked in a short form, where there is one: "And where?"."""
-    check_share: float = Field(default=0.15, ge=0, le=1)
+    check_share: float = Field(default=0.3, ge=0, le=1)
     """How often the user asks whether the model is sure …"""
-    correction_share: float = Field(default=0.3, ge=0, le=1)
+    correction_share: float = Field(default=0.2, ge=0, le=1)
     """… and how often of that the answer before is wrong, so that the reply corrects it."""
 
 
