@@ -13,7 +13,7 @@ from hawk_pipelines.evaluation.asked import CONSTANT, HAWK, NEIGHBOUR
 from hawk_pipelines.model.checkpoint import save
 from hawk_pipelines.pipelines.encode.nodes import encode_frames
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.pipelines.evaluate.nodes import answer_as_baselines, score_answers
+from hawk_pipelines.pipelines.evaluate.nodes import answer_as_baselines, answer_in_conversations, score_answers
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.schema import DESCRIBE, Annotation, Asked, Sample, StoredItem
 from hawk_pipelines.video.stored import ItemPlace, frame_item
@@ -163,7 +163,8 @@ def _said(asked, name, answers):
 
 def _scored(world, own, others, notes=()):
     judge = {"notes": ["No judge."]}
-    return score_answers(world.asked(), own, {"weights_sha256": "f" * 64}, others, list(notes), [], judge, world.samples, [])
+    made_by = {"weights_sha256": "f" * 64}
+    return score_answers(world.asked(), own, made_by, others, list(notes), [], ["No talk."], [], judge, world.samples, [])[:3]
 
 
 def test_what_has_to_be_said_of_others_stands_beside_the_figures_once(world, caplog):
@@ -178,7 +179,7 @@ def test_what_has_to_be_said_of_others_stands_beside_the_figures_once(world, cap
     ]
     assert "other: 1 of 2 of the task `description` have an empty answer, which is worth 0: v5." in told["notes"]
     assert sum(narrow in note for note in told["notes"] if not note.startswith(("other: ", CONSTANT))) == 1
-    assert told["notes"][-2:] == ["elsewhere (a.jsonl): 1 in 3 lines no line of JSON.", "No judge."]
+    assert told["notes"][-3:] == ["elsewhere (a.jsonl): 1 in 3 lines no line of JSON.", "No talk.", "No judge."]
     assert len(told["notes"]) == len(set(told["notes"]))
     assert "other: 1 of 2 of the task `description` have an empty answer" in caplog.text
     assert {one.model for one in scores} == {HAWK, "other", CONSTANT}
@@ -190,7 +191,7 @@ def test_notes_that_are_of_the_references_are_not_said_again(world):
     """Of the same questions, answered in full by both."""
     own, other = (_said(world.asked(), name, ["A man."] * 4) for name in (HAWK, "other"))
     alone, together = (_scored(world, own, others)[0]["notes"] for others in ([], other))
-    assert alone == together != ["No judge."]
+    assert alone == together != ["No talk.", "No judge."]
 
 
 def test_no_run_is_begun_to_log_figures(world, tmp_path, monkeypatch):
@@ -199,3 +200,34 @@ def test_no_run_is_begun_to_log_figures(world, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     _scored(world, _said(world.asked(), HAWK, ["A person falls."] * 4), [])
     assert mlflow.active_run() is None
+
+
+def _talk(world, model, **conversations):
+    asked = [
+        one.model_copy(update={"question": question}) if one.task == "question" else one
+        for one in world.asked()
+        for question in ("Who is involved in the unusual event?", "Where does the unusual event happen?")
+    ]
+    parameters = EvaluateParameters(batch_size=4, max_new_tokens=4, conversations=conversations)
+    return answer_in_conversations(model, asked, world.features, world.feature_store, MOTION, ENCODE, parameters, 0)
+
+
+def test_a_model_of_single_questions_is_not_tested_in_conversations(world, model):
+    turns, notes = _talk(world, model)
+    assert turns == []
+    assert notes == [
+        "The model was trained on single questions, so it is not tested in conversations (`finetune.conversations`)."
+    ]
+
+
+def test_a_model_of_conversations_is_talked_to_about_so_many_items(world, tmp_path):
+    parts = small_parts(sentences(["a"]))
+    parts.model.config.conversation_turns = 3
+    save(tmp_path / "model", parts.model.eval(), parts.tokenizer)
+    turns, notes = _talk(world, tmp_path / "model")
+    assert notes == []
+    assert {turn.item_id for turn in turns} == set(world.test)
+    assert max(turn.turn for turn in turns) == 3
+    assert {turn.form for turn in turns} == {"full", "short", "check"}
+    assert len({turn.item_id for turn in _talk(world, tmp_path / "model", max_items=1)[0]}) == 1
+    assert _talk(world, tmp_path / "model", max_items=0) == ([], [])

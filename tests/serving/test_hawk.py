@@ -1,5 +1,6 @@
 """Asking about video files through the Python API and `hawk chat`, with the model of a small run."""
 
+import json
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ from click.testing import CliRunner
 
 import hawk_pipelines
 from hawk_pipelines.cli import main
+from hawk_pipelines.model import answering
 from hawk_pipelines.model.errors import PromptError
 from hawk_pipelines.model.prompting import Turn
 from hawk_pipelines.model.settings import GenerationSettings
@@ -40,6 +42,44 @@ def test_a_video_is_watched_once_and_asked_again_and_again(hawk, clip):
     assert talk.ask("Who is involved?") == first
 
 
+@pytest.fixture(scope="module")
+def old_folder(folder, tmp_path_factory):
+    """The same model as one of before: nobody recorded whether it was trained on conversations."""
+    old = shutil.copytree(folder, tmp_path_factory.mktemp("old") / "model")
+    config = json.loads((old / "config.json").read_text())
+    assert config.pop("conversation_turns") == 5
+    (old / "config.json").write_text(json.dumps(config))
+    return old
+
+
+def test_a_model_is_shown_as_many_earlier_turns_as_it_was_trained_on(hawk, clip, monkeypatch):
+    histories = []
+
+    def recording(parts, watched, queries, *others):
+        histories.append([turn.question for turn in queries[0].earlier])
+        return answering.answer(parts, watched, queries, *others)
+
+    monkeypatch.setattr("hawk_pipelines.serving.hawk.answer", recording)
+    talk = hawk.watch(clip)
+    assert talk.max_earlier_turns == 4
+    for number in range(7):
+        talk.ask(f"Who is number {number}?")
+    asked = [f"Who is number {number}?" for number in range(7)]
+    assert histories == [asked[max(0, number - 4) : number] for number in range(7)]
+    assert [turn.question for turn in talk.turns] == asked
+
+
+def test_a_model_of_single_questions_is_asked_each_one_afresh(old_folder, clip):
+    old = hawk_pipelines.load(old_folder)
+    talk = old.watch(clip)
+    questions = ("Who is involved?", "Are you sure?", "Where does it happen?")
+    assert [talk.ask(question) for question in questions] == [old.ask(clip, question) for question in questions]
+    assert "".join(talk.stream("Who is involved?")).strip() == talk.turns[0].answer
+    done = CliRunner().invoke(main, ["chat", str(clip), "--model", str(old_folder)], input="Who is involved?\n")
+    assert "This model was trained on single questions, so each one is asked afresh" in done.stderr
+    assert done.stdout.strip() == talk.turns[0].answer
+
+
 def test_a_streamed_turn_counts_like_an_asked_one(hawk, clip):
     asked, streamed = hawk.watch(clip), hawk.watch(clip)
     said = [asked.ask(question) for question in ("Who?", "Where?")]
@@ -67,6 +107,7 @@ def test_hawk_chat(folder, clip):
     done = CliRunner().invoke(main, ["chat", str(clip), "--model", str(folder)], input=f"{'why ' * 2000}\nWho is involved?\n")
     assert done.exit_code == 0, done.output
     assert "ask a shorter one" in done.stderr
+    assert "afresh" not in done.stderr  # this one was trained on conversations
     assert done.stdout.strip()
 
 

@@ -123,8 +123,11 @@ def _versions(made: Made) -> str:
 def _prompts(made: Made) -> str:
     prompt = PromptSettings.model_validate(made.config.prompt or {})
     said = f"“{' '.join(prompt.system_prompt.split())}”" if prompt.system_prompt else "none of our own"
+    turns = made.config.conversation_turns or 1
+    talk = f"conversations of up to {turns} turns" if turns > 1 else "single questions, each of which is asked afresh"
     return "\n".join(
         [
+            f"- trained on {talk}",
             f"- layout `{prompt.layout}`; times of the frames are {'told' if prompt.tell_times else 'not told'}",
             f"- system prompt: {said}",
             *(f"- {name}: sha256 `{value}`" for name, value in made.wordings.items()),

@@ -6,7 +6,7 @@ import pytest
 from hawk_pipelines.evaluation import judge, when
 from hawk_pipelines.evaluation.published import METRICS, PUBLISHED
 from hawk_pipelines.evaluation.report import page
-from hawk_pipelines.schema import FrameSpan, Sample, Truth, Video, WindowScore
+from hawk_pipelines.schema import ConversationScore, FrameSpan, Sample, Truth, Video, WindowScore
 from tests.evaluation.judging import judged_by, parameters, saying
 from tests.evaluation.made import asked, said
 from tests.evaluation.report.reading import Page, evaluated
@@ -157,6 +157,20 @@ def test_parts_slots_and_what_is_said_of_normal_videos_have_their_rows():
     slots = found.rows.index(next(row for row in found.rows if "actor " in row)) + 1
     assert [cell.split()[0] for cell in found.rows[slots]] == ["hawk", "0.500", "1.000"]
     assert found.row("chance always the most frequent value|") == ["0.500", "1.000"]
+
+
+def test_a_conversation_stands_by_turn_beside_the_same_questions_alone(compared):
+    known = {"low": 0.8, "high": 0.95, "items": 40, "videos": 40}
+    conversation = [
+        ConversationScore(form=form, turn=turn, metric=metric, value=0.9, alone=0.925, **known)
+        for form, turn in (("full", 2), ("short", None), ("check", 5))
+        for metric in ("accuracy", "bleu_4")
+    ]
+    found = Page(page(**compared, conversation=conversation))
+    assert [cell.split()[0] for cell in found.row("turn 2", "Full questions")] == ["0.900", "0.925"] * 2
+    assert found.row("all later turns", "Follow-ups in short")[0].startswith("0.900")
+    assert found.row("turn 5", "“Are you sure?”")
+    assert "Does a conversation hold?" not in Page(page(**compared)).text
 
 
 def test_without_a_judge_that_is_said():

@@ -30,7 +30,6 @@ def page(
     metrics: Mapping[str, Any],
     scores: Sequence[EvaluationScore],
     differences: Sequence[EvaluationDifference],
-    conversation: Sequence[ConversationScore],
     predictions: Sequence[Prediction],
     others: Sequence[Prediction],
     judgements: Sequence[Judgement],
@@ -41,6 +40,7 @@ def page(
     when_metrics: Mapping[str, Any] | None = None,
     anomaly_scores: Sequence[AnomalyScore] = (),
     videos: Sequence[Video] = (),
+    conversation: Sequence[ConversationScore] = (),
 ) -> str:
     """The page as HTML.
 
@@ -48,7 +48,6 @@ def page(
         metrics: `scores.metrics` of the model, with everything that has to be said in its `notes`.
         scores: all figures of all models.
         differences: what the model has over each of the others.
-        conversation: the model's figures by turn; empty where it was not asked in conversations.
         predictions: what the model answered.
         others: what those answered that it is compared with.
         judgements: of all models; empty where there is no judge.
@@ -59,6 +58,7 @@ def page(
         when_metrics: `when.metrics`, with `convention`, `left_out` and `share`; None where nothing was scored along videos.
         anomaly_scores: what was scored along videos.
         videos: these, at least.
+        conversation: the model's figures by turn; empty where it was not asked in conversations.
     """
     model = metrics["model"] or "the model"  # which is nobody where nothing was answered
     answers: dict[str, list[Prediction]] = {model: list(predictions)}

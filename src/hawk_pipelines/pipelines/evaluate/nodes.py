@@ -267,7 +267,6 @@ def report_evaluation(
         metrics,
         scores,
         differences,
-        conversation,
         predictions,
         others,
         judgements,
@@ -278,6 +277,7 @@ def report_evaluation(
         when or None,
         anomaly_scores,
         videos,
+        conversation,
     )
     return shown, plot(metrics), examples_table(predictions, names, parameters.examples, judgements)
 

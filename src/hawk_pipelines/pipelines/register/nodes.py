@@ -76,7 +76,7 @@ def register_model(
     decision = decision.model_copy(update={"reason": " ".join([decision.reason, *remarks])})
 
     data, code = provenance.data_version(annotations, Path.cwd()), provenance.code_version(Path.cwd())
-    figures = {name: f"{value:.4f}" for name, value in flat_scores(metrics).items()}
+    figures = {name: f"{value:.4f}" for name, value in flat_scores(metrics).items() if "conversation." not in name}
     own = {"gate": "unfinished", "weights_sha256": made_by["weights_sha256"]}
     added = add_version(folder, parameters.name, figures | provenance.tags(data, code) | own)
     wordings, config = _wordings(annotate, annotations), read_configuration(folder)
