@@ -34,5 +34,5 @@ def probe(inputs: tuple[str, ...], as_json: bool, workers: int) -> None:
 
 def _line(row: "Inspection") -> str:
     size = f"{row.width}×{row.height}"
-    rate = f"{'~' if row.intervals else ''}{row.fps:.3f}"  # an average, where the rate varies
+    rate = f"{'~' if row.frame_intervals else ''}{row.fps:.3f}"  # an average, where the rate varies
     return f"ok       {row.frames:>8} frames {rate:>8}/s {size:>10} {row.duration_s:>9.2f} s  {row.path}"

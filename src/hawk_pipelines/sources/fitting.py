@@ -24,11 +24,11 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
 
     Args:
         video: what the source says.
-        facts: what the video is (`frames`, `fps`, `width`, `height`, `duration_s`, `intervals` where its rate varies) and, where
+        facts: what the video is (`frames`, `fps`, `width`, `height`, `duration_s`, `frame_intervals` where its rate varies) and, where
             it has masks, what they say.
     """
     frames, duration_s = facts["frames"], facts["duration_s"]
-    clock = read_clock(frames, facts["fps"], facts.get("intervals"))
+    clock = read_clock(frames, facts["fps"], facts.get("frame_intervals"))
     notes: list[str] = []
     spans = [(clock.first_frame_at(span.start_s), clock.end_frame_at(span.end_s)) for span in video.spans]
     missing = _missing_before(video, facts)

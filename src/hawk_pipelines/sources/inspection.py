@@ -21,7 +21,7 @@ class Inspection(NamedTuple):
     width: int | None = None
     height: int | None = None
     duration_s: float | None = None
-    intervals: str | None = None
+    frame_intervals: str | None = None
     """How long each frame is shown, where frames are not evenly spaced (`video.clock.Clock.intervals`)."""
     notes: tuple[str, ...] = ()
 

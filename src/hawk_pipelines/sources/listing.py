@@ -103,7 +103,7 @@ def list_videos(
         rejections += [note(video.name, reason) for reason in (*facts.get("notes", ()), *labels.notes)]
         record = Video(
             **{name: facts[name] for name in ("id", "frames", "fps", "width", "height", "duration_s")},
-            frame_intervals=facts.get("intervals"),
+            frame_intervals=facts.get("frame_intervals"),
             source=video.source,
             path=str(video.path),
             name=video.name,

@@ -35,7 +35,7 @@ LEAST_MOTION = 1e-5
 """Picture widths a second, mean over the picture; a video in which no more moves is quiet."""
 LULL_COST = 0.05
 """A cut that costs no more is in a lull, as is one that costs less than most places of the video."""
-SHORT_COST = 1e6
+SHORT_COST = 1e3
 """Of a clip that is too short, where frames of a varying rate leave no other way."""
 CLIP_COST, EVENNESS_COST, SHOT_GAIN = 1e-3, 1e-4, 10.0
 """Against 1 for a cut through as much motion as the video has where it has most (99 % of it has less)."""

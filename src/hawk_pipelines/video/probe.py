@@ -23,13 +23,13 @@ class Probe(NamedTuple):
     frames: int
     """What a decoder delivers."""
     fps: float
-    """On average, to be shown to people: `intervals` says when frames are shown."""
+    """On average, to be shown to people: `frame_intervals` says when frames are shown."""
     width: int
     """As shown: after the rotation that the file asks for."""
     height: int
     duration_s: float
     """From the first frame to the end of the last."""
-    intervals: str | None = None
+    frame_intervals: str | None = None
     """How long each frame is shown (`Clock.intervals`); None where they are evenly spaced, at `fps`."""
     notes: tuple[str, ...] = ()
     """What a person should know of how it is read."""
