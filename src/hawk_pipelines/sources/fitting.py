@@ -24,8 +24,8 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
 
     Args:
         video: what the source says.
-        facts: what the video is (`frames`, `fps`, `width`, `height`, `duration_s`, `frame_intervals` where its rate varies) and, where
-            it has masks, what they say.
+        facts: what the video is (`frames`, `fps`, `width`, `height`, `duration_s`, and `frame_intervals` where its rate varies)
+            and, where it has masks, what they say.
     """
     frames, duration_s = facts["frames"], facts["duration_s"]
     clock = read_clock(frames, facts["fps"], facts.get("frame_intervals"))

@@ -118,6 +118,10 @@ def read_index(path: str | Path) -> FrameIndex:
     index = FrameIndex(
         frames, None, np.zeros(frames, bool), time_base, rates[0], doubt, timed, even_clock(frames, rates[0]), notes=tuple(notes)
     )
+    if packets.unstamped and len(pts) and seekable:
+        what = f"{packets.unstamped} frame(s) of {path} have no time stamp"
+        notes.append(f"{what}; all are timed evenly, at the rate that the file says.")
+        index = index._replace(notes=tuple(notes))
     if timed and frames == len(pts) == 1:
         index = index._replace(pts=pts, key=key & seekable)
     if not timed or packets.unstamped or len(pts) < 2:

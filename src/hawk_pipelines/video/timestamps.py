@@ -37,6 +37,8 @@ PAUSE_S, PAUSE_FRAMES = 1.0, 10
 """Frames that are further apart than both have a pause between them."""
 OVERFLOWS = (2**33, 2**32)
 """Ticks after which counters begin anew: MPEG's time stamps, and those of 32 bits."""
+REORDERED = 16
+"""Frames that may be decoded before a frame that is shown earlier, at most, in any codec."""
 DEFAULT_RATE = Fraction(25)
 """Frames a second where a file says nothing."""
 FINE = Fraction(1, 1_000_000)
@@ -142,7 +144,24 @@ def _unwound(path: object, pts: NDArray, dts: NDArray, tick_s: Fraction) -> tupl
             pts[place:] += lost
             dts[place:] += lost
             notes += [f"The time stamps of {path} overflow at frame {place}; they are counted on."]
-    return pts, np.flatnonzero(np.diff(dts) < 0) + 1, notes
+    return pts, _rewound(dts), notes
+
+
+def _rewound(dts: NDArray) -> NDArray:
+    """The packets at which the clock begins anew.
+
+    Where a container does not say when frames are decoded, FFmpeg guesses, and after a new beginning takes the time at which a
+    frame is shown: that falls all the time where frames are shown in another order than they are decoded in.
+    """
+    falls = np.flatnonzero(np.diff(dts) < 0) + 1
+    apart = np.diff(falls, prepend=-REORDERED, append=len(dts) + REORDERED) > REORDERED
+    alone = apart[:-1] & apart[1:]
+    kept: list[int] = []
+    for fall, surely in zip(falls.tolist(), alone.tolist(), strict=True):
+        first = max(kept[-1] if kept else 0, fall - REORDERED)
+        if surely or dts[fall] < dts[first:fall].min():
+            kept.append(fall)
+    return np.array(kept, np.int64)
 
 
 def _display_order(pts: NDArray, rewound: NDArray) -> tuple[NDArray, NDArray]:
