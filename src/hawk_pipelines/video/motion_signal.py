@@ -35,6 +35,8 @@ MOTION_SIGNAL_VERSION = 2
 """Raised whenever the same video and parameters give another signal."""
 ROWS, COLUMNS = 6, 8
 """The grid. Cell [0, 0] is the upper left one."""
+MOST_STEPS = 10_000_000
+"""Steps of looks that are laid out in memory."""
 LEAST_SIDE = 32
 """Pixels; OpenCV's flow crashes on much narrower pictures."""
 LEAST_SHIFT = 0.4
@@ -166,6 +168,8 @@ def activity(signal: Signal) -> np.ndarray:
 
 def _looks(times: np.ndarray, looks_per_s: float) -> np.ndarray:
     """The frames to look at: int64 [L], the first that is shown after every step; all where they are further apart."""
+    if times[-1] * looks_per_s > MOST_STEPS:  # a long time-lapse has many more steps than frames
+        return np.flatnonzero(np.diff(np.floor((times + 1e-3) * looks_per_s), prepend=-1))
     steps = np.arange(0, times[-1] + 1e-6, 1 / looks_per_s)
     return np.unique(np.searchsorted(times, steps - 1e-3))  # time stamps may be whole milliseconds
 
