@@ -82,18 +82,19 @@ def read_stamps(path: object, pts: NDArray, dts: NDArray, tick_s: Fraction, rate
     shown = pts[order]
     steps = np.diff(shown)
     seconds = steps * float(tick_s)
-    forward = np.setdiff1d(np.flatnonzero(steps > 0), backwards)
-    if not len(forward) or len(forward) < len(steps) / 2:
+    forward = (steps > 0) & ~backwards
+    if 2 * forward.sum() < max(1, len(steps)):
         notes += [f"Most frames of {path} bear the time stamp of another; they are timed evenly, at the rate that the file says."]
         return Stamps(order, False, True, even_clock(len(pts), known[0] if known else None), notes)
     typical_s = float(np.median(seconds[forward]))
-    holes = forward[(seconds[forward] >= HOLE_S) & (seconds[forward] > HOLE_FRAMES * typical_s)]
-    rest = seconds[np.setdiff1d(forward, holes)]
+    holes = forward & (seconds >= HOLE_S) & (seconds > HOLE_FRAMES * typical_s)
+    rest = seconds[forward & ~holes]
     frame_s = _regular_frame_s(rest)
     paused = frame_s is None or rest.max() > max(PAUSE_S, PAUSE_FRAMES * typical_s)
-    faults = np.union1d(backwards, forward[seconds[forward] > LONGEST_FRAME_S])
-    if not paused and len(holes) <= MOST_HOLES:
-        faults = np.union1d(faults, holes)
+    faulty = backwards | (forward & (seconds > LONGEST_FRAME_S))
+    if not paused and holes.sum() <= MOST_HOLES:
+        faulty |= holes
+    faults = np.flatnonzero(faulty)
     if len(faults) and frame_s is None:
         raise UnreadableVideo(_refusal(path, int(faults[0]), float(seconds[faults[0]])))
     if len(faults) and frame_s is not None:
@@ -102,12 +103,10 @@ def read_stamps(path: object, pts: NDArray, dts: NDArray, tick_s: Fraction, rate
         step_s = 1 / float(agreeing) if agreeing else frame_s
         notes += [_jump(path, faults, seconds, step_s)]
         seconds[faults] = step_s
-    same = np.setdiff1d(np.flatnonzero(steps == 0), faults)
+    same = np.flatnonzero((steps == 0) & ~faulty)
     if len(same):
         seconds = _spread_out(seconds, typical_s)
-        what = (
-            f"{len(same)} frame(s) of {path} bear the time stamp of the frame before them, the first of them frame {same[0] + 1}"
-        )
+        what = f"{len(same)} frame(s) of {path} bear the time stamp of the frame before them, first frame {same[0] + 1}"
         notes += [f"{what}; they are put between their neighbors."]
     mended = bool(len(faults) or len(same))
     if mended:
@@ -165,17 +164,17 @@ def _rewound(dts: NDArray) -> NDArray:
 
 
 def _display_order(pts: NDArray, rewound: NDArray) -> tuple[NDArray, NDArray]:
-    """The packets in the order in which their frames are shown; and the frames (by place in it) whose next one goes back.
-
-    Where the clock begins anew, what comes after is shown after.
+    """The packets in the order in which their frames are shown; and bool [frames - 1], from which frame to the next the clock goes
+    back: what comes after is shown after.
     """
-    order = np.argsort(pts, kind="stable")
+    backwards = np.zeros(len(pts) - 1, bool)
     pieces = np.split(np.arange(len(pts)), rewound)
     if all(pts[one].max() < pts[other].min() for one, other in pairwise(pieces)):
-        return order, np.zeros(0, np.int64)
+        return np.argsort(pts, kind="stable"), backwards
     order = np.concatenate([piece[np.argsort(pts[piece], kind="stable")] for piece in pieces])
-    ends = np.cumsum([len(piece) for piece in pieces])[:-1] - 1
-    return order, ends[np.diff(pts[order])[ends] <= 0]
+    ends = rewound - 1
+    backwards[ends] = np.diff(pts[order])[ends] <= 0
+    return order, backwards
 
 
 def _regular_frame_s(seconds: NDArray) -> float | None:
