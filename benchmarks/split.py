@@ -180,7 +180,7 @@ def look(number: int, condition: Condition, folder: Path, duration_s: float = 0.
 
 def as_video(path: Path) -> Video:
     """The record of a file."""
-    known = probe(path)._asdict()
+    known = {name: fact for name, fact in probe(path)._asdict().items() if name != "notes"}
     about = {"label": None, "spans": [], "split": "test", "split_by": "seeded"}
     return Video(id=path.stem, source="benchmark", path=str(path), name=path.name, **about, **known)
 

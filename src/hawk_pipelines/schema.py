@@ -45,7 +45,7 @@ class Span(Record):
 
 
 class FrameSpan(Span):
-    """A stretch of a video in seconds and in frames, which agree at the video's own rate: seconds are frames / fps."""
+    """A stretch of a video in seconds and in frames, which agree by the video's clock: it begins when its first frame does."""
 
     start_frame: int = Field(ge=0)
     end_frame: int
@@ -67,9 +67,12 @@ class Video(Record):
     """The source video that it was cut from; no group is on both sides of the split."""
     frames: int
     fps: float
+    """Frames a second, on average. When a frame is shown is for `video.clock.clock_of` to say."""
     width: int
     height: int
     duration_s: float
+    frame_intervals: str | None = None
+    """How long each frame is shown, as `video.clock.Clock.intervals` writes it; None where frame n is shown at n / fps."""
     label: str | None
     """The class of the anomaly (`ANOMALY` where it is not said), "normal", or None where the source does not say."""
     spans: list[FrameSpan]

@@ -9,7 +9,7 @@ from hawk_pipelines.cli import main
 from tests.video.numbered import write
 from tests.video.odd_inputs import pictures
 
-FIELDS = ["path", "status", "reason", "frames", "fps", "width", "height", "duration_s"]
+FIELDS = ["path", "status", "reason", "frames", "fps", "width", "height", "duration_s", "frame_intervals", "notes"]
 
 
 def _probe(*arguments):
@@ -24,6 +24,7 @@ def test_good_inputs_are_told_and_the_exit_status_is_0(tmp_path):
     assert rows[0] == {
         "path": str(tmp_path / "a b.mp4"), "status": "ok", "reason": None,
         "frames": 30, "fps": 10.0, "width": 96, "height": 96, "duration_s": 3.0,
+        "frame_intervals": None, "notes": [],
     }  # fmt: skip
     assert rows[1]["frames"] == 30
 

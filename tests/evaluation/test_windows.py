@@ -1,4 +1,3 @@
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,11 @@ from hawk_pipelines.evaluation.windows import (
     frame_scores,
     looks_in,
     parts_of,
-    shown_between,
     smoothed,
     spans_of,
     windows_of,
 )
+from hawk_pipelines.video.clock import read_clock
 from hawk_pipelines.video.stored import ItemPlace, frame_item, unpack
 from hawk_pipelines.video.streams import StreamParameters
 from tests.evaluation.test_localisation import span, video
@@ -102,7 +101,7 @@ def test_parts_of_a_real_file_are_sampled_where_they_say(tmp_path, rate):
     assert len(parts) > 1
     seen = []
     for part in parts:
-        place = ItemPlace(Path(path), None, shown_between(part, rate))
+        place = ItemPlace(Path(path), None, read_clock(150, rate).between(part.start_frame, part.end_frame))
         streams = unpack(*frame_item(place, StreamParameters(frames=part.looks), 64))
         assert len(streams.indices[0]) == part.looks
         assert [number_of(frame) for frame in streams.frames[0]] == streams.indices[0].tolist()
@@ -123,7 +122,7 @@ def test_a_frames_score_is_the_mean_over_lengths_of_the_windows_that_cover_it():
 
 def test_smoothing_is_in_seconds():
     step = np.repeat([0.0, 1.0], 100)
-    blur = partial(smoothed, step)
+    blur = lambda smoothing_s, fps: smoothed(step, smoothing_s, read_clock(200, fps))  # noqa: E731
     assert (blur(0, 10.0) == step).all()
     assert blur(0.4, 10.0) == pytest.approx(blur(0.2, 20.0))
     assert blur(0.4, 10.0)[104] == pytest.approx(0.87, abs=0.01)  # a standard deviation behind the step

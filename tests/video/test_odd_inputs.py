@@ -89,7 +89,7 @@ def test_a_folder_of_pictures_is_a_video(tmp_path, suffix):
     folder = odd_inputs.pictures(tmp_path, "clip.mp4", suffix=suffix)
     for litter in (".DS_Store", f"._frame001{suffix}", "notes.txt", "Thumbs.db"):
         (folder / litter).write_text("litter")
-    assert probe(folder) == (30, 10.0, 96, 96, 3.0)
+    assert probe(folder) == (30, 10.0, 96, 96, 3.0, None, ())
     streams = read_streams(folder, StreamParameters(frames=8), 48, pictures_fps=10.0)
     assert [number_of(frame) for frame in streams.frames[0]] == [1, 3, 7, 11, 15, 18, 22, 26]
     assert streams.times_s[0].tolist() == [0.1, 0.3, 0.7, 1.1, 1.5, 1.8, 2.2, 2.6]

@@ -27,9 +27,12 @@ def probe(inputs: tuple[str, ...], as_json: bool, workers: int) -> None:
     else:
         for row in rows:
             click.echo(_line(row) if row.status == "ok" else f"rejected {row.reason}")
+            for note in row.notes:
+                click.echo(f"note     {note}")
     sys.exit(0 if all(row.status == "ok" for row in rows) else 1)
 
 
 def _line(row: "Inspection") -> str:
     size = f"{row.width}×{row.height}"
-    return f"ok       {row.frames:>8} frames {row.fps:>8.3f}/s {size:>10} {row.duration_s:>9.2f} s  {row.path}"
+    rate = f"{'~' if row.frame_intervals else ''}{row.fps:.3f}"  # an average, where the rate varies
+    return f"ok       {row.frames:>8} frames {rate:>8}/s {size:>10} {row.duration_s:>9.2f} s  {row.path}"

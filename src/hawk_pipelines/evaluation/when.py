@@ -11,6 +11,7 @@ from hawk_pipelines.evaluation.localisation import Labelled, frame_differences, 
 from hawk_pipelines.evaluation.statistics import Difference, Figure, plain
 from hawk_pipelines.evaluation.windows import frame_scores, smoothed, spans_of
 from hawk_pipelines.schema import AnomalyScore, Video, WindowScore
+from hawk_pipelines.video.clock import clock_of
 
 SCORE, RAW, FLOW, PEAK_FLOW = "score", "raw", "flow", "peak_flow"
 """What is scored: the model's smoothed and raw score; plain motion, of the whole picture and of the point that moves most."""
@@ -32,10 +33,10 @@ def curves(videos: Mapping[str, Video], windows: Sequence[WindowScore], smoothin
     for video_id, group in groupby(windows, lambda window: window.video_id):
         video, along = videos[video_id], list(group)
         found[RAW][video_id] = frame_scores(along, [window.score for window in along], video.frames)
-        found[SCORE][video_id] = smoothed(found[RAW][video_id], smoothing_s, video.fps)
+        found[SCORE][video_id] = smoothed(found[RAW][video_id], smoothing_s, clock_of(video))
         for name in (FLOW, PEAK_FLOW):
             moved = frame_scores(along, [getattr(window, name) for window in along], video.frames)
-            found[name][video_id] = smoothed(moved, smoothing_s, video.fps)
+            found[name][video_id] = smoothed(moved, smoothing_s, clock_of(video))
     return found
 
 

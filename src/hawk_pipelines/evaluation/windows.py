@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hawk_pipelines.evaluation.windows_in_time import Windows, gaussian_in_time, laid_in_time, sampling_steps
 from hawk_pipelines.schema import FrameSpan, Video, Window, WindowPart
+from hawk_pipelines.video.clock import Clock, clock_of
 from hawk_pipelines.video.sampling import uniform
 
 PART = 64
@@ -34,27 +36,25 @@ class Look(NamedTuple):
     """In the part's arrays."""
 
 
-class Windows(NamedTuple):
-    """How windows are laid along a video."""
-
-    lengths_s: Sequence[float]
-    """Seconds; a video that is shorter than one is one window."""
-    stride: float
-    """From one window to the next, as a share of their length, at most 1."""
-    most: int
-    """Windows of a length; those of a longer video are as long as it takes."""
-
-
 def windows_of(video: Video, laid: Windows) -> list[Window]:
-    """The windows of a video: of each length, evenly from its beginning to its end.
+    """The windows of a video: of each length, from its beginning to its end.
 
     Returns:
         In order of length and time. Every frame lies in a window of each length.
     """
+    clock = clock_of(video)
+    if clock.even:
+        stretches = [
+            (start, start + length, "")
+            for length in _lengths(clock, laid)
+            for start in _starts(clock.frames, length, laid.stride)
+        ]
+    else:  # windows of several lengths may have the same frames
+        of_lengths = enumerate(laid_in_time(clock, laid))
+        stretches = [(start, end, f"-{number}") for number, edges in of_lengths for start, end in edges]
     return [
-        Window(item_id=f"{video.id}-{start}-{start + length}", video_id=video.id, **_span(video, start, start + length))
-        for length in _lengths(video, laid)
-        for start in _starts(video.frames, length, laid.stride)
+        Window(item_id=f"{video.id}-{start}-{end}{which}", video_id=video.id, **clock.span(start, end).model_dump())
+        for start, end, which in stretches
     ]
 
 
@@ -66,22 +66,33 @@ def parts_of(video: Video, laid: Windows, looks: int) -> list[WindowPart]:
         laid: its windows; none where they have no length.
         looks: T, frames of a window.
     """
-    lengths = _lengths(video, laid)
-    if not lengths:
+    clock = clock_of(video)
+    if not laid.lengths_s:
         return []
-    together = math.ceil(video.frames / max(1.0, lengths[0] / looks))
-    count = math.ceil(together / PART)
-    edges = [round(number * together / count) for number in range(count + 1)]
-    frames = [edge * video.frames // together for edge in edges]
+    if clock.even:
+        stretches = [(0, clock.frames, max(1.0, _lengths(clock, laid)[0] / looks))]
+    else:
+        stretches = sampling_steps(clock, laid, looks)
     return [
         WindowPart(
-            item_id=f"{video.id}-{start}-{end}-{last - first}",
+            item_id=f"{video.id}-{start}-{end}-{count}",
             video_id=video.id,
-            looks=last - first,
-            **_span(video, start, end),
+            looks=count,
+            **clock.span(start, end).model_dump(),
         )
-        for (first, last), (start, end) in zip(pairwise(edges), pairwise(frames), strict=True)
+        for stretch in stretches
+        for start, end, count in _parts(*stretch)
     ]
+
+
+def _parts(start: int, end: int, step: float) -> Iterator[tuple[int, int, int]]:
+    """A stretch of frames of which every so-manyth is sampled, in parts: first frame, the one after the last, sampled frames."""
+    together = math.ceil((end - start) / step)
+    count = math.ceil(together / PART)
+    edges = [round(number * together / count) for number in range(count + 1)]
+    frames = [start + edge * (end - start) // together for edge in edges]
+    for (first, last), (begin, stop) in zip(pairwise(edges), pairwise(frames), strict=True):
+        yield begin, stop, last - first
 
 
 def looks_in(window: Window, looks: Sequence[Look], count: int) -> list[Look]:
@@ -96,10 +107,10 @@ def looks_in(window: Window, looks: Sequence[Look], count: int) -> list[Look]:
     return [looks[number] for number in uniform(start, end, count).tolist()] if end > start else []
 
 
-def _lengths(video: Video, laid: Windows) -> list[int]:
+def _lengths(clock: Clock, laid: Windows) -> list[int]:
     """In frames, each once, the shortest first. Frame 0 shows no motion, so a window has at least two."""
-    least = max(2, math.ceil(video.frames / (1 + (laid.most - 1) * laid.stride)))
-    return sorted({min(video.frames, max(round(length_s * video.fps), least)) for length_s in laid.lengths_s})
+    least = max(2, math.ceil(clock.frames / (1 + (laid.most - 1) * laid.stride)))
+    return sorted({min(clock.frames, max(round(length_s * float(clock.rate)), least)) for length_s in laid.lengths_s})
 
 
 def _starts(frames: int, length: int, stride: float) -> Iterator[int]:
@@ -108,50 +119,49 @@ def _starts(frames: int, length: int, stride: float) -> Iterator[int]:
     yield frames - length
 
 
-def _span(video: Video, start: int, end: int) -> dict:
-    return {"start_frame": start, "end_frame": end, "start_s": start / video.fps, "end_s": end / video.fps}
-
-
-def shown_between(span: FrameSpan, fps: float) -> tuple[float, float]:
-    """Seconds [start, end) between which exactly these frames are shown, however the times of frames are rounded."""
-    return max(0.0, (span.start_frame - 0.5) / fps), (span.end_frame - 0.5) / fps
-
-
 def frame_scores(windows: Sequence[Window], scores: ArrayLike, frames: int) -> NDArray:
     """The score of each frame of a video.
 
     Args:
-        windows: of the video.
+        windows: of the video, in order of length and time, as `windows_of` gives them.
         scores: one for each of them.
         frames: of the video.
 
     Returns:
         float64 [frames]; nan where no window of some length covers a frame.
     """
-    sums: dict[int, NDArray] = {}
+    sums: list[NDArray] = []
+    last_start = frames
     for window, score in zip(windows, np.asarray(scores, np.float64), strict=True):
-        of_length = sums.setdefault(window.end_frame - window.start_frame, np.zeros((2, frames)))
-        of_length[:, window.start_frame : window.end_frame] += [[score], [1.0]]
+        if window.start_frame <= last_start:  # another length begins
+            sums.append(np.zeros((2, frames)))
+        last_start = window.start_frame
+        sums[-1][:, window.start_frame : window.end_frame] += [[score], [1.0]]
     if not sums:
         return np.full(frames, np.nan)
-    return np.mean([np.where(count > 0, total / np.maximum(count, 1), np.nan) for total, count in sums.values()], axis=0)
+    return np.mean([np.where(count > 0, total / np.maximum(count, 1), np.nan) for total, count in sums], axis=0)
 
 
-def smoothed(scores: NDArray, smoothing_s: float, fps: float) -> NDArray:
+def smoothed(scores: NDArray, smoothing_s: float, clock: Clock) -> NDArray:
     """The scores of a video's frames, each as a mean of those around it, weighted by a Gaussian.
 
     Args:
         scores: [F].
         smoothing_s: the Gaussian's standard deviation in seconds; 0 leaves the scores as they are.
-        fps: frames a second.
+        clock: of the video.
     """
     from scipy.ndimage import gaussian_filter1d  # no start of `kedro` has to wait for it
 
-    return gaussian_filter1d(scores, smoothing_s * fps, mode="nearest") if smoothing_s else scores
+    if not smoothing_s:
+        return scores
+    if clock.even:
+        return gaussian_filter1d(scores, smoothing_s * float(clock.rate), mode="nearest")
+    return gaussian_in_time(scores, clock, smoothing_s)
 
 
 def spans_of(video: Video, scores: NDArray, threshold: float) -> list[FrameSpan]:
     """Where the scores of a video's frames are at or above a threshold."""
     from hawk_pipelines.sources.frame_labels import runs
 
-    return [FrameSpan(**_span(video, start, end)) for start, end in runs(scores >= threshold)]
+    clock = clock_of(video)
+    return [clock.span(start, end) for start, end in runs(scores >= threshold)]

@@ -113,8 +113,9 @@ def caption_all(
 
 
 def _content(seen: Seen, signal_key: str | None) -> object:
-    """What decides a clip's captions: its frames of that video, and the signal where it is looked at."""
-    return [seen.video.id, seen.clip.start_frame, seen.clip.end_frame, seen.video.fps, signal_key]
+    """What decides a clip's captions: its frames of that video, their times, and the signal where it is looked at."""
+    times = seen.video.fps if seen.video.frame_intervals is None else seen.video.frame_intervals
+    return [seen.video.id, seen.clip.start_frame, seen.clip.end_frame, times, signal_key]
 
 
 def _describe(describe: Callable[[Seen], list[Said]], signal_store: ItemStore | None, job: tuple[Seen, str | None]) -> Product:

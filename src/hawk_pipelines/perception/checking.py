@@ -9,7 +9,7 @@ from hawk_pipelines.schema import Caption, Clip
 LONGEST = 1000
 """Characters of a caption. What is longer is no sentence about a few seconds."""
 SLACK_S = 1e-6
-"""Seconds are frames / rate: two ways to compute the same moment may differ in the last digits."""
+"""Two ways to compute the same moment may differ in the last digits."""
 
 
 def check_caption(said: Said, clip: Clip, tool: str, version: str) -> Caption:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from hawk_pipelines.perception.captioner import Seen
+from hawk_pipelines.video.clock import clock_of
 from hawk_pipelines.video.content import content_id
 from hawk_pipelines.video.decode import read_pairs
 from hawk_pipelines.video.errors import UnreadableVideo
@@ -47,7 +48,8 @@ def read_squares(seen: Seen, count: int, size: int) -> Frames:
         # Frame 0 has no neighbour before it, and a decoder of pairs gives it to none but a video of one frame.
         wanted = sorted({max(number, min(1, index.frames - 1)) for number in numbers})
         numbers, found = wanted, read_pairs(path, index, wanted, size).current
-    return Frames(found, [number / seen.video.fps for number in numbers])
+    clock = clock_of(seen.video)
+    return Frames(found, [clock.seconds_of(number) for number in numbers])
 
 
 def read_frames(seen: Seen, count: int, longest: int) -> Frames:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from hawk_pipelines.schema import ANOMALY, FrameSpan
 from hawk_pipelines.sources.frame_labels import merged
 from hawk_pipelines.sources.reading import FoundVideo, TimedText
+from hawk_pipelines.video.clock import read_clock
 
 
 class FittedLabels(NamedTuple):
@@ -23,16 +24,19 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
 
     Args:
         video: what the source says.
-        facts: what the video is (`frames`, `fps`, `width`, `height`, `duration_s`) and, where it has masks, what they say.
+        facts: what the video is (`frames`, `fps`, `width`, `height`, `duration_s`, and `frame_intervals` where its rate varies)
+            and, where it has masks, what they say.
     """
-    frames, fps, duration_s = facts["frames"], facts["fps"], facts["duration_s"]
+    frames, duration_s = facts["frames"], facts["duration_s"]
+    clock = read_clock(frames, facts["fps"], facts.get("frame_intervals"))
     notes: list[str] = []
-    spans = [(_first_frame(span.start_s, fps), _end_frame(span.end_s, fps)) for span in video.spans]
+    spans = [(clock.first_frame_at(span.start_s), clock.end_frame_at(span.end_s)) for span in video.spans]
     missing = _missing_before(video, facts)
     spans += _labelled_frames(video, facts, missing, notes)
     kept = []
     for start, end in spans:
-        said = f"The anomaly of {video.name} is said to be at frames {start} to {end} ({start / fps:.2f} to {end / fps:.2f} s)"
+        seconds = f"{clock.seconds_of(start):.2f} to {clock.seconds_of(end):.2f} s"
+        said = f"The anomaly of {video.name} is said to be at frames {start} to {end} ({seconds})"
         ends = f"but the video ends at {duration_s:.2f} s"
         if start < 0 or end <= start:
             notes.append(f"{said}, which is no stretch of time; mend the label.")
@@ -48,11 +52,7 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
     if missing and label == ANOMALY and not kept:
         notes.append(f"The anomaly of {video.name} lies in the pictures that are missing: whether the rest is normal is unknown.")
         label = None
-    return FittedLabels(label, [_span(*span, fps) for span in merged(kept)], [caption for caption in captions if caption], notes)
-
-
-def _span(start: int, end: int, fps: float) -> FrameSpan:
-    return FrameSpan(start_s=start / fps, end_s=end / fps, start_frame=start, end_frame=end)
+    return FittedLabels(label, [clock.span(*span) for span in merged(kept)], [caption for caption in captions if caption], notes)
 
 
 def _labelled_frames(video: FoundVideo, facts: dict[str, Any], missing: int, notes: list[str]) -> list[tuple[int, int]]:
@@ -107,16 +107,6 @@ def _moved(spans: Iterable[Sequence[int]], by: int) -> list[tuple[int, int]]:
 
 def _told(spans: Iterable[tuple[int, int]]) -> str:
     return ", ".join(f"{start} to {end}" for start, end in spans) or "none"
-
-
-def _first_frame(seconds: float, fps: float) -> int:
-    """The frame that is shown at a time; a thousandth of a frame is a matter of rounding."""
-    return math.floor(seconds * fps + 1e-3)
-
-
-def _end_frame(seconds: float, fps: float) -> int:
-    """The first frame that is not shown before a time."""
-    return math.ceil(seconds * fps - 1e-3)
 
 
 def _fit_caption(name: str, caption: TimedText, duration_s: float, notes: list[str]) -> TimedText | None:

@@ -21,6 +21,9 @@ class Inspection(NamedTuple):
     width: int | None = None
     height: int | None = None
     duration_s: float | None = None
+    frame_intervals: str | None = None
+    """How long each frame is shown, where frames are not evenly spaced (`video.clock.Clock.intervals`)."""
+    notes: tuple[str, ...] = ()
 
 
 def inspect(paths: Sequence[str], workers: int, pictures_fps: float = PICTURES_FPS) -> list[Inspection]:

@@ -100,9 +100,10 @@ def list_videos(
         if video.name in leaking:
             continue
         labels = fit_labels(video, facts)
-        rejections += [note(video.name, reason) for reason in labels.notes]
+        rejections += [note(video.name, reason) for reason in (*facts.get("notes", ()), *labels.notes)]
         record = Video(
             **{name: facts[name] for name in ("id", "frames", "fps", "width", "height", "duration_s")},
+            frame_intervals=facts.get("frame_intervals"),
             source=video.source,
             path=str(video.path),
             name=video.name,
@@ -140,7 +141,7 @@ def examine(look: Look) -> Product:
         HawkError: it is no video, or cannot be read.
     """
     known = probe(look.path, look.pictures_fps)
-    facts: dict[str, object] = dict(known._asdict())
+    facts: dict[str, object] = {name: fact for name, fact in known._asdict().items() if fact not in (None, ())}
     if look.numbered:
         facts["first_number"] = min(picture_numbers(look.path))
     faults = []

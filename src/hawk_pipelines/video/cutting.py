@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.ndimage import uniform_filter1d
 
 from hawk_pipelines.schema import Clip, Video
+from hawk_pipelines.video.clock import ROUNDING_S, Clock, clock_of, smooth_in_time
 from hawk_pipelines.video.motion_signal import LookParameters, Signal, activity
 
 CutBy = Literal["motion", "shots", "stride"]
@@ -34,6 +35,8 @@ LEAST_MOTION = 1e-5
 """Picture widths a second, mean over the picture; a video in which no more moves is quiet."""
 LULL_COST = 0.05
 """A cut that costs no more is in a lull, as is one that costs less than most places of the video."""
+SHORT_COST = 1e3
+"""Of a clip that is too short, where frames of a varying rate leave no other way."""
 CLIP_COST, EVENNESS_COST, SHOT_GAIN = 1e-3, 1e-4, 10.0
 """Against 1 for a cut through as much motion as the video has where it has most (99 % of it has less)."""
 
@@ -67,31 +70,29 @@ def cut(video: Video, signal: Signal, parameters: SplitParameters) -> list[Clip]
     """Cut a video into clips, which cover it without gap or overlap.
 
     By motion or shots a clip is `min_s` to `max_s` long, to within a frame (where frames last so long that it matters); a video
-    that is shorter than `min_s` is one clip.
+    that is shorter than `min_s` is one clip. Where the rate varies, a frame that is shown longer than `max_s`, as before a pause
+    of the recording, is a clip of its own, and one beside it may be shorter than `min_s`.
 
     Args:
         video: what to cut.
         signal: the dense look along it.
         parameters: how to cut.
     """
+    clock = clock_of(video)
     if parameters.by == "stride":
-        length = max(1, round(parameters.stride_s * video.fps))
-        ends = [*range(length, video.frames, length), video.frames]
+        ends = _strides(clock, parameters.stride_s)
         reasons = ["stride"] * (len(ends) - 1)
     else:
-        ends, reasons = _best(video, signal, parameters)
+        ends, reasons = _best(clock, signal, parameters)
     moved = _by_frame(signal, activity(signal), video.frames)
     starts = [0, *ends[:-1]]
     return [
         Clip(
             id=f"{video.id}_{start:07d}",
             video_id=video.id,
-            start_s=start / video.fps,
-            end_s=end / video.fps,
-            start_frame=start,
-            end_frame=end,
+            **clock.span(start, end).model_dump(),
             cut_by=reason,
-            activity=float(moved[start:end].mean()),
+            activity=_mean(moved, start, end, clock),
         )
         for start, end, reason in zip(starts, ends, [*reasons, "end"], strict=True)
     ]
@@ -105,24 +106,50 @@ def unusual(signal: Signal) -> np.ndarray:
     return np.maximum(motion - usual - USUAL_SPREADS * spread, 0).mean(axis=(1, 2))
 
 
-def _best(video: Video, signal: Signal, parameters: SplitParameters) -> tuple[list[int], list[str]]:
+def _strides(clock: Clock, stride_s: float) -> list[int]:
+    """The first frame after each stride of so many seconds; strides in which no frame begins are passed over."""
+    if clock.even:
+        length = max(1, round(stride_s * float(clock.rate)))
+        return [*range(length, clock.frames, length), clock.frames]
+    strides = np.floor((clock.times + ROUNDING_S) / stride_s)
+    return [*(np.flatnonzero(np.diff(strides)) + 1).tolist(), clock.frames]
+
+
+def _mean(moved: np.ndarray, start: int, end: int, clock: Clock) -> float:
+    """How much moves in the frames [start, end) on average, each as long as it is shown."""
+    if clock.even:
+        return float(moved[start:end].mean())
+    return float(np.average(moved[start:end], weights=np.diff(clock.edges[start : end + 1])))
+
+
+def _best(clock: Clock, signal: Signal, parameters: SplitParameters) -> tuple[list[int], list[str]]:
     """The first frame after each clip, and why all but the last end there."""
-    shortest = max(1, int(np.ceil(parameters.min_s * video.fps - 1e-6)))
-    longest = max(int(parameters.max_s * video.fps + 1e-6), 2 * shortest - 1)
-    costs = np.zeros(video.frames)
-    lull = np.zeros(video.frames, bool)
+    costs = np.zeros(clock.frames)
+    lull = np.zeros(clock.frames, bool)
     if parameters.by == "motion":
-        extra = _by_frame(signal, unusual(signal) + USUAL_WEIGHT * activity(signal), video.frames)
-        width = max(1, round(MARGIN_S * video.fps))
-        smooth = uniform_filter1d(uniform_filter1d(extra, width, mode="nearest"), width, mode="nearest")
+        extra = _by_frame(signal, unusual(signal) + USUAL_WEIGHT * activity(signal), clock.frames)
+        smooth = _widened(_widened(extra, clock), clock)
         costs = smooth / max(float(np.quantile(smooth, 0.99)), LEAST_MOTION)
         lull = (costs < np.median(costs)) | (costs <= LULL_COST)
     shots = signal.frames[signal.shots]
     costs[shots] = -SHOT_GAIN
-    ends = _cheapest(costs, shortest, longest)
+    if clock.even:
+        fps = float(clock.rate)
+        shortest = max(1, int(np.ceil(parameters.min_s * fps - 1e-6)))
+        longest = max(int(parameters.max_s * fps + 1e-6), 2 * shortest - 1)
+        ends = _cheapest(costs, shortest, longest)
+    else:
+        ends = _cheapest_by_clock(costs, clock.edges, parameters.min_s, parameters.max_s)
     at_shot = set(shots.tolist())
     inner = ends[:-1]
     return ends, ["shot" if end in at_shot else "lull" if lull[end] else "longest" for end in inner]
+
+
+def _widened(extra: np.ndarray, clock: Clock) -> np.ndarray:
+    """Motion [frames], spread over `MARGIN_S` seconds."""
+    if clock.even:
+        return uniform_filter1d(extra, max(1, round(MARGIN_S * float(clock.rate))), mode="nearest")
+    return smooth_in_time(extra, clock, MARGIN_S)
 
 
 def _by_frame(signal: Signal, looks: np.ndarray, frames: int) -> np.ndarray:
@@ -161,4 +188,33 @@ def _cheapest(costs: np.ndarray, shortest: int, longest: int) -> list[int]:
     ends = [N]
     while ends[-1] > length[ends[-1]]:
         ends.append(int(ends[-1] - length[ends[-1]]))
+    return ends[::-1]
+
+
+def _cheapest_by_clock(costs: np.ndarray, edges: np.ndarray, min_s: float, max_s: float) -> list[int]:
+    """The same where frames are not evenly spaced, so that lengths are measured in seconds.
+
+    Args:
+        costs: float64 [N], of a cut before each frame.
+        edges: float64 [N + 1], when frames begin, and when the last one ends.
+        min_s, max_s: seconds of a piece. One frame alone may last longer, and a piece for which nothing else is left be shorter.
+    """
+    N = len(costs)
+    if edges[N] < min_s:
+        return [N]
+    best = np.zeros(N + 1)
+    start_of = np.zeros(N + 1, np.int64)
+    # Where a piece that ends before frame n may begin at the earliest; one frame always makes a piece.
+    earliest = np.minimum(np.searchsorted(edges, edges - max_s - ROUNDING_S), np.arange(N + 1) - 1)
+    for end in range(1, N + 1):
+        starts = slice(earliest[end], end)
+        lengths = edges[end] - edges[starts]
+        sums = best[starts] + CLIP_COST + EVENNESS_COST * np.minimum(lengths / max_s, 1) ** 2
+        sums += np.where(lengths < min_s - ROUNDING_S, SHORT_COST, 0.0)
+        chosen = int(sums.argmin())
+        start_of[end] = earliest[end] + chosen
+        best[end] = sums[chosen] + (costs[end] if end < N else 0.0)
+    ends = [N]
+    while start_of[ends[-1]] > 0:
+        ends.append(int(start_of[ends[-1]]))
     return ends[::-1]

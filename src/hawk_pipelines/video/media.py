@@ -37,21 +37,38 @@ def open_media(path: str | Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
-    """The first video stream that is no cover picture, to be decoded in one thread.
+    """The video stream with the largest pictures, of several the first, to be decoded in one thread. Cover pictures are none.
 
     Raises:
         UnreadableVideo: there is none, or no decoder for it.
     """
-    for stream in container.streams.video:
-        if stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
-            continue
-        if stream.codec_context is None:
-            msg = f"{path} holds a video stream that no decoder here understands; convert the file."
-            raise UnreadableVideo(msg)
-        stream.thread_type = "NONE"  # videos are spread over processes
-        return stream
-    msg = f"{path} has no video stream; replace or remove the file."
-    raise UnreadableVideo(msg)
+    streams = _video_streams(container)
+    understood = [stream for stream in streams if stream.codec_context is not None]
+    if not understood:
+        what = "holds a video stream that no decoder here understands; convert the file"
+        msg = f"{path} {what if streams else 'has no video stream; replace or remove the file'}."
+        raise UnreadableVideo(msg)
+    stream = max(understood, key=_pixels)
+    stream.thread_type = "NONE"  # videos are spread over processes
+    return stream
+
+
+def other_streams(container: InputContainer, stream: VideoStream, path: str | Path) -> list[str]:
+    """A word about the video streams that are not read, where the one that is does not come first."""
+    streams = _video_streams(container)
+    if not streams or stream.index == streams[0].index:
+        return []
+    size = f"{stream.codec_context.width}×{stream.codec_context.height}"
+    return [f"{path} has {len(streams)} video streams; number {streams.index(stream) + 1}, the largest ({size}), is read."]
+
+
+def _video_streams(container: InputContainer) -> list[VideoStream]:
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+    return [stream for stream in container.streams.video if not stream.disposition & pictures]
+
+
+def _pixels(stream: VideoStream) -> int:
+    return (stream.codec_context.width or 0) * (stream.codec_context.height or 0)
 
 
 def told(error: Exception) -> str:

@@ -22,6 +22,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from pydantic import BaseModel, ConfigDict, Field
 from scenedetect import AdaptiveDetector, FrameTimecode
 
+from hawk_pipelines.video.clock import Clock, read_clock
 from hawk_pipelines.video.content import content_id
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.index import FrameIndex
@@ -30,10 +31,12 @@ from hawk_pipelines.video.orientation import turned
 from hawk_pipelines.video.pictures import numbered_pictures, read_picture
 from hawk_pipelines.video.probe import verified_index
 
-MOTION_SIGNAL_VERSION = 1
+MOTION_SIGNAL_VERSION = 2
 """Raised whenever the same video and parameters give another signal."""
 ROWS, COLUMNS = 6, 8
 """The grid. Cell [0, 0] is the upper left one."""
+MOST_STEPS = 10_000_000
+"""Steps of looks that are laid out in memory."""
 LEAST_SIDE = 32
 """Pixels; OpenCV's flow crashes on much narrower pictures."""
 LEAST_SHIFT = 0.4
@@ -70,7 +73,7 @@ class LookPlace(NamedTuple):
 
     path: Path
     fps: float
-    """Frames a second, in which seconds are told (`Video.fps`)."""
+    """Frames a second of a folder of pictures; a file has a clock of its own."""
     video_id: str | None = None
     """The content that is expected there; None takes whatever is."""
 
@@ -84,7 +87,7 @@ class Signal(NamedTuple):
     frames: np.ndarray
     """int64 [L], the frame of each look, ascending; the first is 0."""
     times_s: np.ndarray
-    """float64 [L], frames / fps, like the times of a clip."""
+    """float64 [L], when these frames begin by the video's clock, like the times of a clip."""
     speed: np.ndarray
     """float32 [L, R, C], picture widths a second (along both axes), mean over what moves in the cell, weighted by itself; 0 where
     nothing moves."""
@@ -108,22 +111,22 @@ def look_along(place: LookPlace, parameters: LookParameters) -> tuple[dict[str, 
     """
     if place.path.is_dir():
         pictures = numbered_pictures(place.path)
-        times = np.arange(len(pictures)) / place.fps
-        looks = _looks(times, parameters.looks_per_s)
-        arrays = _measured(_of_folder(pictures, looks, parameters.size), looks, times[looks], place.fps)
+        clock = read_clock(len(pictures), place.fps)
+        looks = _looks(clock.times, parameters.looks_per_s)
+        arrays = _measured(_of_folder(pictures, looks, parameters.size), looks, clock.times[looks], clock)
     else:
         index = verified_index(place.path)
-        times = index.times()
+        clock, times = index.clock, index.times()
         looks = _looks(times, parameters.looks_per_s)
         try:
-            arrays = _measured(_of_file(place.path, index, looks, parameters.size), looks, times[looks], place.fps)
+            arrays = _measured(_of_file(place.path, index, looks, parameters.size), looks, times[looks], clock)
         except _OtherStamps:
             counted = index._replace(pts=None)
-            arrays = _measured(_of_file(place.path, counted, looks, parameters.size), looks, times[looks], place.fps)
+            arrays = _measured(_of_file(place.path, counted, looks, parameters.size), looks, times[looks], clock)
     if place.video_id and content_id(place.path) != place.video_id:
         msg = f"{place.path} has changed since it was listed; run `kedro run --pipelines=ingest` and what follows it again."
         raise UnreadableVideo(msg)
-    return arrays | {"times_s": arrays["frames"] / place.fps}, {}
+    return arrays | {"times_s": clock.times[arrays["frames"]]}, {}
 
 
 def pack_signal(signal: Signal) -> dict[str, np.ndarray]:
@@ -165,6 +168,8 @@ def activity(signal: Signal) -> np.ndarray:
 
 def _looks(times: np.ndarray, looks_per_s: float) -> np.ndarray:
     """The frames to look at: int64 [L], the first that is shown after every step; all where they are further apart."""
+    if times[-1] * looks_per_s > MOST_STEPS:  # a long time-lapse has many more steps than frames
+        return np.flatnonzero(np.diff(np.floor((times + 1e-3) * looks_per_s), prepend=-1))
     steps = np.arange(0, times[-1] + 1e-6, 1 / looks_per_s)
     return np.unique(np.searchsorted(times, steps - 1e-3))  # time stamps may be whole milliseconds
 
@@ -183,19 +188,21 @@ class _OtherStamps(Exception):
     """A decoder stamps frames otherwise than the packets were."""
 
 
-def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, fps: float) -> dict[str, np.ndarray]:
+def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, clock: Clock) -> dict[str, np.ndarray]:
     """Compare each look with the next: a packed signal without its seconds.
 
     Args:
         seen: every frame.
         looks: int64 [L], which of them are looked at.
-        times: float64 [L], when these are really shown, in seconds.
-        fps: frames a second.
+        times: float64 [L], when these are shown, in seconds.
+        clock: of the video.
     """
     L = len(looks)
     cells = np.zeros((L, ROWS, COLUMNS, 4), np.float16)
     change = np.zeros(L, np.float16)
-    shortest = max(1, round(SHORTEST_SHOT_S * fps))
+    fps = float(clock.rate)
+    # In frames where they are evenly spaced; otherwise shots that follow too soon are left out afterwards, by their times.
+    shortest = max(1, round(SHORTEST_SHOT_S * fps)) if clock.even else 1
     detector = AdaptiveDetector(min_scene_len=shortest, min_content_val=SHOT_CHANGE, luma_only=True)
     fast_flow = _fast_flow()
     firsts: list[int] = []
@@ -204,7 +211,7 @@ def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, fps: 
         form = form or points.shape[::-1]
         if points.shape[::-1] != form:  # the resolution changes on the way
             points = cv2.resize(points, form, interpolation=cv2.INTER_AREA)
-        firsts += [shot.frame_num for shot in detector.process_frame(FrameTimecode(number, float(fps)), cv2.merge([points] * 3))]
+        firsts += [shot.frame_num for shot in detector.process_frame(FrameTimecode(number, fps), cv2.merge([points] * 3))]
         if small is None:
             continue
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
@@ -213,7 +220,7 @@ def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, fps: 
             change[look - 1] = cv2.absdiff(before, grey).mean()
         look, before = look + 1, grey
     frames, shots = looks.astype(np.int32), np.zeros(L, bool)
-    for first in reversed(firsts):  # of several before one look the first one counts
+    for first in reversed(firsts if clock.even else _far_apart(firsts, clock)):  # of several before one look the first one counts
         place = int(np.searchsorted(looks, first))
         if 0 < place < L:
             frames[place], shots[place] = first, True
@@ -228,6 +235,15 @@ def _measured(seen: Iterator[_Seen], looks: np.ndarray, times: np.ndarray, fps: 
         "change": change,
         "shots": shots,
     }
+
+
+def _far_apart(firsts: list[int], clock: Clock) -> list[int]:
+    """First frames of shots, without those that follow the one before, or the beginning, too soon."""
+    kept: list[int] = []
+    for first in firsts:
+        if clock.times[first] - clock.times[kept[-1] if kept else 0] >= SHORTEST_SHOT_S:
+            kept.append(first)
+    return kept
 
 
 def _motion(fast_flow: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray, pixels_per_speed: float) -> np.ndarray:

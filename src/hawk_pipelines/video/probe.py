@@ -1,11 +1,9 @@
 """What a video is: how many frames, how fast, how large."""
 
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 import av
-import numpy as np
 
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.index import FrameIndex, read_index
@@ -13,7 +11,7 @@ from hawk_pipelines.video.media import open_media, told, video_stream
 from hawk_pipelines.video.orientation import shown_size
 from hawk_pipelines.video.pictures import PICTURES_FPS, check_pictures
 
-PROBE_VERSION = 2
+PROBE_VERSION = 3
 """Raised whenever the same file gives another answer."""
 CHEAP_PIXELS = 300_000_000
 """Pixels of all frames together that are decoded in about a second at most."""
@@ -25,11 +23,16 @@ class Probe(NamedTuple):
     frames: int
     """What a decoder delivers."""
     fps: float
+    """On average, to be shown to people: `frame_intervals` says when frames are shown."""
     width: int
     """As shown: after the rotation that the file asks for."""
     height: int
     duration_s: float
     """From the first frame to the end of the last."""
+    frame_intervals: str | None = None
+    """How long each frame is shown (`Clock.intervals`); None where they are evenly spaced, at `fps`."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it is read."""
 
 
 def probe(path: str | Path, pictures_fps: float = PICTURES_FPS) -> Probe:
@@ -51,26 +54,29 @@ def probe(path: str | Path, pictures_fps: float = PICTURES_FPS) -> Probe:
         return Probe(found.frames, pictures_fps, found.width, found.height, found.frames / pictures_fps)
     index = read_index(path)
     width, height = _first_frame(path)
-    frames = index.frames
     if index.doubt or index.frames * width * height <= CHEAP_PIXELS or _stumbles(path):
-        frames = _count(path)
-    fps, duration_s = _rate(path, frames, index.pts if frames == index.frames else None, index)
-    return Probe(frames, fps, width, height, duration_s)
+        index = _as_decoded(path, index)
+    clock = index.clock
+    if not index.rate and ((clock.even and index.pts is None) or index.frames < 2):
+        msg = f"{path} does not say how many frames a second it has; re-encode it with a frame rate."
+        raise UnreadableVideo(msg)
+    return Probe(clock.frames, float(clock.rate), width, height, clock.duration_s, clock.intervals, index.notes)
 
 
 def verified_index(path: str | Path) -> FrameIndex:
-    """The index of a file. Where its count is in doubt, the frames are counted by decoding; another count has no time stamps.
+    """The index of a file. Where its count is in doubt, the frames are counted by decoding; those of another count are not found
+    by their time stamps.
 
     Raises:
-        UnreadableVideo: the file cannot be opened or is damaged.
+        UnreadableVideo: the file cannot be opened or is damaged, or its times make no sense.
     """
     index = read_index(path)
-    if index.doubt is None:
-        return index
-    frames = _count(path)
-    if frames == index.frames:
-        return index
-    return index._replace(frames=frames, pts=None, key=np.zeros(frames, bool))
+    return index if index.doubt is None else _as_decoded(path, index)
+
+
+def _as_decoded(path: str | Path, index: FrameIndex) -> FrameIndex:
+    stamps = _decode_all(path)
+    return index if len(stamps) == index.frames else index.of_decoded(path, stamps)
 
 
 def _first_frame(path: str | Path) -> tuple[int, int]:
@@ -100,32 +106,16 @@ def _stumbles(path: str | Path) -> bool:
     return False
 
 
-def _count(path: str | Path) -> int:
-    """Decode everything."""
-    frames = 0
+def _decode_all(path: str | Path) -> list[int | None]:
+    """The time stamp of every frame that a decoder gives."""
+    stamps: list[int | None] = []
     with open_media(path) as container:
         stream = video_stream(container, path)
         stream.thread_type, stream.codec_context.thread_count = "SLICE", 2  # VP8's decoder notices damage only in slices
         try:
-            for _ in container.decode(stream):
-                frames += 1
+            for frame in container.decode(stream):
+                stamps.append(frame.pts)  # noqa: PERF401 - an error says how many there were
         except av.FFmpegError as error:
-            msg = f"{path} is damaged after frame {frames} ({told(error)}); repair, re-encode or remove the file."
+            msg = f"{path} is damaged after frame {len(stamps)} ({told(error)}); repair, re-encode or remove the file."
             raise UnreadableVideo(msg) from error
-    return frames
-
-
-def _rate(path: str | Path, frames: int, pts: np.ndarray | None, index: FrameIndex) -> tuple[float, float]:
-    """Frames a second and seconds: from the time stamps where there are any, otherwise from what the file says.
-
-    The last frame lasts as long as the others do on average.
-    """
-    if pts is None or len(pts) < 2:
-        if not index.rate or index.rate <= 0:
-            msg = f"{path} does not say how many frames a second it has; re-encode it with a frame rate."
-            raise UnreadableVideo(msg)
-        return float(index.rate), float(frames / index.rate)
-    measured = Fraction(len(pts) - 1) / (int(pts[-1] - pts[0]) * index.time_base)
-    # The rounding of time stamps (whole milliseconds in Matroska) is taken out where the file's word agrees with them.
-    agreed = index.rate if index.rate and abs(index.rate - measured) < measured / 100 else measured
-    return float(agreed), float(frames / agreed)
+    return stamps

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from hawk_pipelines.video.clock import Clock, read_clock
 from hawk_pipelines.video.decode import Pairs, read_pairs
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.flow import FlowMethod, from_steps, magnitude, to_steps
@@ -14,7 +15,7 @@ from hawk_pipelines.video.pictures import PICTURES_FPS, numbered_pictures, read_
 from hawk_pipelines.video.probe import verified_index
 from hawk_pipelines.video.sampling import Sampling, random_halves, uniform
 
-STREAMS_VERSION = 3
+STREAMS_VERSION = 4
 """Raised whenever the same video and parameters give other arrays."""
 
 
@@ -74,11 +75,12 @@ def read_streams(
     """
     if path.is_dir():
         pictures = numbered_pictures(path)
-        times = np.arange(len(pictures)) / pictures_fps
+        clock = read_clock(len(pictures), pictures_fps)
+        times = clock.times
     else:
         index = verified_index(path)
-        times = index.times()
-    start, end = _frames_within(path, times, span)
+        clock, times = index.clock, index.times()
+    start, end = _frames_within(path, clock, span)
     indices = np.stack(_draws(start, end, parameters, seed))
     if len(times) > 1:
         indices = np.maximum(indices, 1)
@@ -91,17 +93,16 @@ def read_streams(
     return Streams(frames.reshape(*shape, 3), steps.reshape(shape), indices, times[indices])
 
 
-def _frames_within(path: Path, times: np.ndarray, span: tuple[float, float] | None) -> tuple[int, int]:
-    """The frames shown within the span, half-open."""
+def _frames_within(path: Path, clock: Clock, span: tuple[float, float] | None) -> tuple[int, int]:
+    """The frames of the span, half-open."""
     if span is None:
-        return 0, len(times)
-    start, end = np.searchsorted(times, span)
+        return 0, clock.frames
+    start, end = clock.frames_within(*span)
     if start >= end:
-        msg = (
-            f"{path} shows no frame from {span[0]} s to {span[1]} s: it has {len(times)} until {times[-1]:.2f} s; mend the span."
-        )
+        what = f"{path} shows no frame from {span[0]} s to {span[1]} s"
+        msg = f"{what}: it has {clock.frames} until {clock.times[-1]:.2f} s; mend the span."
         raise UnreadableVideo(msg)
-    return int(start), int(end)
+    return start, end
 
 
 def _draws(start: int, end: int, parameters: StreamParameters, seed: int) -> list[np.ndarray]:

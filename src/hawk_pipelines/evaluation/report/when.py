@@ -9,6 +9,7 @@ from hawk_pipelines.evaluation.localisation import auc, frame_labels
 from hawk_pipelines.evaluation.report.cells import Group, Row, Table, figure_cell, kind_of, metric_name, signed
 from hawk_pipelines.evaluation.report.plots import Timeline
 from hawk_pipelines.schema import AnomalyScore, Video
+from hawk_pipelines.video.clock import clock_of
 
 SCORED = {
     "score": "the model's score",
@@ -85,7 +86,7 @@ def drawn(along: Sequence[AnomalyScore], videos: Sequence[Video]) -> list[Drawn]
 def _timeline(one: AnomalyScore, video: Video, told: str) -> Timeline:
     return Timeline(
         title=f"{one.video} ({told})",
-        times_s=[frame / video.fps for frame in range(len(one.smoothed))],
+        times_s=clock_of(video).times.tolist(),
         raw=one.raw,
         smoothed=one.smoothed,
         true=[(span.start_s, span.end_s) for span in video.spans],

@@ -16,12 +16,12 @@ from hawk_pipelines.evaluation.windows import (
     Windows,
     looks_in,
     parts_of,
-    shown_between,
     windows_of,
 )
 from hawk_pipelines.pipelines.encode.nodes import encode_frames
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.schema import AnomalyScore, Asked, Rejection, StoredItem, Video, WindowPart, WindowScore
+from hawk_pipelines.video.clock import clock_of
 from hawk_pipelines.video.flow import FlowMethod
 from hawk_pipelines.video.stored import ItemPlace, frame_item, unpack
 from hawk_pipelines.video.streams import STREAMS_VERSION, StreamParameters
@@ -89,7 +89,7 @@ def sample_windows(
     for video in _tested(videos):
         timed = video.fps if Path(video.path).is_dir() else None
         for part in parts_of(video, parameters.windows, motion.frames):
-            span = shown_between(part, video.fps)
+            span = clock_of(video).between(part.start_frame, part.end_frame)
             place = ItemPlace(Path(video.path), video.id, span, 0, video.fps)
             parts.append(part)
             items.append(Item(part.item_id, [video.id, span, part.looks, timed], (place, part.looks)))
