@@ -28,6 +28,8 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
     frames, fps, duration_s = facts["frames"], facts["fps"], facts["duration_s"]
     notes: list[str] = []
     spans = [(_first_frame(span.start_s, fps), _end_frame(span.end_s, fps)) for span in video.spans]
+    starts = [_first_frame(start_s, fps) for start_s in video.open_spans]
+    spans += [(start, max(start + 1, frames)) for start in starts]  # one that starts past the end is refused as such below
     missing = _missing_before(video, facts)
     spans += _labelled_frames(video, facts, missing, notes)
     kept = []
