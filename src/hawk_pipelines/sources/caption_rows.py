@@ -6,6 +6,7 @@ rest is unknown, and a note says so.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from hawk_pipelines.schema import ANOMALY, Rejection, Span, Split
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow
@@ -28,9 +29,18 @@ class VideoFacts:
     group: str | None = None
 
 
+class CombinedRows(NamedTuple):
+    """The rows about a video, taken together."""
+
+    facts: VideoFacts | None
+    """None where the video is left out, since a row that may say on which side of the split it is cannot be read."""
+    consequences: dict[int, str]
+    """What follows from the refused rows for the video, by their lines."""
+
+
 def combine_rows(
     name: str, rows: Sequence[CaptionRow], refused: Sequence[RefusedRow], table: str, notes: list[Rejection]
-) -> VideoFacts | None:
+) -> CombinedRows:
     """What all rows about a video say together.
 
     Args:
@@ -39,37 +49,33 @@ def combine_rows(
         refused: those that could not.
         table: the name of the table.
         notes: where contradictions are named, each with its lines.
-
-    Returns:
-        What is certain; None where the video is left out, since a row that may say on which side of the split it is cannot be
-        read.
     """
     rows = _without_repeated(name, rows, table, notes)
-    split = _split(name, [*rows, *refused], table, notes)
-    group = next((row.group for row in (*rows, *refused) if row.group), None)
-    unknown = [row.line for row in refused if row.side_unknown]
-    if unknown and not (split and (group or split == "test")):
-        what = f"{name} is left out until line {unknown[0]} of {table} is mended, which may say its split or its group"
-        notes.append(note(f"{table}:{unknown[0]}", f"{what}; in other rows the table does not say them."))
-        return None
+    everything: list[CaptionRow | RefusedRow] = [*rows, *refused]
+    sides = {"split": _split(name, everything, table, notes), "group": next((row.group for row in everything if row.group), None)}
+    for row in refused:
+        if missing := sorted(column for column in row.unknown if not sides[column]):
+            what = f"{name} is left out until then, since the line may say its {' and '.join(missing)}"
+            return CombinedRows(None, {row.line: f"{what}."})
     label, spans = _label(name, rows, table, notes)
-    lost = [row for row in refused if row.anomaly_possible]
+    lost = [row.line for row in refused if row.anomaly_possible]
+    consequences = {}
     if lost:
         consequence = "has no label"
         if label == NORMAL:
             label, consequence = None, "does not count as normal"
         elif label:
             spans, consequence = [], f"keeps the label {label}, but not the times of its anomaly, which may not be all"
-        what = f"{name} {consequence} until line {', '.join(str(row.line) for row in lost)} of {table} is mended"
-        notes.append(note(f"{table}:{lost[0].line}", f"{what}."))
-    return VideoFacts(
+        consequences = dict.fromkeys(lost, f"{name} {consequence} until then.")
+    facts = VideoFacts(
         label,
         [Span(start_s=start_s, end_s=end_s) for start_s, end_s in spans if end_s is not None],
         [start_s for start_s, end_s in spans if end_s is None],
         [TimedText(row.start_s or 0.0, row.end_s, row.caption) for row in rows if row.caption],
-        split,
-        group,
+        sides["split"],  # type: ignore[arg-type]
+        sides["group"],
     )
+    return CombinedRows(facts, consequences)
 
 
 def join_groups(

@@ -52,12 +52,13 @@ class RefusedRow(NamedTuple):
     line: int
     video: str | None
     """As written."""
+    reason: str
     anomaly_possible: bool
     """Whether its label may be that of an anomaly."""
     split: Split | None = None
     group: str | None = None
-    side_unknown: bool = False
-    """Whether it may say a split or a group that cannot be read."""
+    unknown: frozenset[str] = frozenset()
+    """Of `split` and `group` those that it may say and that cannot be read."""
 
 
 class CaptionsTable(NamedTuple):
@@ -66,6 +67,7 @@ class CaptionsTable(NamedTuple):
     rows: list[CaptionRow]
     refused: list[RefusedRow]
     notes: list[Rejection]
+    """About the table, and about rows that are read all the same; refused ones have their reason."""
 
 
 def read_captions_table(path: Path, is_video: Callable[[str], bool]) -> CaptionsTable:
@@ -89,7 +91,7 @@ def read_captions_table(path: Path, is_video: Callable[[str], bool]) -> Captions
     video = layout.columns.index("video")
 
     def begins_row(cells: list[str]) -> bool:
-        return 1 < len(cells) and video < len(cells) and is_video(cells[video])
+        return len(cells) > 1 and video < len(cells) and is_video(cells[video])
 
     rows: list[CaptionRow] = []
     refused: list[RefusedRow] = []
@@ -101,9 +103,9 @@ def read_captions_table(path: Path, is_video: Callable[[str], bool]) -> Captions
             rows.append(read)
             notes += [note(f"{path.name}:{record.line}", f"Line {record.line} of {path} {remark}") for remark in remarks]
         else:
-            refused.append(read)
-            reason = f"Line {record.line} of {path} was left out ({'; '.join(remarks)}); mend the line."
-            notes.append(note(f"{path.name}:{record.line}", reason))
+            refused.append(
+                read._replace(reason=f"Line {record.line} of {path} was left out ({'; '.join(remarks)}); mend the line.")
+            )
     return CaptionsTable(rows, refused, notes)
 
 
@@ -187,10 +189,11 @@ class _Reader(NamedTuple):
         return RefusedRow(
             record.line,
             values.get("video"),
+            "",
             label == "" or (label is not None and label.casefold() != "normal"),
             row.get("split"),  # type: ignore[arg-type]
             row.get("group"),  # type: ignore[arg-type]
-            any(name in values and row.get(name) is None for name in ("split", "group")),
+            frozenset(name for name in ("split", "group") if name in values and row.get(name) is None),
         )
 
     def _fitting(self, record: Record, remarks: list[str]) -> list[str] | None:
@@ -235,9 +238,8 @@ class _Reader(NamedTuple):
         names = [cell.strip(' "') for cell in record.cells[position : position + 1]]
         if not any(map(self.is_video, names)):
             names = [cell for cell in (cell.strip(' "') for cell in record.cells) if self.is_video(cell)] or names
-        return RefusedRow(
-            record.line, names[0] if names else None, "label" in columns, side_unknown=bool({"split", "group"} & set(columns))
-        )
+        unknown = frozenset({"split", "group"} & set(columns))
+        return RefusedRow(record.line, names[0] if names else None, "", "label" in columns, unknown=unknown)
 
 
 def _is_sentence(text: str) -> bool:

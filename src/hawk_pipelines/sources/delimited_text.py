@@ -1,4 +1,4 @@
-"""Tables as text (CSV and its kin), as people and spreadsheet programs write them: decoded, and cut into records with line numbers.
+"""Tables as text (CSV and its kin), as people and spreadsheet programs write them: decoded, and cut into numbered records.
 
 A record whose cells cannot be told for certain is given with the reason instead, and the next line begins a new one: a quote that
 was not closed costs its own line only.

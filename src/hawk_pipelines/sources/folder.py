@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import Rejection
-from hawk_pipelines.sources.caption_rows import VideoFacts, combine_rows, join_groups
+from hawk_pipelines.sources.caption_rows import NORMAL, VideoFacts, combine_rows, join_groups
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow, read_captions_table
 from hawk_pipelines.sources.folder_contents import read_contents
 from hawk_pipelines.sources.links import link_rules
@@ -107,25 +107,33 @@ def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejec
             rows[found[0]].append(row)
         elif found:
             what = f"Line {row.line} of {table} was left out (video: {row.video} may be {' or '.join(sorted(found))})"
-            notes.append(note(f"{table.name}:{row.line}", f"{what}; write the whole name."))
-            for name in found:
-                unclear = bool(row.label) and row.label.casefold() != "normal"  # type: ignore[union-attr]
-                refused[name].append(RefusedRow(row.line, name, unclear, side_unknown=bool(row.split or row.group)))
+            unusual = row.label is not None and row.label.casefold() != NORMAL
+            unknown = frozenset(column for column in ("split", "group") if getattr(row, column))
+            refused_rows.append(RefusedRow(row.line, row.video, f"{what}; write the whole name.", unusual, unknown=unknown))
         else:
             absent[row.video].append(row.line)
     for lost in refused_rows:
         for name in known.find(lost.video) if lost.video else []:
             refused[name].append(lost)
+    facts: dict[str, VideoFacts] = {}
+    left_out: dict[str, VideoFacts | None] = {}
+    consequences: dict[int, list[str]] = defaultdict(list)
+    contradictions: list[Rejection] = []
+    for name in sorted({*rows, *refused}):
+        combined = combine_rows(name, rows[name], refused[name], table.name, contradictions)
+        if combined.facts is None:
+            left_out[name] = None
+        else:
+            facts[name] = combined.facts
+        for line, consequence in combined.consequences.items():
+            consequences[line].append(consequence)
+    for lost in sorted(refused_rows, key=lambda row: row.line):
+        notes.append(note(f"{table.name}:{lost.line}", " ".join([lost.reason, *consequences[lost.line]])))
     for name, lines in absent.items():
         what = f"{table.name} has {len(lines)} row(s) about {name}, which is not in {root} (line {some(list(map(str, lines)))})"
         notes.append(note(name, f"{what}; add the video or remove the rows."))
-    facts: dict[str, VideoFacts] = {}
-    left_out: dict[str, VideoFacts | None] = {}
-    for name in sorted({*rows, *refused}):
-        combined = combine_rows(name, rows[name], refused[name], table.name, notes)
-        if combined is None:
-            left_out[name] = None
-        else:
-            facts[name] = combined
-    groups = {name: [(row.line, row.group) for row in (*rows[name], *refused[name]) if row.group] for name in facts}
-    return {**join_groups(facts, groups, table.name, notes), **left_out}
+    said: dict[str, list[CaptionRow | RefusedRow]] = {name: [*rows[name], *refused[name]] for name in facts}
+    groups = {name: [(row.line, row.group) for row in of_video if row.group] for name, of_video in said.items()}
+    settled = join_groups(facts, groups, table.name, contradictions)
+    notes += contradictions
+    return {**settled, **left_out}

@@ -21,7 +21,7 @@ _SIDECARS = {
     ".txt", ".md", ".rst", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".html", ".htm", ".log", ".nfo", ".url", ".tex", ".bib",
     ".json", ".jsonl", ".xml", ".csv", ".tsv", ".tab", ".xls", ".xlsx", ".xlsm", ".ods", ".yml", ".yaml", ".toml", ".ini", ".cfg",
     ".srt", ".vtt", ".ass", ".ssa", ".lrc", ".gpx", ".kml", ".geojson", ".py", ".ipynb", ".sh", ".bat", ".m", ".mat",
-    ".npy", ".npz", ".pkl", ".pt", ".pth", ".h5", ".hdf5", ".parquet", ".safetensors", ".sqlite", ".db", ".dvc", ".md5", ".sha256",
+    ".npy", ".npz", ".pkl", ".pt", ".pth", ".h5", ".hdf5", ".parquet", ".safetensors", ".sqlite", ".db", ".dvc", ".md5",
     ".webp", ".heic", ".heif", ".avif", ".svg", ".ico", ".psd", ".thm", ".mp3", ".wav", ".flac", ".aac", ".m4a", ".wma", ".opus",
 }  # fmt: skip
 """Endings of files that are no videos and are not looked into: texts, tables, subtitles, arrays, pictures, sound."""
