@@ -55,7 +55,7 @@ def combine_rows(
     sides = {"split": _split(name, everything, table, notes), "group": next((row.group for row in everything if row.group), None)}
     for row in refused:
         if missing := sorted(column for column in row.unknown if not sides[column]):
-            what = f"{name} is left out until then, since the line may say its {' and '.join(missing)}"
+            what = f"Until then {name} is left out, since the line may say its {' and '.join(missing)}"
             return CombinedRows(None, {row.line: f"{what}."})
     label, spans = _label(name, rows, table, notes)
     lost = [row.line for row in refused if row.anomaly_possible]
@@ -65,8 +65,8 @@ def combine_rows(
         if label == NORMAL:
             label, consequence = None, "does not count as normal"
         elif label:
-            spans, consequence = [], f"keeps the label {label}, but not the times of its anomaly, which may not be all"
-        consequences = dict.fromkeys(lost, f"{name} {consequence} until then.")
+            spans, consequence = [], f"keeps the label {label} without the times of its anomaly, since they may not be all"
+        consequences = dict.fromkeys(lost, f"Until then {name} {consequence}.")
     facts = VideoFacts(
         label,
         [Span(start_s=start_s, end_s=end_s) for start_s, end_s in spans if end_s is not None],

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from hawk_pipelines.schema import Rejection, Split
@@ -23,6 +23,7 @@ from hawk_pipelines.sources.delimited_text import (
 )
 from hawk_pipelines.sources.reading import SourceError, note, some
 from hawk_pipelines.sources.table_numbers import read_seconds
+from hawk_pipelines.sources.tree import is_video_file
 
 COLUMNS = ("video", "start_s", "end_s", "caption", "label", "split", "group")
 _TEXTS = ("caption", "label", "group")
@@ -91,7 +92,8 @@ def read_captions_table(path: Path, is_video: Callable[[str], bool]) -> Captions
     video = layout.columns.index("video")
 
     def begins_row(cells: list[str]) -> bool:
-        return len(cells) > 1 and video < len(cells) and is_video(cells[video])
+        named = cells[video] if len(cells) > 1 and video < len(cells) else ""
+        return bool(named) and (is_video(named) or is_video_file(PurePosixPath(named)))
 
     rows: list[CaptionRow] = []
     refused: list[RefusedRow] = []
@@ -170,14 +172,14 @@ class _Reader(NamedTuple):
         for name in ("start_s", "end_s"):
             if values.get(name):
                 try:
-                    row[name] = read_seconds(values[name], comma_separates_cells=self.layout.delimiter == ",")
+                    row[name] = read_seconds(values[name], decimal_comma=self.layout.delimiter == ";")
                 except ValueError as error:
                     faults.append(f"{name}: {error}")
         if values.get("split"):
             row["split"] = _SPLITS.get(values["split"].casefold())
             if row["split"] is None:
                 faults.append(f"split: {values['split']!r} is none of train, validation and test")
-        if not values.get("video"):
+        if "video" not in values:
             faults.append("video: it names none")
         start_s, end_s = row.get("start_s") or 0.0, row.get("end_s")
         if end_s is not None and end_s <= start_s:  # type: ignore[operator]

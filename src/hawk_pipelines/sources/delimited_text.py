@@ -106,25 +106,31 @@ class _Parsed(NamedTuple):
 def _read_record(
     lines: Sequence[str], position: int, delimiter: str, width: int, begins_row: Callable[[list[str]], bool]
 ) -> tuple[Record, int]:
+    """The record that begins at a line, and how many lines it has."""
     line = lines[position].rstrip("\r\n")
-    literal = line.split(delimiter)
+    if '"' not in line:
+        return Record(position + 1, _trimmed(line.split(delimiter), width)), 1
+    literal = _trimmed(line.split(delimiter), width)
     plain = _parse(lines, position, delimiter, skip_blanks=False)
-    quoted_after_blank = re.search(re.escape(delimiter) + ' +"|^ +"', line) is not None
-    spaced = _parse(lines, position, delimiter, skip_blanks=True) if quoted_after_blank else None
+    blank_before_quote = re.search(rf'(^|{re.escape(delimiter)}) +"', line) is not None
+    spaced = _parse(lines, position, delimiter, skip_blanks=True) if blank_before_quote else None
     for parsed in (spaced, plain):
         if parsed is None or _swallows_row(lines, position, parsed.height, delimiter, begins_row):
             continue
-        open_quote = parsed is plain and any(cell.lstrip().startswith('"') and cell.count('"') % 2 for cell in parsed.cells)
-        if len(_trimmed(parsed.cells, width)) == width and not open_quote:
-            return Record(position + 1, _trimmed(parsed.cells, width)), parsed.height
+        cells = _trimmed(parsed.cells, width)
+        if len(cells) == width and (parsed is spaced or not any(map(_has_lone_quote, cells))):
+            return Record(position + 1, cells), parsed.height
     # Quotes that are part of a text, such as `"Stop" he says.`, stand on one line and are even in number.
-    if len(_trimmed(literal, width)) == width and not any(cell.count('"') % 2 for cell in literal) and '"' in line:
-        return Record(position + 1, _trimmed(literal, width)), 1
-    if plain and plain.height == 1 and '"' not in "".join(cell.lstrip()[:1] for cell in plain.cells):
-        return Record(position + 1, plain.cells), 1  # more or fewer cells than the header
-    if plain and plain.height == 1 and line.count('"') % 2 == 0:
-        return Record(position + 1, plain.cells), 1
-    return Record(position + 1, literal, "a quote is opened in it and not closed where it should be"), 1
+    if len(literal) == width and not any(cell.count('"') % 2 for cell in literal):
+        return Record(position + 1, literal), 1
+    if plain and plain.height == 1 and not any(map(_has_lone_quote, plain.cells)):
+        return Record(position + 1, _trimmed(plain.cells, width)), 1  # more or fewer cells than the header
+    return Record(position + 1, literal, "a quote in it has no other, or runs on over the lines below"), 1
+
+
+def _has_lone_quote(cell: str) -> bool:
+    """Whether a cell, as parsed, begins or ends with a quote that has no other. One after a number may mean inches."""
+    return cell.count('"') % 2 == 1 and re.match(r'\s*"|.*[^0-9\s]"\s*$', cell, re.DOTALL) is not None
 
 
 def _parse(lines: Sequence[str], position: int, delimiter: str, *, skip_blanks: bool) -> _Parsed | None:

@@ -55,7 +55,7 @@ def read(parameters: Parameters) -> Reading:
         msg += "put videos there or set `ingest.folder.path`."
         raise SourceError(" ".join([msg, *(one.reason for one in (*contents.notes, *left_out))]))
     paths = {path.relative_to(root).as_posix(): path for path in contents.videos}
-    table = _table(contents.tables, root, notes)
+    table = _table(contents.tables, notes)
     facts = _read_facts(table, root, list(paths), notes) if table else {}
     videos = []
     for name, path in paths.items():
@@ -70,27 +70,33 @@ def read(parameters: Parameters) -> Reading:
     return Reading(videos, [*notes, *contents.notes, *left_out], parameters.licence)
 
 
-def _table(tables: Sequence[Path], root: Path, notes: list[Rejection]) -> Path | None:
+def _table(tables: Sequence[Path], notes: list[Rejection]) -> Path | None:
     """The table among the files that are named like one: `captions.csv`, or the only other one that is text."""
-    chosen = next((path for path in tables if path.name == TABLE), None)
-    others = [path for path in tables if path != chosen]
-    if not others:
-        return chosen
-    readable = [path for path in others if path.suffix.casefold() in _READ_AS_TABLE]
-    if chosen is None and len(readable) == 1:
-        (chosen,) = readable
-        others.remove(chosen)
+    readable = [path for path in tables if path.suffix.casefold() in _READ_AS_TABLE]
+    for candidates in ([path for path in tables if path.name == TABLE], list(filter(_is_called_table, tables)), readable):
+        if len(candidates) == 1:
+            (chosen,) = candidates
+            break
+    else:
+        chosen = None
+    if chosen and chosen.name != TABLE:
         logger.info("%s is read as %s.", chosen, TABLE)
-    for path in others:
+    for path in tables:
+        if path == chosen:
+            continue
         if chosen:
             reason = f"{path} is not read, since {chosen.name} is; put its rows there or remove it."
         elif path in readable:
-            reason = f"{path} is not read, since {len(readable)} files could be {TABLE} ({some([one.name for one in readable])})"
-            reason += f"; call one of them {TABLE}."
+            names = some([one.name for one in readable])
+            reason = f"{path} is not read, since {len(readable)} files could be {TABLE} ({names}); call one of them {TABLE}."
         else:
             reason = f"{path} is a workbook and is not read; save it as {TABLE} in UTF-8 (in Excel: `CSV UTF-8`)."
         notes.append(note(path.name, reason))
     return chosen
+
+
+def _is_called_table(path: Path) -> bool:
+    return path.name.casefold() == TABLE
 
 
 def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejection]) -> dict[str, VideoFacts | None]:
@@ -99,7 +105,13 @@ def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejec
     rows: dict[str, list[CaptionRow]] = defaultdict(list)
     refused: dict[str, list[RefusedRow]] = defaultdict(list)
     absent: dict[str, list[int]] = defaultdict(list)
-    read_rows, refused_rows, remarks = read_captions_table(table, lambda name: bool(known.find(name)))
+    try:
+        read_rows, refused_rows, remarks = read_captions_table(table, lambda name: bool(known.find(name)))
+    except SourceError as error:
+        if _is_called_table(table):
+            raise
+        notes.append(note(table.name, f"{table} is not read as {TABLE}, though it is called like it. {error}"))
+        return {}
     notes += remarks
     for row in read_rows:
         found = known.find(row.video)

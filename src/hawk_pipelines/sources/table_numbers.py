@@ -9,13 +9,13 @@ _CLOCK = re.compile(r"(?:([0-9]{1,3}):([0-5]?[0-9])|([0-9]{1,4})):([0-5]?[0-9])(
 _UNIT = re.compile(r"\s*(s|sec|secs|second|seconds)\.?", re.IGNORECASE)
 
 
-def read_seconds(text: str, *, comma_separates_cells: bool) -> float:
+def read_seconds(text: str, *, decimal_comma: bool) -> float:
     """Seconds, where the meaning is certain.
 
     Args:
         text: such as `3`, `3.5`, `3,5`, `3.5 s`, `0:01:05,5` (h:mm:ss) or `1:05.5` (m:ss with a fraction).
-        comma_separates_cells: whether the table is one with commas. Programs that separate by semicolons do so since a comma
-            stands before their decimals; elsewhere `1,000` may be a thousand.
+        decimal_comma: whether a comma is known to stand before decimals, as in tables with semicolons, which programs write for
+            that reason. Elsewhere `1,000` may be a thousand.
 
     Raises:
         ValueError: it is no finite number of at least 0, or may mean several.
@@ -24,7 +24,7 @@ def read_seconds(text: str, *, comma_separates_cells: bool) -> float:
     if _PLAIN.fullmatch(number):
         seconds = float(number)
     elif comma := _WITH_COMMA.fullmatch(number):
-        if comma_separates_cells and len(comma[2]) == 3 and comma[1].strip("0"):
+        if not decimal_comma and len(comma[2]) == 3 and comma[1].strip("0"):
             msg = f"{text!r} may mean thousands or a fraction; {FORMS}"
             raise ValueError(msg)
         seconds = float(f"{comma[1] or 0}.{comma[2]}")
