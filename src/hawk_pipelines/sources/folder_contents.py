@@ -133,7 +133,9 @@ _BEGINNINGS: tuple[Callable[[bytes], bool], ...] = (
     lambda head: head[:8] == b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
     lambda head: head[:4] in (b"FLV\x01", b"DHAV", b"DKIF", b"HXVS", b"HXVF"),
     lambda head: head[:4] in (b"\0\0\1\xba", b"\0\0\1\xb3"),  # MPEG programme stream and video
-    lambda head: re.match(rb"\0?\0\0\1[\x67\x27\x47\x09\x40\x46]", head) is not None,  # H.264 and H.265: parameters, delimiters
+    lambda head: (
+        re.match(rb"\x00?\x00\x00\x01[\x67\x27\x47\x09\x40\x46]", head) is not None
+    ),  # H.264 and H.265: parameters, delimiters
     lambda head: head[:8] == b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
     lambda head: head[:4] == b"OggS" and any(codec in head for codec in (b"theora", b"OVP80", b"dirac")),
     lambda head: head[:9] == b"YUV4MPEG2" or head[:6] in (b"GIF87a", b"GIF89a"),
