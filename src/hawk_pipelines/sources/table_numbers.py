@@ -6,7 +6,7 @@ FORMS = "write seconds (65.5) or hours, minutes and seconds (0:01:05.5)"
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _WITH_COMMA = re.compile(r"([0-9]*),([0-9]+)")
 _CLOCK = re.compile(r"(?:([0-9]{1,3}):([0-5]?[0-9])|([0-9]{1,4})):([0-5]?[0-9])([.,][0-9]+)?")
-_UNIT = re.compile(r"\s*(s|sec|secs|second|seconds)\.?", re.IGNORECASE)
+_UNIT = re.compile(r"(?<=[0-9])\s*(s|secs?|seconds?)\.?$", re.IGNORECASE)
 
 
 def read_seconds(text: str, *, decimal_comma: bool) -> float:
@@ -20,7 +20,7 @@ def read_seconds(text: str, *, decimal_comma: bool) -> float:
     Raises:
         ValueError: it is no finite number of at least 0, or may mean several.
     """
-    number = _UNIT.sub("", text) if _UNIT.search(text) and _UNIT.sub("", text)[-1:].isdigit() else text
+    number = _UNIT.sub("", text)
     if _PLAIN.fullmatch(number):
         seconds = float(number)
     elif comma := _WITH_COMMA.fullmatch(number):
