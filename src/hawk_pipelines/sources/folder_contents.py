@@ -25,6 +25,7 @@ _SIDECARS = {
     ".webp", ".heic", ".heif", ".avif", ".svg", ".ico", ".psd", ".thm", ".mp3", ".wav", ".flac", ".aac", ".m4a", ".wma", ".opus",
 }  # fmt: skip
 """Endings of files that are no videos and are not looked into: texts, tables, subtitles, arrays, pictures, sound."""
+_TEXT_NAMES = {"readme", "license", "licence", "copying", "notice", "authors", "changelog", "makefile", "dockerfile"}
 _KNOWN_KINDS = _SIDECARS | PICTURES | ARCHIVES
 _BEGINNING = 512
 """Bytes of a file of unknown ending that are looked at: enough for three packets of a transport stream."""
@@ -80,7 +81,7 @@ def _is_named_like_table(path: Path) -> bool:
 
 
 def _is_known_kind(path: Path) -> bool:
-    return path.suffix.casefold() in _KNOWN_KINDS
+    return path.suffix.casefold() in _KNOWN_KINDS or path.name.casefold() in _TEXT_NAMES
 
 
 def _without_proxies(videos: Sequence[Path]) -> tuple[list[Path], list[tuple[Path, Path]]]:
@@ -134,7 +135,7 @@ _BEGINNINGS: tuple[Callable[[bytes], bool], ...] = (
     lambda head: head[:4] in (b"FLV\x01", b"DHAV", b"DKIF", b"HXVS", b"HXVF"),
     lambda head: head[:4] in (b"\0\0\1\xba", b"\0\0\1\xb3"),  # MPEG programme stream and video
     lambda head: (
-        re.match(rb"\x00?\x00\x00\x01[\x67\x27\x47\x09\x40\x46]", head) is not None
+        re.match(rb"\x00?\x00\x00\x01[\x67\x27\x47\x06\x09\x40\x46]", head) is not None
     ),  # H.264 and H.265: parameters, delimiters
     lambda head: head[:8] == b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
     lambda head: head[:4] == b"OggS" and any(codec in head for codec in (b"theora", b"OVP80", b"dirac")),
@@ -170,7 +171,9 @@ def _note_files(
     if archives:
         what = f"{len(archives):,} archive(s) are left out ({some(archives)}); extract them if they hold videos."
         notes.append(note(archives[0], what))
-    nested = [path for path in others if path.parent != root and _is_named_like_table(path)]
+    nested = [
+        path for path in others if _is_named_like_table(path) and path.name.casefold() not in ("caption.txt", "captions.txt")
+    ]
     if nested:
         names = _names(nested, root)
         what = f"{len(names):,} table(s) of captions below {root} are not read ({some(names)}), since only one right in it is"
@@ -187,7 +190,7 @@ def _note_files(
         notes.append(note(strange[0], f"{what}; `hawk probe FILE` says what one is."))
     told = {*nested, *loose}
     rest = [path for path in others if _is_known_kind(path) and path.suffix.casefold() not in ARCHIVES and path not in told]
-    kinds = Counter(path.suffix.casefold() for path in rest) + Counter(map(_litter_kind, litter))
+    kinds = Counter(path.suffix.casefold() or path.name for path in rest) + Counter(map(_litter_kind, litter))
     if kinds:
         counts = [f"{count:,} {kind}" for kind, count in kinds.most_common(_SHOWN_KINDS)]
         names = _names([*rest, *litter], root)
