@@ -1,6 +1,7 @@
 """Links that lead out of a source's folder, in every way of reading one."""
 
 import shutil
+import sys
 
 import pytest
 
@@ -102,3 +103,25 @@ def test_readers_of_published_data_sets_leave_out_what_is_linked_from_elsewhere(
     assert check(root) == []
     (one,) = check(root, follow_links=True)
     assert len(one.reading.videos) == len(whole)
+
+
+@pytest.mark.parametrize("kind", ["Path", "str"])
+def test_a_module_of_ones_own_that_walks_keeps_to_the_rules(linked, tmp_path, monkeypatch, kind):
+    (tmp_path / "alley.py").write_text(f"""
+from pathlib import Path
+from pydantic import BaseModel
+from hawk_pipelines.sources.reading import FoundVideo, Reading
+from hawk_pipelines.sources.tree import walk
+class Parameters(BaseModel):
+    place: {kind}
+def read(parameters):
+    files = [folder / name for folder, names in walk(Path(parameters.place)) for name in names]
+    return Reading([FoundVideo(file, str(file)) for file in files], [])
+""")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "alley", raising=False)
+    parameters = {"source": "alley", "own": {"place": str(linked)}}
+    names = {video.path.name for video in read_source(IngestParameters.model_validate(parameters), 0, 0).videos}
+    assert names == {"copy.mp4", "own.mp4", "near.mp4"}
+    parameters["follow_links"] = True
+    assert {video.path.name for video in read_source(IngestParameters.model_validate(parameters), 0, 0).videos} > names

@@ -23,6 +23,7 @@ _SIDECARS = {
     ".srt", ".vtt", ".ass", ".ssa", ".lrc", ".gpx", ".kml", ".geojson", ".py", ".ipynb", ".sh", ".bat", ".m", ".mat",
     ".npy", ".npz", ".pkl", ".pt", ".pth", ".h5", ".hdf5", ".parquet", ".safetensors", ".sqlite", ".db", ".dvc", ".md5",
     ".webp", ".heic", ".heif", ".avif", ".svg", ".ico", ".psd", ".thm", ".mp3", ".wav", ".flac", ".aac", ".m4a", ".wma", ".opus",
+    ".m4b", ".mka", ".mks", ".oga",
 }  # fmt: skip
 """Endings of files that are no videos and are not looked into: texts, tables, subtitles, arrays, pictures, sound."""
 _TEXT_NAMES = {"readme", "license", "licence", "copying", "notice", "authors", "changelog", "makefile", "dockerfile"}
