@@ -20,10 +20,10 @@ class Ingested:
         reading = read(Parameters(path=root))
         self.root = root
         self.videos = {video.name: video for video in reading.videos}
-        self.reasons = [one.reason for one in reading.rejections]
-        self.items = [one.item for one in reading.rejections]
+        self.reasons = [rejection.reason for rejection in reading.rejections]
+        self.items = [rejection.item for rejection in reading.rejections]
 
-    def said(self, name="gate.mp4"):
+    def facts(self, name="gate.mp4"):
         """Label, spans (None: to the end) and captions of a video."""
         video = self.videos[name]
         spans = [(span.start_s, span.end_s) for span in video.spans] + [(start_s, None) for start_s in video.open_spans]
@@ -60,10 +60,10 @@ def test_tables_that_went_wrong_for_users(real_data, tmp_path, name):
     folder = real_data / "reported/captions_csv"
     shutil.copy(folder / "gate.mp4", tmp_path)
     shutil.copy(folder / name, tmp_path / "captions.csv")
-    said, reason = REPORTED[name]
-    found = Ingested(tmp_path)
-    assert found.said() == said
-    assert (reason in found.reasons[0]) if reason else (found.reasons == [])
+    expected, reason = REPORTED[name]
+    result = Ingested(tmp_path)
+    assert result.facts() == expected
+    assert (reason in result.reasons[0]) if reason else (result.reasons == [])
 
 
 def test_an_anomaly_without_an_end_lasts_to_the_end_of_the_video(real_data, tmp_path, ingest):
@@ -105,16 +105,16 @@ READ = {
 
 @pytest.mark.parametrize("name", READ)
 def test_what_is_certain_is_read_however_it_is_written(ingested, name):
-    found = ingested(READ[name])
-    assert found.said() == SAME
-    assert [item for item in found.items if item != "captions.csv:1"] == []  # a doubled column is named
+    result = ingested(READ[name])
+    assert result.facts() == SAME
+    assert [item for item in result.items if item != "captions.csv:1"] == []  # a doubled column is named
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"])
 def test_umlauts_in_every_encoding_of_spreadsheet_programs(ingested, encoding):
-    found = ingested("video;caption;label\ngate.mp4;Ein Mann läuft über die Straße.;Überfall\n", encoding)
-    assert found.said() == ("Überfall", [], ["Ein Mann läuft über die Straße."])
-    assert ["Windows-1252" in reason for reason in found.reasons] == [True] * (encoding == "windows-1252")
+    result = ingested("video;caption;label\ngate.mp4;Ein Mann läuft über die Straße.;Überfall\n", encoding)
+    assert result.facts() == ("Überfall", [], ["Ein Mann läuft über die Straße."])
+    assert ["Windows-1252" in reason for reason in result.reasons] == [True] * (encoding == "windows-1252")
 
 
 @pytest.mark.parametrize(
@@ -142,39 +142,48 @@ REFUSED = {  # a row about gate.mp4: words of the reason
 
 @pytest.mark.parametrize("row", REFUSED)
 def test_a_refused_row_is_named_by_its_line_and_harms_neither_its_video_nor_the_next_row(ingested, row):
-    found = ingested(f"{H}other.mp4,0,1,First.,first\n{row}\nother.mp4,1,2,Second.,first\n")
-    assert found.items == ["captions.csv:3"]
-    assert REFUSED[row] in found.reasons[0]
-    assert "gate.mp4 has no label" in found.reasons[0]
-    assert found.said() == (None, [], [])
-    assert found.said("other.mp4") == ("first", [(0.0, 1.0), (1.0, 2.0)], ["First.", "Second."])
+    result = ingested(f"{H}other.mp4,0,1,First.,first\n{row}\nother.mp4,1,2,Second.,first\n")
+    assert result.items == ["captions.csv:3"]
+    assert REFUSED[row] in result.reasons[0]
+    assert "gate.mp4 has no label" in result.reasons[0]
+    assert result.facts() == (None, [], [])
+    assert result.facts("other.mp4") == ("first", [(0.0, 1.0), (1.0, 2.0)], ["First.", "Second."])
 
 
 @pytest.mark.parametrize("row", REFUSED)
 def test_what_other_rows_say_is_kept_as_far_as_the_refused_one_cannot_change_it(ingested, row):
     calm = ingested(f"{H}gate.mp4,,,Calm.,normal\n{row}\n")
-    assert calm.said() == (None, [], ["Calm."])
+    assert calm.facts() == (None, [], ["Calm."])
     assert "does not count as normal" in calm.reasons[0]
     unusual = ingested(f"{H}gate.mp4,5,6,He hides.,theft\n{row}\n")
-    assert unusual.said() == ("theft", [], ["He hides."])
+    assert unusual.facts() == ("theft", [], ["He hides."])
     assert "keeps the label theft without the times" in unusual.reasons[0]
 
 
 def test_a_refused_row_that_is_normal_by_its_own_word_changes_nothing_else(ingested):
-    assert ingested(f"{H}gate.mp4,5,6,He hides.,theft\ngate.mp4,x,y,Calm.,normal\n").said() == (
+    assert ingested(f"{H}gate.mp4,5,6,He hides.,theft\ngate.mp4,x,y,Calm.,normal\n").facts() == (
         "theft",
         [(5.0, 6.0)],
         ["He hides."],
     )
 
 
+@pytest.mark.parametrize("row", ["gate.mp4;1;3;He hides.;theft", "gate, east.mp4,1,3,He hides.,theft"])
+def test_a_refused_row_is_taken_for_one_of_the_video_that_it_names(ingested, row):
+    video = "gate, east.mp4" if "east" in row else "gate.mp4"
+    files = ("gate.mp4", "gate, east.mp4")
+    result = ingested(f'{H}gate.mp4,,,,normal\n"gate, east.mp4",,,,normal\n{row}\n', files=files)
+    assert [result.facts(name)[0] for name in files] == [None if name == video else "normal" for name in files]
+    assert result.items == ["captions.csv:4"]
+
+
 def test_a_row_with_cells_left_off_at_its_end_is_read_with_a_line_where_nothing_else_can_be_meant(ingested):
-    found = ingested(H + "gate.mp4,1,3,A man climbs.\nother.mp4,1,3\n")
-    assert found.said() == (None, [], ["A man climbs."])
-    assert found.items == ["captions.csv:2", "captions.csv:3"]
-    assert "(label), which count as empty" in found.reasons[0]
+    result = ingested(H + "gate.mp4,1,3,A man climbs.\nother.mp4,1,3\n")
+    assert result.facts() == (None, [], ["A man climbs."])
+    assert result.items == ["captions.csv:2", "captions.csv:3"]
+    assert "(label), which count as empty" in result.reasons[0]
     cut = ingested(H + "gate.mp4,1,3,A man climbs over the")  # the end of the file: maybe cut while it was written
-    assert cut.said() == (None, [], [])
+    assert cut.facts() == (None, [], [])
     assert "Line 2" in cut.reasons[0]
 
 
@@ -187,9 +196,9 @@ def test_a_row_with_cells_left_off_at_its_end_is_read_with_a_line_where_nothing_
     ],
 )
 def test_a_quoted_caption_may_run_over_lines(ingested, table):
-    found = ingested(table)
-    assert found.said()[2][0].split() == ["A", "man", "climbs.", "He", "falls,", "too."]
-    assert (found.said("other.mp4"), found.reasons) == (("dog", [], ["A dog barks."]), [])
+    result = ingested(table)
+    assert result.facts()[2][0].split() == ["A", "man", "climbs.", "He", "falls,", "too."]
+    assert (result.facts("other.mp4"), result.reasons) == (("dog", [], ["A dog barks."]), [])
 
 
 @pytest.mark.parametrize(
@@ -203,24 +212,27 @@ def test_a_quoted_caption_may_run_over_lines(ingested, table):
     ],
 )
 def test_an_open_quote_costs_the_line_where_it_began(ingested, rows, refused):
-    found = ingested("video,caption,label\n" + rows)
-    assert [item for item in found.items if ":" in item] == [f"captions.csv:{line}" for line in refused]
-    assert found.said()[0] is None
-    assert all("climbs" not in text for name in ("gate.mp4", "other.mp4") for text in found.said(name)[2])
+    result = ingested("video,caption,label\n" + rows)
+    assert [item for item in result.items if ":" in item] == [f"captions.csv:{line}" for line in refused]
+    assert result.facts()[0] is None
+    assert all("climbs" not in text for name in ("gate.mp4", "other.mp4") for text in result.facts(name)[2])
 
 
 def test_quotes_inside_a_text_are_its_own(ingested):
-    found = ingested('video,caption\ngate.mp4,"Stop" he says.\nother.mp4,A 5" pipe and "a stop" sign.\n')
-    assert [found.said(name)[2] for name in ("gate.mp4", "other.mp4")] == [['"Stop" he says.'], ['A 5" pipe and "a stop" sign.']]
-    assert found.reasons == []
+    result = ingested('video,caption\ngate.mp4,"Stop" he says.\nother.mp4,A 5" pipe and "a stop" sign.\n')
+    assert [result.facts(name)[2] for name in ("gate.mp4", "other.mp4")] == [
+        ['"Stop" he says.'],
+        ['A 5" pipe and "a stop" sign.'],
+    ]
+    assert result.reasons == []
 
 
 @pytest.mark.parametrize(
     ("caption", "joined"), [("A man climbs, falls, and lies there.", True), ("A man climbs,climbing", False), ("A, ", False)]
 )
 def test_a_caption_in_the_last_column_is_joined_where_its_commas_are_those_of_prose(ingested, caption, joined):
-    found = ingested(f"video,start_s,caption\ngate.mp4,1,{caption}\n")
-    assert found.said()[2] == ([caption] if joined else ["A"] if caption == "A, " else [])
+    result = ingested(f"video,start_s,caption\ngate.mp4,1,{caption}\n")
+    assert result.facts()[2] == ([caption] if joined else ["A"] if caption == "A, " else [])
 
 
 @pytest.mark.parametrize(
@@ -228,26 +240,26 @@ def test_a_caption_in_the_last_column_is_joined_where_its_commas_are_those_of_pr
     ["./yard/0412.mp4", "yard\\0412.mp4", ".\\yard\\0412.MP4", "yard/0412", "Yard/0412", "yard//0412.mp4", "ROOT/yard/0412.mp4"],
 )
 def test_other_ways_to_write_a_name(ingested, written):
-    found = ingested(f"video,label\n{written},theft\n")
-    assert (found.said("yard/0412.mp4")[0], found.reasons) == ("theft", [])
+    result = ingested(f"video,label\n{written},theft\n")
+    assert (result.facts("yard/0412.mp4")[0], result.reasons) == ("theft", [])
 
 
 @pytest.mark.parametrize(("of_file", "of_row"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_names_in_another_unicode_form(ingested, of_file, of_row):
     file, row = (unicodedata.normalize(form, "Tür.mp4") for form in (of_file, of_row))
-    assert ingested(f"video,label\n{row},theft\n", files=(file,)).said(file)[0] == "theft"
+    assert ingested(f"video,label\n{row},theft\n", files=(file,)).facts(file)[0] == "theft"
 
 
 def test_a_name_that_fits_two_files_is_refused_and_an_exact_one_is_not(ingested):
-    found = ingested("video,label\ngate,theft\nGATE.mp4,theft\ngate.mp4,normal\n", files=("gate.mp4", "gate.avi", "Gate.MP4"))
-    assert found.items == ["captions.csv:2", "captions.csv:3"]
-    assert "gate may be Gate.MP4 or gate.avi or gate.mp4" in found.reasons[0]
-    assert [found.said(name)[0] for name in ("gate.mp4", "gate.avi", "Gate.MP4")] == [None] * 3
+    result = ingested("video,label\ngate,theft\nGATE.mp4,theft\ngate.mp4,normal\n", files=("gate.mp4", "gate.avi", "Gate.MP4"))
+    assert result.items == ["captions.csv:2", "captions.csv:3"]
+    assert "gate may be Gate.MP4 or gate.avi or gate.mp4" in result.reasons[0]
+    assert [result.facts(name)[0] for name in ("gate.mp4", "gate.avi", "Gate.MP4")] == [None] * 3
 
 
 def test_rows_that_write_one_name_in_several_ways_are_about_one_video(ingested):
-    found = ingested(H + "gate.mp4,1,2,,theft\nGATE,3,4,,theft\n./gate.mp4,,,He hides.,\n")
-    assert found.said() == ("theft", [(1.0, 2.0), (3.0, 4.0)], ["He hides."])
+    result = ingested(H + "gate.mp4,1,2,,theft\nGATE,3,4,,theft\n./gate.mp4,,,He hides.,\n")
+    assert result.facts() == ("theft", [(1.0, 2.0), (3.0, 4.0)], ["He hides."])
 
 
 CONTRADICTIONS = {  # rows: the label and spans that are left, words of the line
@@ -263,11 +275,11 @@ CONTRADICTIONS = {  # rows: the label and spans that are left, words of the line
 @pytest.mark.parametrize("rows", CONTRADICTIONS)
 def test_contradictions_are_named_and_nothing_uncertain_is_left(ingested, rows):
     expected, words = CONTRADICTIONS[rows]
-    found = ingested(H + rows.replace("|", "\n") + "\n")
-    assert found.said()[:2] == expected
-    (reason,) = found.reasons
+    result = ingested(H + rows.replace("|", "\n") + "\n")
+    assert result.facts()[:2] == expected
+    (reason,) = result.reasons
     assert words in reason
-    assert found.items == ["captions.csv:3"]
+    assert result.items == ["captions.csv:3"]
 
 
 NO_CONTRADICTIONS = {
@@ -282,61 +294,61 @@ NO_CONTRADICTIONS = {
 
 @pytest.mark.parametrize("rows", NO_CONTRADICTIONS)
 def test_what_holds_together_is_kept_together(ingested, rows):
-    found = ingested(H + rows.replace("|", "\n") + "\n")
-    assert (found.said()[:2], found.reasons) == (NO_CONTRADICTIONS[rows], [])
+    result = ingested(H + rows.replace("|", "\n") + "\n")
+    assert (result.facts()[:2], result.reasons) == (NO_CONTRADICTIONS[rows], [])
 
 
 def test_a_video_in_two_splits_is_tested_on_and_groups_that_share_it_are_one(ingested):
     rows = "gate.mp4,train,g1\ngate.mp4,test,g2\nother.mp4,train,g2\nyard/0412.mp4,train,g1\n"
-    found = ingested("video,split,group\n" + rows)
-    assert {video.split for video in found.videos.values()} == {"test", "train"}
-    assert found.videos["gate.mp4"].split == "test"
-    assert {video.group for video in found.videos.values()} == {"g1"}
-    assert ["train (line 2) and test (line 3)" in found.reasons[0], "g1 in line 2, g2 in line 3" in found.reasons[1]] == [
+    result = ingested("video,split,group\n" + rows)
+    assert {video.split for video in result.videos.values()} == {"test", "train"}
+    assert result.videos["gate.mp4"].split == "test"
+    assert {video.group for video in result.videos.values()} == {"g1"}
+    assert ["train (line 2) and test (line 3)" in result.reasons[0], "g1 in line 2, g2 in line 3" in result.reasons[1]] == [
         True
     ] * 2
 
 
 def test_a_video_whose_side_of_the_split_cannot_be_read_is_left_out(ingested):
     table = "video,caption,split,group\ngate.mp4,A man, falls.,test,g\nother.mp4,A man.,trian,g\nyard/0412.mp4,A man.,TEST,g\n"
-    found = ingested(table)
-    assert list(found.videos) == ["yard/0412.mp4"]
-    assert found.videos["yard/0412.mp4"].split == "test"
-    assert ["gate.mp4 is left out" in found.reasons[0], "other.mp4 is left out" in found.reasons[1]] == [True, True]
+    result = ingested(table)
+    assert list(result.videos) == ["yard/0412.mp4"]
+    assert result.videos["yard/0412.mp4"].split == "test"
+    assert ["gate.mp4 is left out" in result.reasons[0], "other.mp4 is left out" in result.reasons[1]] == [True, True]
 
 
 def test_a_doubled_column_is_named_and_rows_that_differ_in_it_are_refused(ingested):
-    found = ingested("video,label,label\ngate.mp4,a,b\nother.mp4,,c\n")
-    assert (found.items, found.said()[0], found.said("other.mp4")[0]) == (["captions.csv:1", "captions.csv:2"], None, "c")
+    result = ingested("video,label,label\ngate.mp4,a,b\nother.mp4,,c\n")
+    assert (result.items, result.facts()[0], result.facts("other.mp4")[0]) == (["captions.csv:1", "captions.csv:2"], None, "c")
 
 
 @pytest.mark.parametrize("name", ["Captions.csv", "captions.CSV", "caption.csv", "captions.csv.txt", "captions.txt"])
 def test_other_spellings_of_the_tables_name(ingested, name):
-    found = ingested("video,label\ngate.mp4,theft\n", name=name)
-    assert (found.said()[0], found.reasons) == ("theft", [])
+    result = ingested("video,label\ngate.mp4,theft\n", name=name)
+    assert (result.facts()[0], result.reasons) == ("theft", [])
 
 
 def test_tables_that_are_not_read_are_named_with_what_to_do(ingested):
-    assert ingested("video\tlabel\ngate.mp4\ttheft\n", name="captions.tsv").said()[0] == "theft"
+    assert ingested("video\tlabel\ngate.mp4\ttheft\n", name="captions.tsv").facts()[0] == "theft"
     both = ingested("video,label\ngate.mp4,fight\n", name="caption.csv")
-    assert both.said()[0] is None
+    assert both.facts()[0] is None
     assert ["call one of them captions.csv" in reason for reason in both.reasons] == [True, True]
     (both.root / "captions.xlsx").write_bytes(b"PK\x03\x04")
     all_three = ingested("video,label\ngate.mp4,theft\n")
-    assert all_three.said()[0] == "theft"
+    assert all_three.facts()[0] == "theft"
     assert all_three.items == ["caption.csv", "captions.tsv", "captions.xlsx"]
 
 
 def test_a_workbook_is_told_what_to_save_as(ingested):
-    found = ingested("PK\x03\x04", name="captions.xlsx")
-    assert "save it as captions.csv in UTF-8" in found.reasons[0]
+    result = ingested("PK\x03\x04", name="captions.xlsx")
+    assert "save it as captions.csv in UTF-8" in result.reasons[0]
     with pytest.raises(SourceError, match="is a workbook"):
         ingested("PK\x03\x04")
 
 
 def test_a_text_that_is_only_called_like_a_table_is_named_and_stops_nothing(ingested):
-    found = ingested("A man climbs over the gate.\n", name="caption.txt")
-    assert (found.said(), found.items) == ((None, [], []), ["caption.txt"])
+    result = ingested("A man climbs over the gate.\n", name="caption.txt")
+    assert (result.facts(), result.items) == ((None, [], []), ["caption.txt"])
 
 
 @pytest.mark.parametrize(

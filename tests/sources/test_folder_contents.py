@@ -1,5 +1,6 @@
 """Every file of a folder is a video, a table, or named with the reason why it is neither."""
 
+import os
 import shutil
 
 import pytest
@@ -15,7 +16,7 @@ def _contents(root, *names):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"")
     contents = read_contents(root)
-    return [path.relative_to(root).as_posix() for path in contents.videos], [one.reason for one in contents.notes]
+    return [path.relative_to(root).as_posix() for path in contents.videos], [rejection.reason for rejection in contents.notes]
 
 
 def test_what_probe_opens_ingest_takes(real_data, ingest):
@@ -55,6 +56,16 @@ def test_known_kinds_are_counted_in_one_line_and_not_opened(tmp_path):
         assert count in reason
 
 
+def test_names_that_are_no_unicode_are_named_all_the_same(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    for name in (b"caf\xe9.txt", b"caf\xe9", b"\xe9.zip"):
+        (tmp_path / os.fsdecode(name)).touch()
+    (tmp_path / os.fsdecode(b"\xe9.mp4")).symlink_to("/nowhere")
+    notes = read(Parameters(path=tmp_path)).rejections
+    assert len(notes) == 4
+    assert all("\\udce9" in one.reason for one in notes if one.reason.encode())
+
+
 def test_archives_loose_pictures_and_tables_below_are_named(tmp_path):
     pictures(tmp_path, "camera")
     shutil.copy(tmp_path / "camera/frame000.png", tmp_path / "0001.png")
@@ -82,7 +93,7 @@ def test_a_cameras_small_copy_is_left_out_beside_its_recording_only(tmp_path, na
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypisom")
-    videos, reasons = read_contents(tmp_path)[0], [one.reason for one in read_contents(tmp_path).notes]
+    videos, reasons = read_contents(tmp_path)[0], [rejection.reason for rejection in read_contents(tmp_path).notes]
     assert [path.relative_to(tmp_path).as_posix() for path in videos] == kept
     assert [
         ("small copies" in reason, set(names) - set(kept) <= set(reason.replace("(", " ").split())) for reason in reasons

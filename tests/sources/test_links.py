@@ -37,7 +37,7 @@ INSIDE = ["copy.mp4", "own.mp4", "real/near.mp4"]
 def test_links_that_lead_out_are_left_out_and_named_with_the_setting(linked):
     reading = read(Parameters(path=linked))
     assert [video.name for video in reading.videos] == INSIDE
-    out, broken = (one.reason for one in reading.rejections)
+    out, broken = (rejection.reason for rejection in reading.rejections)
     assert "2 link(s) lead out" in out
     assert all(name in out for name in (f"{linked}/out", f"{linked}/film.mp4", "`ingest.follow_links: true`"))
     assert "2 link(s) lead to nothing" in broken

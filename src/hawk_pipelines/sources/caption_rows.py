@@ -96,17 +96,17 @@ def join_groups(
             group = leaders[group]
         return group
 
-    for name, said in groups.items():
-        several = list(dict.fromkeys(group for _, group in said))
+    for name, memberships in groups.items():
+        several = list(dict.fromkeys(group for _, group in memberships))
         if len(several) > 1:
-            lines = ", ".join(f"{group} in line {line}" for line, group in said if group in several)
+            lines = ", ".join(f"{group} in line {line}" for line, group in memberships)
             what = f"{name} is in {len(several)} groups ({lines}), which count as one; mend the rows if they are two recordings"
-            notes.append(note(f"{table}:{said[0][0]}", f"{what}."))
+            notes.append(note(f"{table}:{memberships[0][0]}", f"{what}."))
         for group in several[1:]:
             first, other = leader(several[0]), leader(group)
             if first != other:
                 leaders[other] = first
-    return {name: replace(one, group=leader(one.group)) if one.group else one for name, one in facts.items()}
+    return {name: replace(known, group=leader(known.group)) if known.group else known for name, known in facts.items()}
 
 
 def _without_repeated(name: str, rows: Iterable[CaptionRow], table: str, notes: list[Rejection]) -> list[CaptionRow]:
@@ -128,8 +128,8 @@ def _split(name: str, rows: Sequence[CaptionRow | RefusedRow], table: str, notes
             lines.setdefault(row.split, row.line)
     split = next((split for split in _SPLITS if split in lines), None)
     if split and len(lines) > 1:
-        said = " and ".join(f"{one} (line {line})" for one, line in lines.items())
-        what = f"{name} is in the splits {said} of {table}; it is used for {split} only"
+        splits = " and ".join(f"{other} (line {line})" for other, line in lines.items())
+        what = f"{name} is in the splits {splits} of {table}; it is used for {split} only"
         notes.append(note(f"{table}:{max(lines.values())}", f"{what}. Remove it from the other."))
     return split
 
@@ -159,10 +159,10 @@ def _label(
     first, *others = classes.values()
     if not others:
         return first.label, spans
-    clash = next(((one, other) for one in unusual for other in unusual if _differ_at_once(one, other)), None)
+    clash = _clash(unusual)
     if clash:
-        said = " and ".join(f"{row.label} (line {row.line})" for row in clash)
-        what = f"{name} is {said} of {table} at the same time; which of the two is not certain, so it counts as an anomaly"
+        labels = " and ".join(f"{row.label} (line {row.line})" for row in clash)
+        what = f"{name} is {labels} of {table} at the same time; which of the two is not certain, so it counts as an anomaly"
         notes.append(note(f"{table}:{clash[1].line}", f"{what} of no class. Mend the rows."))
         return ANOMALY, spans
     return " and ".join(row.label or "" for row in classes.values()), spans
@@ -184,7 +184,11 @@ def _contradict(normal: CaptionRow, unusual: CaptionRow) -> bool:
     return max(start, other_start) < min(end, other_end)
 
 
-def _differ_at_once(one: CaptionRow, other: CaptionRow) -> bool:
-    """Whether two rows give the same stretch, or the video without a time, two classes."""
-    same = (one.start_s or 0.0, one.end_s) == (other.start_s or 0.0, other.end_s) and _is_timed(one) == _is_timed(other)
-    return same and (one.label or "").casefold() != (other.label or "").casefold()
+def _clash(rows: Iterable[CaptionRow]) -> tuple[CaptionRow, CaptionRow] | None:
+    """Two rows that give the same stretch, or the video without a time, two classes."""
+    first: dict[tuple[bool, float, float | None], CaptionRow] = {}
+    for row in rows:
+        other = first.setdefault((_is_timed(row), row.start_s or 0.0, row.end_s), row)
+        if (other.label or "").casefold() != (row.label or "").casefold():
+            return other, row
+    return None

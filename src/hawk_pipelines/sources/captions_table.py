@@ -27,6 +27,8 @@ from hawk_pipelines.sources.tree import is_video_file
 
 COLUMNS = ("video", "start_s", "end_s", "caption", "label", "split", "group")
 _TEXTS = ("caption", "label", "group")
+_NAME_CELLS = 4
+"""Into how many cells a name with separators may have been cut."""
 _SPLITS: dict[str, Split] = {
     "train": "train", "training": "train", "test": "test", "testing": "test",
     "val": "validation", "validation": "validation", "valid": "validation",
@@ -216,6 +218,9 @@ class _Reader(NamedTuple):
                 return [*cells[: len(columns) - 1], ",".join(last)]
             remarks.append(f"{counted}: a text with `{self.layout.delimiter}` in it needs quotes around it")
             return None
+        if len(cells) == 1 and any(delimiter in cells[0] for delimiter in DELIMITERS):
+            remarks.append("its cells are separated otherwise than the header's")
+            return None
         missing = some([name for name in columns[len(cells) :] if name])
         if not self._is_certain(cells):
             remarks.append(f"{counted}, so it is not certain which are missing")
@@ -225,23 +230,27 @@ class _Reader(NamedTuple):
 
     def _is_certain(self, cells: list[str]) -> bool:
         """Whether the cells that are there stand below their headers: a caption is a sentence there, and nothing else is one."""
-        told = dict(zip(self.layout.columns, map(str.strip, cells), strict=False))
-        caption = told.get("caption", "")
+        values = dict(zip(self.layout.columns, map(str.strip, cells), strict=False))
+        caption = values.get("caption", "")
         if self.ends_early and not re.search(r"[.!?…]$", cells[-1].strip()):
             return False
-        others = [told[name] for name in ("label", "group") if told.get(name)]
+        others = [values[name] for name in ("label", "group") if values.get(name)]
         return (not caption or _is_sentence(caption)) and not any(
             _is_sentence(text) or text.casefold() in _SPLITS for text in others
         )
 
     def _refused(self, record: Record) -> RefusedRow:
         columns = self.layout.columns
-        position = columns.index("video")
-        names = [cell.strip(' "') for cell in record.cells[position : position + 1]]
-        if not any(map(self.is_video, names)):
-            names = [cell for cell in (cell.strip(' "') for cell in record.cells) if self.is_video(cell)] or names
-        unknown = frozenset({"split", "group"} & set(columns))
-        return RefusedRow(record.line, names[0] if names else None, "", "label" in columns, unknown=unknown)
+        unknown_columns = frozenset({"split", "group"} & set(columns))
+        return RefusedRow(record.line, self._video_of(record.cells), "", "label" in columns, unknown=unknown_columns)
+
+    def _video_of(self, cells: list[str]) -> str | None:
+        """The video that a row of uncertain cells names. The name may hold separators, or the row others than the header."""
+        first = self.layout.columns.index("video")
+        widths = range(min(_NAME_CELLS, len(cells) - first), 0, -1)
+        names = [self.layout.delimiter.join(cells[first : first + width]) for width in widths]
+        names += [*cells, *re.split(f"[{DELIMITERS}]", self.layout.delimiter.join(cells))]
+        return next((name for name in (name.strip(' "') for name in names) if name and self.is_video(name)), None)
 
 
 def _is_sentence(text: str) -> bool:

@@ -53,7 +53,7 @@ def read(parameters: Parameters) -> Reading:
         kinds = ", ".join(sorted(VIDEO_EXTENSIONS))
         msg = f"{root} holds no video file ({kinds}) and no folder of numbered pictures; "
         msg += "put videos there or set `ingest.folder.path`."
-        raise SourceError(" ".join([msg, *(one.reason for one in (*contents.notes, *left_out))]))
+        raise SourceError(" ".join([msg, *(remark.reason for remark in (*contents.notes, *left_out))]))
     paths = {path.relative_to(root).as_posix(): path for path in contents.videos}
     table = _table(contents.tables, notes)
     facts = _read_facts(table, root, list(paths), notes) if table else {}
@@ -87,7 +87,7 @@ def _table(tables: Sequence[Path], notes: list[Rejection]) -> Path | None:
         if chosen:
             reason = f"{path} is not read, since {chosen.name} is; put its rows there or remove it."
         elif path in readable:
-            names = some([one.name for one in readable])
+            names = some([path.name for path in readable])
             reason = f"{path} is not read, since {len(readable)} files could be {TABLE} ({names}); call one of them {TABLE}."
         else:
             reason = f"{path} is a workbook and is not read; save it as {TABLE} in UTF-8 (in Excel: `CSV UTF-8`)."
@@ -114,11 +114,11 @@ def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejec
         return {}
     notes += remarks
     for row in read_rows:
-        found = known.find(row.video)
-        if len(found) == 1:
-            rows[found[0]].append(row)
-        elif found:
-            what = f"Line {row.line} of {table} was left out (video: {row.video} may be {' or '.join(sorted(found))})"
+        matches = known.find(row.video)
+        if len(matches) == 1:
+            rows[matches[0]].append(row)
+        elif matches:
+            what = f"Line {row.line} of {table} was left out (video: {row.video} may be {' or '.join(sorted(matches))})"
             unusual = row.label is not None and row.label.casefold() != NORMAL
             unknown = frozenset(column for column in ("split", "group") if getattr(row, column))
             refused_rows.append(RefusedRow(row.line, row.video, f"{what}; write the whole name.", unusual, unknown=unknown))
@@ -144,8 +144,8 @@ def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejec
     for name, lines in absent.items():
         what = f"{table.name} has {len(lines)} row(s) about {name}, which is not in {root} (line {some(list(map(str, lines)))})"
         notes.append(note(name, f"{what}; add the video or remove the rows."))
-    said: dict[str, list[CaptionRow | RefusedRow]] = {name: [*rows[name], *refused[name]] for name in facts}
-    groups = {name: [(row.line, row.group) for row in of_video if row.group] for name, of_video in said.items()}
+    everything: dict[str, list[CaptionRow | RefusedRow]] = {name: [*rows[name], *refused[name]] for name in facts}
+    groups = {name: [(row.line, row.group) for row in of_video if row.group] for name, of_video in everything.items()}
     settled = join_groups(facts, groups, table.name, contradictions)
     notes += contradictions
     return {**settled, **left_out}

@@ -189,8 +189,8 @@ def _note_files(
             f"{len(strange):,} file(s) neither end nor begin like a video that is known here and are left out ({some(strange)})"
         )
         notes.append(note(strange[0], f"{what}; `hawk probe FILE` says what one is."))
-    told = {*nested, *loose}
-    rest = [path for path in others if _is_known_kind(path) and path.suffix.casefold() not in ARCHIVES and path not in told]
+    named = {*nested, *loose}
+    rest = [path for path in others if _is_known_kind(path) and path.suffix.casefold() not in ARCHIVES and path not in named]
     kinds = Counter(path.suffix.casefold() or path.name for path in rest) + Counter(map(_litter_kind, litter))
     if kinds:
         counts = [f"{count:,} {kind}" for kind, count in kinds.most_common(_SHOWN_KINDS)]

@@ -158,7 +158,7 @@ def _read(name: str, parameters: IngestParameters, seed: int, workers: int) -> R
     except SourceError as error:
         if not left_out:
             raise
-        msg = " ".join([str(error), *(one.reason for one in left_out)])
+        msg = " ".join([str(error), *(remark.reason for remark in left_out)])
         raise SourceError(msg) from error
     return reading._replace(rejections=[*reading.rejections, *left_out])
 

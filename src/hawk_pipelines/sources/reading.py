@@ -119,7 +119,8 @@ def some(names: Sequence[str]) -> str:
 
 
 def note(item: str, reason: str) -> Rejection:
-    """A word about something that was left out."""
+    """A word about something that was left out. Names of files that are no Unicode are written with backslashes."""
+    item, reason = (text.encode(errors="backslashreplace").decode() for text in (item, reason))
     return Rejection(step="ingest", item=item, reason=reason)
 
 
