@@ -57,7 +57,7 @@ def _project(folder, real_data, clips):
         table = csv.DictWriter(file, ["video", "start_s", "end_s", "caption", "label", "split"])
         table.writeheader()
         table.writerows(row for row in captions_csv(real_data) if row["video"] in clips)
-    project.set("ingest", source="folder", folder__path="videos")
+    project.set("ingest", source="folder", folder__path="videos", follow_links=True)
     return project
 
 

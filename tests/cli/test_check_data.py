@@ -57,6 +57,18 @@ def test_a_whole_data_set_is_called_complete(tmp_path):
         assert f"WebVid in {path}: complete" in _check(path).stdout
 
 
+def test_parts_that_are_linked_from_elsewhere_are_followed_when_asked_for(tmp_path):
+    root = trees.ucf_crime(tmp_path / "ucf")
+    (root / "Anomaly-Videos-Part-1").rename(tmp_path / "disk")
+    (root / "Anomaly-Videos-Part-1").symlink_to(tmp_path / "disk")
+    without, followed = _check("--json", root), _check("--json", "--follow-links", root)
+    (found,), (whole,) = (json.loads(told.stdout) for told in (without, followed))
+    assert found["videos"] < whole["videos"]
+    assert any("`ingest.follow_links: true`" in remark["reason"] for remark in found["remarks"])
+    assert whole["settings"]["ingest"]["follow_links"] is True
+    assert "ingest.follow_links=true" in _check("--follow-links", root).stdout
+
+
 def test_a_long_list_of_remarks_is_cut(tmp_path):
     root = trees.ucf_crime(tmp_path / "ucf")
     for number in range(14):

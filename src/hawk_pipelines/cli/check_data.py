@@ -20,7 +20,8 @@ SHOWN = 10
 @click.command("check-data")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per data set, in one list, with every remark.")
-def check_data(path: Path, as_json: bool) -> None:
+@click.option("--follow-links", is_flag=True, help="Follow links that lead out of the data set, as `ingest.follow_links` does.")
+def check_data(path: Path, as_json: bool, follow_links: bool) -> None:
     """Say which data set PATH is, and what is missing.
 
     Published data sets are told by their folders and lists; no video is opened. PATH is a data set's folder, or one up to two
@@ -29,7 +30,7 @@ def check_data(path: Path, as_json: bool) -> None:
     from hawk_pipelines.sources.checking import check
 
     with one_sentence():
-        found = check(path)
+        found = check(path, follow_links=follow_links)
     if as_json:
         click.echo(json.dumps([_json(one) for one in found], indent=2))
     elif found:
@@ -61,8 +62,12 @@ def _json(found: "Recognised") -> dict:
         "videos": len(found.reading.videos),
         "parts": [part._asdict() | {"complete": part.complete} for part in found.reading.parts],
         "remarks": [{"item": one.item, "reason": one.reason} for one in found.reading.rejections],
-        "settings": {"ingest": {"source": found.source, found.source: {"path": str(found.path)}}},
+        "settings": {"ingest": {"source": found.source, found.source: {"path": str(found.path)}} | _links(found)},
     }
+
+
+def _links(found: "Recognised") -> dict[str, bool]:
+    return {"follow_links": True} if found.follow_links else {}
 
 
 def _show(found: "Recognised") -> None:
@@ -95,7 +100,9 @@ def _show(found: "Recognised") -> None:
 def _how(found: "Recognised") -> str:
     path = str(found.path)
     if "," in path:  # which parts settings on the command line
-        settings = f"{{source: {found.source}, {found.source}: {{path: {json.dumps(path, ensure_ascii=False)}}}}}"
+        links = ", follow_links: true" if found.follow_links else ""
+        settings = f"{{source: {found.source}, {found.source}: {{path: {json.dumps(path, ensure_ascii=False)}}}{links}}}"
         return f"`ingest: {settings}` in conf/local/parameters_ingest.yml"
     settings = f"ingest.source={found.source},ingest.{found.source}.path={path}"
+    settings += ",ingest.follow_links=true" if found.follow_links else ""
     return f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(settings)}"

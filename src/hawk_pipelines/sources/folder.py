@@ -1,23 +1,32 @@
 """Any directory of videos: files, and folders of numbered pictures.
 
 A file `captions.csv` in it, where there is one, says what happens in them. Its columns are `video` (path inside the directory)
-and, each optional: `start_s`, `end_s`, `caption`, `label` (the class of the anomaly, or "normal"), `split` ("train" or "test")
-and `group` (the source video that it was cut from: a group is never on both sides of the split). One row a caption. `start_s`
-and `end_s` of a row with a label other than "normal" also say where the anomaly is.
+and, each optional: `start_s`, `end_s`, `caption`, `label` (the class of the anomaly, or "normal"), `split` ("train", "validation"
+or "test") and `group` (the source video that it was cut from: a group is never on both sides of the split). One row a caption.
+`start_s` and `end_s` of a row with a label other than "normal" also say where the anomaly is: without `end_s` to the end of the
+video, without `start_s` from its beginning.
 """
 
-import csv
-from pathlib import Path, PurePosixPath
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict
 
-from hawk_pipelines.schema import Rejection, Span, Split
-from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, TimedText, existing_folder
-from hawk_pipelines.sources.text_files import open_text
-from hawk_pipelines.sources.tree import VIDEO_EXTENSIONS, is_video_file, walk
-from hawk_pipelines.video.pictures import is_numbered_picture
+from hawk_pipelines.schema import Rejection
+from hawk_pipelines.sources.caption_rows import NORMAL, VideoFacts, combine_rows, join_groups
+from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow, read_captions_table
+from hawk_pipelines.sources.folder_contents import read_contents
+from hawk_pipelines.sources.links import link_rules
+from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, existing_folder, note, some
+from hawk_pipelines.sources.tree import VIDEO_EXTENSIONS
+from hawk_pipelines.sources.video_names import VideoNames
 
-COLUMNS = {"video", "start_s", "end_s", "caption", "label", "split", "group"}
+logger = logging.getLogger(__name__)
+
+TABLE = "captions.csv"
+_READ_AS_TABLE = {".csv", ".tsv", ".tab", ".txt"}
 
 
 class Parameters(BaseModel):
@@ -31,95 +40,112 @@ class Parameters(BaseModel):
 
 
 def read(parameters: Parameters) -> Reading:
-    """Find every video below the directory.
+    """Find every video below the directory, and what its table says of each.
 
     Raises:
         SourceError: the directory is missing or holds no video, or `captions.csv` is not the table it should be.
     """
     root = existing_folder(parameters.path, "ingest.folder.path")
-    paths = _videos_below(root)
-    if not paths:
+    with link_rules([root]) as left_out:
+        contents = read_contents(root)
+    notes: list[Rejection] = []
+    if not contents.videos:
         kinds = ", ".join(sorted(VIDEO_EXTENSIONS))
         msg = f"{root} holds no video file ({kinds}) and no folder of numbered pictures; "
         msg += "put videos there or set `ingest.folder.path`."
-        raise SourceError(msg)
-    rows, rejections = _captions(root / "captions.csv")
+        raise SourceError(" ".join([msg, *(remark.reason for remark in (*contents.notes, *left_out))]))
+    paths = {path.relative_to(root).as_posix(): path for path in contents.videos}
+    table = _table(contents.tables, notes)
+    facts = _read_facts(table, root, list(paths), notes) if table else {}
     videos = []
-    for path in paths:
-        name = path.relative_to(root).as_posix()
-        videos.append(_video(path, name, rows.pop(name, [])))
-    for name, unused in rows.items():
-        reason = f"captions.csv has {len(unused)} row(s) about {name}, which is not in {root}; add the video or remove the rows."
-        rejections.append(Rejection(step="ingest", item=name, reason=reason))
-    return Reading(videos, rejections, parameters.licence)
+    for name, path in paths.items():
+        known = facts.get(name, VideoFacts())
+        if known is not None:
+            videos.append(
+                FoundVideo(
+                    path, name, label=known.label, spans=known.spans, open_spans=known.open_spans, split=known.split,
+                    group=known.group, captions=known.captions,
+                )
+            )  # fmt: skip
+    return Reading(videos, [*notes, *contents.notes, *left_out], parameters.licence)
 
 
-def _videos_below(root: Path) -> list[Path]:
-    """Files whose name ends like a video's, and folders that hold numbered pictures or are named like a video."""
-    paths = []
-    for folder, files in walk(root):
-        if folder != root and (is_video_file(folder) or any(map(is_numbered_picture, files))):
-            paths.append(folder)
-        paths += [folder / name for name in files if is_video_file(folder / name)]
-    return sorted(paths)
-
-
-class _Row(BaseModel):
-    video: str
-    start_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    end_s: float | None = Field(default=None, allow_inf_nan=False)
-    caption: str = ""
-    label: str | None = None
-    split: Split | None = None
-    group: str | None = None
-
-    @model_validator(mode="after")
-    def _forwards(self) -> "_Row":
-        if self.end_s is not None and self.end_s <= self.start_s:
-            msg = f"it ends at {self.end_s} s, not after its start at {self.start_s} s"
-            raise ValueError(msg)
-        return self
-
-
-def _captions(path: Path) -> tuple[dict[str, list[_Row]], list[Rejection]]:
-    if not path.is_file():
-        return {}, []
-    try:
-        with open_text(path) as file:
-            reader = csv.DictReader(file)
-            lines = list(reader)
-            columns = reader.fieldnames or []
-    except csv.Error as error:
-        msg = f"{path} is no table ({error}); save it as CSV with the encoding UTF-8."
-        raise SourceError(msg) from error
-    if "video" not in columns or set(columns) - COLUMNS:
-        needed = f"`video` is needed and only {sorted(COLUMNS)} are known"
-        msg = f"{path} has the columns {columns}, but {needed}; rename them."
-        raise SourceError(msg)
-    rows: dict[str, list[_Row]] = {}
-    rejections = []
-    for number, cells in enumerate(lines, start=2):
-        try:
-            row = _Row.model_validate({key: value.strip() for key, value in cells.items() if key and value and value.strip()})
-        except ValidationError as error:
-            fault = error.errors()[0]
-            what = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
-            reason = f"Line {number} of {path} was left out ({what}); mend the line."
-            rejections.append(Rejection(step="ingest", item=f"{path.name}:{number}", reason=reason))
+def _table(tables: Sequence[Path], notes: list[Rejection]) -> Path | None:
+    """The table among the files that are named like one: `captions.csv`, or the only other one that is text."""
+    readable = [path for path in tables if path.suffix.casefold() in _READ_AS_TABLE]
+    for candidates in ([path for path in tables if path.name == TABLE], list(filter(_is_called_table, tables)), readable):
+        if len(candidates) == 1:
+            (chosen,) = candidates
+            break
+    else:
+        chosen = None
+    if chosen and chosen.name != TABLE:
+        logger.info("%s is read as %s.", chosen, TABLE)
+    for path in tables:
+        if path == chosen:
             continue
-        rows.setdefault(PurePosixPath(row.video.replace("\\", "/")).as_posix(), []).append(row)
-    return rows, rejections
+        if chosen:
+            reason = f"{path} is not read, since {chosen.name} is; put its rows there or remove it."
+        elif path in readable:
+            names = some([path.name for path in readable])
+            reason = f"{path} is not read, since {len(readable)} files could be {TABLE} ({names}); call one of them {TABLE}."
+        else:
+            reason = f"{path} is a workbook and is not read; save it as {TABLE} in UTF-8 (in Excel: `CSV UTF-8`)."
+        notes.append(note(path.name, reason))
+    return chosen
 
 
-def _video(path: Path, name: str, rows: list[_Row]) -> FoundVideo:
-    labels = ["normal" if row.label.casefold() == "normal" else row.label for row in rows if row.label]
-    label = next((label for label in labels if label != "normal"), labels[0] if labels else None)
-    spans = [
-        Span(start_s=row.start_s, end_s=row.end_s)
-        for row in rows
-        if row.end_s is not None and row.label and row.label.casefold() != "normal"
-    ]
-    captions = [TimedText(row.start_s, row.end_s, row.caption) for row in rows if row.caption]
-    split = next((row.split for row in rows if row.split), None)
-    group = next((row.group for row in rows if row.group), None)
-    return FoundVideo(path, name, label=label, spans=spans, split=split, group=group, captions=captions)
+def _is_called_table(path: Path) -> bool:
+    return path.name.casefold() == TABLE
+
+
+def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejection]) -> dict[str, VideoFacts | None]:
+    """What the table says of each video that it names; None where the video is to be left out."""
+    known = VideoNames(names, root)
+    rows: dict[str, list[CaptionRow]] = defaultdict(list)
+    refused: dict[str, list[RefusedRow]] = defaultdict(list)
+    absent: dict[str, list[int]] = defaultdict(list)
+    try:
+        read_rows, refused_rows, remarks = read_captions_table(table, lambda name: bool(known.find(name)))
+    except SourceError as error:
+        if _is_called_table(table):
+            raise
+        notes.append(note(table.name, f"{table} is not read as {TABLE}, though it is called like it. {error}"))
+        return {}
+    notes += remarks
+    for row in read_rows:
+        matches = known.find(row.video)
+        if len(matches) == 1:
+            rows[matches[0]].append(row)
+        elif matches:
+            what = f"Line {row.line} of {table} was left out (video: {row.video} may be {' or '.join(sorted(matches))})"
+            unusual = row.label is not None and row.label.casefold() != NORMAL
+            unknown = frozenset(column for column in ("split", "group") if getattr(row, column))
+            refused_rows.append(RefusedRow(row.line, row.video, f"{what}; write the whole name.", unusual, unknown=unknown))
+        else:
+            absent[row.video].append(row.line)
+    for lost in refused_rows:
+        for name in known.find(lost.video) if lost.video else []:
+            refused[name].append(lost)
+    facts: dict[str, VideoFacts] = {}
+    left_out: dict[str, VideoFacts | None] = {}
+    consequences: dict[int, list[str]] = defaultdict(list)
+    contradictions: list[Rejection] = []
+    for name in sorted({*rows, *refused}):
+        combined = combine_rows(name, rows[name], refused[name], table.name, contradictions)
+        if combined.facts is None:
+            left_out[name] = None
+        else:
+            facts[name] = combined.facts
+        for line, consequence in combined.consequences.items():
+            consequences[line].append(consequence)
+    for lost in sorted(refused_rows, key=lambda row: row.line):
+        notes.append(note(f"{table.name}:{lost.line}", " ".join([lost.reason, *consequences[lost.line]])))
+    for name, lines in absent.items():
+        what = f"{table.name} has {len(lines)} row(s) about {name}, which is not in {root} (line {some(list(map(str, lines)))})"
+        notes.append(note(name, f"{what}; add the video or remove the rows."))
+    everything: dict[str, list[CaptionRow | RefusedRow]] = {name: [*rows[name], *refused[name]] for name in facts}
+    groups = {name: [(row.line, row.group) for row in of_video if row.group] for name, of_video in everything.items()}
+    settled = join_groups(facts, groups, table.name, contradictions)
+    notes += contradictions
+    return {**settled, **left_out}

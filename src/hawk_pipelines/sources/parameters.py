@@ -22,6 +22,7 @@ from hawk_pipelines.sources import ucf_crime as ucf_crime_source
 from hawk_pipelines.sources import ucsd_ped1 as ucsd_ped1_source
 from hawk_pipelines.sources import ucsd_ped2 as ucsd_ped2_source
 from hawk_pipelines.sources import webvid as webvid_source
+from hawk_pipelines.sources.links import folders_of_settings, link_rules
 from hawk_pipelines.sources.listing import ListingParameters
 from hawk_pipelines.sources.published import join
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError
@@ -49,6 +50,8 @@ class IngestParameters(ListingParameters):
 
     source: str | list[str] = "synthetic"
     """One of the sources below, a module of your own, or a list of them, which are read together."""
+    follow_links: bool = False
+    """Whether links that lead out of a source's folder are followed. Those that lead to another place in it always are."""
     published: Path | None = None
     """HAWK's published annotations, joined to the videos of whatever sources: a JSON file, or the folder of
     `all_videos_train.json` and `all_videos_test.json`."""
@@ -142,14 +145,30 @@ def _full(name: str, source: str, parameters: IngestParameters) -> str:
 def _read(name: str, parameters: IngestParameters, seed: int, workers: int) -> Reading:
     if name == "synthetic":
         return synthetic_source.read(parameters.synthetic, seed, workers)
-    if name not in SOURCES:
+    if name in SOURCES:
+        module, settings = SOURCES[name], getattr(parameters, name)
+    else:
         module = _own_module(name)
-        return module.read(module.Parameters.model_validate(parameters.own))
-    settings = getattr(parameters, name)
+        settings = module.Parameters.model_validate(parameters.own)
+    roots = folders_of_settings(vars(settings).values())
+    left_out: list[Rejection] = []
     try:
-        return SOURCES[name].read(settings)
+        with link_rules(roots, follow_links=parameters.follow_links) as left_out:
+            reading = _read_module(module, settings)
+    except SourceError as error:
+        if not left_out:
+            raise
+        msg = " ".join([str(error), *(remark.reason for remark in left_out)])
+        raise SourceError(msg) from error
+    return reading._replace(rejections=[*reading.rejections, *left_out])
+
+
+def _read_module(module: ModuleType, settings: Any) -> Reading:
+    """Read one source; of a folder that is none of its own it is said which data set it looks like."""
+    try:
+        return module.read(settings)
     except AnotherFolder as error:
-        others = [f"`{other}`" for other, module in PUBLISHED.items() if places(settings.path, module.looks_like)]
+        others = [f"`{other}`" for other, published in PUBLISHED.items() if places(settings.path, published.looks_like)]
         if not others:
             raise
         msg = f"{error} It looks like {' and '.join(others)}: is `ingest.source` meant to be that?"

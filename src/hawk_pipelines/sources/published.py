@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from hawk_pipelines.schema import Rejection, Split
 from hawk_pipelines.sources.annotation_file import read_annotation_file
 from hawk_pipelines.sources.reading import FoundVideo, SourceError, note
+from hawk_pipelines.sources.tree import is_file
 
 RENAMED = {  # folders in the published paths -> folders of the published videos
     ("shanghaitechdataset",): ("shanghaitech",),
@@ -90,7 +91,7 @@ def _files(annotations: Path, setting: str) -> list[tuple[Path, Split | None]]:
             raise SourceError(msg)
         return [(annotations, None)]
     files: list[tuple[Path, Split | None]] = [(annotations / f"all_videos_{split}.json", split) for split in ("train", "test")]
-    missing = [str(file) for file, _ in files if not file.is_file()]
+    missing = [str(file) for file, _ in files if not is_file(file)]
     if missing:
         msg = f"{' and '.join(missing)} not found; set `{setting}` to a JSON file or to the folder of both files."
         raise SourceError(msg)

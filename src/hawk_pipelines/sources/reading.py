@@ -38,6 +38,8 @@ class FoundVideo:
     label: str | None = None
     """The class of the anomaly, `ANOMALY`, "normal", or None: not said, or to be seen from `masks`."""
     spans: list[Span] = field(default_factory=list)
+    open_spans: list[float] = field(default_factory=list)
+    """Seconds from which on there is an anomaly to the end of the video."""
     frame_spans: list[tuple[int, int]] = field(default_factory=list)
     """Half-open, zero-based."""
     masks: tuple[Path, ...] = ()
@@ -117,7 +119,8 @@ def some(names: Sequence[str]) -> str:
 
 
 def note(item: str, reason: str) -> Rejection:
-    """A word about something that was left out."""
+    """A word about something that was left out. Names of files that are no Unicode are written with backslashes."""
+    item, reason = (text.encode(errors="backslashreplace").decode() for text in (item, reason))
     return Rejection(step="ingest", item=item, reason=reason)
 
 

@@ -6,12 +6,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
+from hawk_pipelines.sources.links import is_followed, leading_out_of, set_down_unreadable
 from hawk_pipelines.sources.reading import SourceError, existing_folder
 from hawk_pipelines.video.pictures import is_numbered_picture
 
 logger = logging.getLogger(__name__)
 
-VIDEO_EXTENSIONS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts", ".flv", ".gif", ".dav"}
+VIDEO_EXTENSIONS = {
+    ".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts", ".flv", ".gif", ".dav",
+    ".3g2", ".3gp", ".asf", ".divx", ".f4v", ".lrv", ".mk3d", ".ogm", ".ogv", ".qt", ".xvid",  # files of players and phones
+    ".m2t", ".m2ts", ".m2v", ".mpe", ".mts", ".mxf", ".trp", ".vob", ".vro", ".wtv",  # of camcorders, discs and television
+    ".264", ".265", ".266", ".avc", ".h264", ".h265", ".h266", ".hevc", ".vc1", ".vvc",  # bare streams of recorders
+    ".apng", ".av1", ".dv", ".ivf", ".mj2", ".mjpeg", ".mjpg", ".nut", ".obu", ".y4m",
+}  # fmt: skip
+"""Endings of what `video.media.FORMATS` opens."""
 LITTER = {"thumbs.db", "desktop.ini", "__macosx", "lost+found"}
 ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"}
 DEPTH = 2
@@ -23,20 +31,28 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.endswith("~") or name.casefold() in LITTER
 
 
-def walk(root: Path, closed: re.Pattern[str] | None = None) -> Iterator[tuple[Path, list[str]]]:
+def walk(root: Path, closed: re.Pattern[str] | None = None, litter: list[Path] | None = None) -> Iterator[tuple[Path, list[str]]]:
     """Every folder below a root and the names of its files, both in order, without litter.
 
-    Links are followed, each folder once: who has little room links parts of a data set to other disks.
+    Links are followed as the rules of `links.py` say, each folder once: who has little room links parts of a data set to other
+    disks.
 
     Args:
         root: where to begin.
         closed: folders whose whole name it matches are told as if they were empty, and not entered: they hold too many files.
+        litter: where to set down the litter that was passed over.
     """
+    if not is_followed(root):
+        return
     seen = {os.path.realpath(root)}
     for folder, folders, files in os.walk(root, onerror=_passed_over, followlinks=True):
         entered = []
+        if litter is not None:
+            litter += [Path(folder, name) for name in sorted([*folders, *files]) if is_litter(name)]
         for name in sorted(name for name in folders if not is_litter(name)):
             real = os.path.realpath(f"{folder}/{name}")
+            if os.path.islink(f"{folder}/{name}") and not is_followed(f"{folder}/{name}"):  # noqa: PTH114 - see `is_file`
+                continue
             if real in seen:
                 logger.warning("%s/%s links to %s, which is read under another name, and is passed over.", folder, name, real)
                 continue
@@ -46,7 +62,7 @@ def walk(root: Path, closed: re.Pattern[str] | None = None) -> Iterator[tuple[Pa
             else:
                 entered.append(name)
         folders[:] = entered
-        yield Path(folder), sorted(name for name in files if not is_litter(name))
+        yield Path(folder), sorted(name for name in files if not is_litter(name) and _is_followed_file(f"{folder}/{name}"))
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -60,13 +76,20 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file, as far as may be seen."""
-    return os.path.isfile(path)  # noqa: PTH113 - a Path's own raises where it may not look
+    """Whether there is such a file, as far as may be seen, and the rules for links let it be read."""
+    return os.path.isfile(path) and is_followed(path)  # noqa: PTH113 - a Path's own raises where it may not look
+
+
+def _is_followed_file(path: str) -> bool:
+    return not os.path.islink(path) or is_followed(path)  # noqa: PTH114 - for each of very many files
 
 
 def _entries(folder: Path) -> list[Path]:
+    if not is_followed(folder):
+        return []
     try:
-        return sorted(Path(entry.path) for entry in os.scandir(folder) if not is_litter(entry.name))
+        entries = [entry for entry in os.scandir(folder) if not is_litter(entry.name)]
+        return sorted(Path(entry.path) for entry in entries if not entry.is_symlink() or is_followed(entry.path))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -75,6 +98,8 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _passed_over(error: OSError) -> None:
+    if set_down_unreadable(str(error.filename), str(error.strerror)):
+        return
     logger.warning("%s cannot be read (%s) and is passed over.", error.filename, error.strerror)
 
 
@@ -84,8 +109,9 @@ def is_video_file(path: PurePath) -> bool:
 
 
 def holds_pictures(folder: Path) -> bool:
-    """Whether a folder holds numbered pictures."""
-    return any(is_numbered_picture(path.name) for path in _entries(folder))
+    """Whether a folder holds numbered pictures, none of them a link that is not followed: without them it is another video."""
+    pictures = any(is_numbered_picture(path.name) for path in _entries(folder))
+    return pictures and not any(map(is_numbered_picture, leading_out_of(folder)))
 
 
 def files_named(files: Iterable[Path], pattern: str) -> list[Path]:

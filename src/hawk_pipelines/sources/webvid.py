@@ -19,6 +19,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from hawk_pipelines.schema import Rejection, Split
+from hawk_pipelines.sources.links import is_followed
 from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, note
 from hawk_pipelines.sources.text_files import beginning, open_text, unsafe
 from hawk_pipelines.sources.tree import dataset_folder, files_in, is_file, is_video_file
@@ -103,7 +104,7 @@ def _read_table(
         if len(faults[kind]) < _SHOWN:
             faults[kind].append(line)
 
-    split, listing = _split(table), lru_cache(maxsize=1024)(_videos_in)
+    split, listing, enters = _split(table), lru_cache(maxsize=1024)(_videos_in), lru_cache(maxsize=1024)(is_followed)
     rows = taken = 0
     try:
         for row in read_rows(table):
@@ -116,7 +117,7 @@ def _read_table(
                 fault("lack the videoid or the caption", row.line)
             elif _leaves(row):
                 fault("name a file outside the videos' folder or on the web", row.line)
-            elif (file := _file(base, row, listing)) is None:
+            elif (file := _file(base, row, listing, enters)) is None:
                 fault(f"name a video that is not below {base}", row.line)
             elif (name := str(PurePosixPath(row.page_dir, file))) in found:
                 fault("repeat a video", row.line)
@@ -186,10 +187,11 @@ def _leaves(row: Row) -> bool:
     return absolute or not plain or unsafe(row.page_dir) is not None
 
 
-def _file(base: Path, row: Row, listing: Callable[[str], dict[str, str]]) -> str | None:
+def _file(base: Path, row: Row, listing: Callable[[str], dict[str, str]], enters: Callable[[str], bool]) -> str | None:
     """The name of a video's file, whatever its ending. The usual one is tried first: it costs less than to list a folder."""
     usual, folder = f"{row.videoid}.mp4", f"{base}/{row.page_dir}"
-    if os.path.isfile(f"{folder}/{usual}"):  # noqa: PTH113 - for each of millions of rows, a Path costs more than the look
+    file = f"{folder}/{usual}"
+    if os.path.isfile(file) and enters(folder) and (not os.path.islink(file) or is_followed(file)):  # noqa: PTH113, PTH114 - for each of millions of rows, a Path costs more than the look
         return usual
     return listing(folder).get(row.videoid)
 
