@@ -14,13 +14,14 @@ from hawk_pipelines.datasets.records import RecordsDataset
 from hawk_pipelines.schema import AblationRow
 
 
-def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
+def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: str | None = None) -> None:
     """Print what a pipeline made, where it is, and the next command to try.
 
     Args:
         pipeline: it has run.
         catalog: what it made is in it.
         env: the folder of `conf` that the run was told; None: none.
+        ending: why it ended before its last step, in a sentence; None where it did not.
     """
     console = Console()
     made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
@@ -41,7 +42,7 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
             cost = f"{written['cost_usd']:.4f} US dollars" + (f", {each:.4f} for each accepted one" if each is not None else "")
             told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
             console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True, highlight=False)
-        if waiting := told["review"]["waiting"]:
+        if (waiting := told["review"]["waiting"]) and not ending:
             console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
     if "metrics" in outputs:
         metrics = catalog.load("metrics")
@@ -60,7 +61,10 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
         console.print(
             f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True, highlight=False, markup=False
         )
-    console.print(f"\nNext: {_next(outputs, catalog, env)}\n", soft_wrap=True, highlight=False)
+    if ending:
+        console.print(f"\n{ending}", soft_wrap=True, highlight=False, markup=False)
+    following = _next_after_ending(outputs, catalog) if ending else _next(outputs, catalog, env)
+    console.print(f"\nNext: {following}\n", soft_wrap=True, highlight=False)
 
 
 def _path(dataset: Any) -> str:
@@ -106,6 +110,12 @@ def _variants(rows: list[AblationRow]) -> Table:
             what = row.metric if row.metric.startswith("slot_") else f"{row.task} {row.metric}"
             table.add_row("" if place else variant, what, f"{row.value:.3f}", over, interval)
     return table
+
+
+def _next_after_ending(outputs: set[str], catalog: CatalogProtocol) -> str:
+    if "finetuned_model" in outputs:
+        return ".venv/bin/hawk describe VIDEO --model data/06_models/finetuned_model"
+    return ".venv/bin/hawk review next" if catalog.load("validation")["review"]["waiting"] else ".venv/bin/kedro run"
 
 
 def _next(outputs: set[str], catalog: CatalogProtocol, env: str | None) -> str:
