@@ -107,7 +107,7 @@ FALL = "A person in red falls at the front of the plaza.,fall"
             "no description of a test video is accepted",
             (1, 0),
         ),
-        (["0.mp4,,,train"], ("--params", f"{FOLDER},caption.captioners=[source]"), 1, "nothing is known", (0, 0)),
+        (["0.mp4,,,train"], ("--params", f"{FOLDER},caption.captioners=[existing]"), 1, "nothing is known", (0, 0)),
     ],
     ids=["test waits", "train waits", "only test", "validate alone", "asked for by name", "nothing waits"],
 )
