@@ -17,7 +17,7 @@ from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters
 from hawk_pipelines.pipelines.staged_runner import why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
-from hawk_pipelines.summary import show
+from hawk_pipelines.summary import path_of, show, show_rejections
 from hawk_pipelines.training.tracking import flat
 
 logger = logging.getLogger(__name__)
@@ -60,9 +60,12 @@ class ProjectHooks:
         logger.info("%s …", node.name)
 
     @hook_impl
-    def after_node_run(self, node: Node) -> None:
-        """Remember what was run: a run may end before its last step."""
+    def after_node_run(self, node: Node, catalog: CatalogProtocol, outputs: dict[str, Any]) -> None:
+        """Remember what was run, since a run may end before its last step, and show the first things that a step refused."""
         self._completed.add(node.name)
+        for name, records in outputs.items():
+            if name.startswith("rejected_"):
+                show_rejections(records, node.name, path_of(catalog.get(name)))
 
     @hook_impl
     def after_pipeline_run(

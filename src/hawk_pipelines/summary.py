@@ -1,6 +1,7 @@
-"""The table at the end of a run."""
+"""What a run prints: the first things that each step refused, and a table at the end."""
 
 import shlex
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from hawk_pipelines.datasets.records import RecordsDataset
-from hawk_pipelines.schema import AblationRow
+from hawk_pipelines.plain_text import plain
+from hawk_pipelines.schema import AblationRow, Rejection
+
+SHOWN_REJECTIONS = 3
+"""Of each step; the table has all of them."""
+LONGEST_SHOWN = 500
+"""Characters of a name or a reason; either may hold a whole line of a file."""
 
 
 def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: str | None = None) -> None:
@@ -30,7 +37,7 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: 
     outputs = pipeline.all_outputs()
     for name in [name for node in pipeline.nodes for name in node.outputs if name in outputs]:
         dataset = catalog.get(name)
-        path = _path(dataset)
+        path = path_of(dataset)
         count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
         made.add_row(name, count, path)
     console.print(made)
@@ -67,7 +74,30 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: 
     console.print(f"\nNext: {following}\n", soft_wrap=True, highlight=False)
 
 
-def _path(dataset: Any) -> str:
+def show_rejections(rejections: Sequence[Rejection], step: str, path: str) -> None:
+    """Print the first reasons of what a step left out or changed, made safe to print. Nothing where there are none.
+
+    Args:
+        rejections: in the order of the table.
+        step: the node that refused them.
+        path: where all of them are.
+    """
+    if not rejections:
+        return
+    lines = [f"{step} left out or changed {len(rejections):,} thing(s):"]
+    lines += [f"- {_short(one.item)}: {_short(one.reason)}" for one in rejections[:SHOWN_REJECTIONS]]
+    more = len(rejections) - SHOWN_REJECTIONS
+    lines.append(f"… and {more:,} more in {path}" if more > 0 else f"(in {path})")
+    Console().print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+def _short(text: str) -> str:
+    words = plain(text)
+    return words if len(words) <= LONGEST_SHOWN else f"{words[:LONGEST_SHOWN]} …"
+
+
+def path_of(dataset: Any) -> str:
+    """Where a dataset is kept, as a path below the current folder where it is there."""
     path = Path(str(getattr(dataset, "_filepath", "")))
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 

@@ -57,9 +57,7 @@ def read_annotation_file(file: Path, notes: list[Rejection]) -> list[Described]:
             notes.append(note(place, f"{what} has no description: {_instead(description)}. Write one."))
             description = ""
         if times := _normal_with_times(raw):
-            notes.append(
-                note(place, f"{what} calls its video normal, but gives times of an anomaly ({times}). Mend it.")
-            )
+            notes.append(note(place, f"{what} calls its video normal, but gives times of an anomaly ({times}). Mend it."))
         described.append(Described(place, what, video, description, list(_pairs(raw, place, what, notes))))
     return described
 
