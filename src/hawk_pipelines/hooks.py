@@ -15,8 +15,9 @@ from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters
+from hawk_pipelines.pipelines.staged_runner import why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
-from hawk_pipelines.summary import show
+from hawk_pipelines.summary import path_of, show, show_rejections
 from hawk_pipelines.training.tracking import flat
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class ProjectHooks:
             look_ahead({node.name for node in pipeline.nodes}, annotate, caption, catalog.load("llm_key"), published)
         look_ahead_to_training({node.name for node in pipeline.nodes}, self._parameters, catalog)
         mlflow.log_params(flat(self._parameters))
+        self._completed: set[str] = set()
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -58,8 +60,17 @@ class ProjectHooks:
         logger.info("%s …", node.name)
 
     @hook_impl
+    def after_node_run(self, node: Node, catalog: CatalogProtocol, outputs: dict[str, Any]) -> None:
+        """Remember what was run, since a run may end before its last step, and show the first things that a step refused."""
+        self._completed.add(node.name)
+        for name, records in outputs.items():
+            if name.startswith("rejected_"):
+                show_rejections(records, node.name, path_of(catalog.get(name)))
+
+    @hook_impl
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, run_result: dict[str, Any]
     ) -> None:
-        """Show what was made, where it is, and what to do next."""
-        show(pipeline, catalog, run_params["env"])
+        """Show what was made, where it is, why the run ended before its last step if it did, and what to do next."""
+        names = self._completed or {node.name for node in pipeline.nodes}  # processes of a parallel runner tell nothing
+        show(pipeline.only_nodes(*names), catalog, run_params["env"], why_ended(pipeline, names, catalog))

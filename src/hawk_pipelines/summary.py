@@ -1,6 +1,7 @@
-"""The table at the end of a run."""
+"""What a run prints: the first things that each step refused, and a table at the end."""
 
 import shlex
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,23 @@ from rich.console import Console
 from rich.table import Table
 
 from hawk_pipelines.datasets.records import RecordsDataset
-from hawk_pipelines.schema import AblationRow
+from hawk_pipelines.plain_text import plain
+from hawk_pipelines.schema import AblationRow, Rejection
+
+SHOWN_REJECTIONS = 3
+"""Of each step; the table has all of them."""
+LONGEST_SHOWN = 500
+"""Characters of a name or a reason; either may hold a whole line of a file."""
 
 
-def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
+def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: str | None = None) -> None:
     """Print what a pipeline made, where it is, and the next command to try.
 
     Args:
         pipeline: it has run.
         catalog: what it made is in it.
         env: the folder of `conf` that the run was told; None: none.
+        ending: why it ended before its last step, in a sentence; None where it did not.
     """
     console = Console()
     made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
@@ -29,7 +37,7 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
     outputs = pipeline.all_outputs()
     for name in [name for node in pipeline.nodes for name in node.outputs if name in outputs]:
         dataset = catalog.get(name)
-        path = _path(dataset)
+        path = path_of(dataset)
         count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
         made.add_row(name, count, path)
     console.print(made)
@@ -41,7 +49,7 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
             cost = f"{written['cost_usd']:.4f} US dollars" + (f", {each:.4f} for each accepted one" if each is not None else "")
             told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
             console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True, highlight=False)
-        if waiting := told["review"]["waiting"]:
+        if (waiting := told["review"]["waiting"]) and not ending:
             console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
     if "metrics" in outputs:
         metrics = catalog.load("metrics")
@@ -62,10 +70,36 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
         console.print(
             f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True, highlight=False, markup=False
         )
-    console.print(f"\nNext: {_next(outputs, catalog, env)}\n", soft_wrap=True, highlight=False)
+    if ending:
+        console.print(f"\n{ending}", soft_wrap=True, highlight=False, markup=False)
+    following = _next_after_ending(outputs, catalog) if ending else _next(outputs, catalog, env)
+    console.print(f"\nNext: {following}\n", soft_wrap=True, highlight=False)
 
 
-def _path(dataset: Any) -> str:
+def show_rejections(rejections: Sequence[Rejection], step: str, path: str) -> None:
+    """Print the first reasons of what a step left out or changed, made safe to print. Nothing where there are none.
+
+    Args:
+        rejections: in the order of the table.
+        step: the node that refused them.
+        path: where all of them are.
+    """
+    if not rejections:
+        return
+    lines = [f"{step} left out or changed {len(rejections):,} thing(s):"]
+    lines += [f"- {_short(one.item)}: {_short(one.reason)}" for one in rejections[:SHOWN_REJECTIONS]]
+    more = len(rejections) - SHOWN_REJECTIONS
+    lines.append(f"… and {more:,} more in {path}" if more > 0 else f"(in {path})")
+    Console().print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+def _short(text: str) -> str:
+    words = plain(text)
+    return words if len(words) <= LONGEST_SHOWN else f"{words[:LONGEST_SHOWN]} …"
+
+
+def path_of(dataset: Any) -> str:
+    """Where a dataset is kept, as a path below the current folder where it is there."""
     path = Path(str(getattr(dataset, "_filepath", "")))
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
@@ -128,6 +162,12 @@ def _variants(rows: list[AblationRow]) -> Table:
             what = row.metric if row.metric.startswith("slot_") else f"{row.task} {row.metric}"
             table.add_row("" if place else variant, what, f"{row.value:.3f}", over, interval)
     return table
+
+
+def _next_after_ending(outputs: set[str], catalog: CatalogProtocol) -> str:
+    if "finetuned_model" in outputs:
+        return ".venv/bin/hawk describe VIDEO --model data/06_models/finetuned_model"
+    return ".venv/bin/hawk review next" if catalog.load("validation")["review"]["waiting"] else ".venv/bin/kedro run"
 
 
 def _next(outputs: set[str], catalog: CatalogProtocol, env: str | None) -> str:

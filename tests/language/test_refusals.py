@@ -21,3 +21,50 @@ from hawk_pipelines.language.refusals import is_refusal
 )
 def test_refusals_are_recognised(text, refusal):
     assert is_refusal(text) is refusal
+
+
+SAID = "I'm sorry, I cannot help you"
+MARKS = [
+    *('""', "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "\u201d\u201d", "\uff02\uff02", ("``", "''"), ("&quot;", "&quot;")),
+    *("''", "\u2018\u2019", "\u201a\u2018", "\u2019\u2019", "\u0060\u00b4"),
+    *("\u00ab\u00bb", "\u00bb\u00ab", "\u2039\u203a", ("<<", ">>")),
+    *("\u300c\u300d", "\u300e\u300f", "\u300a\u300b"),
+]
+
+
+@pytest.mark.parametrize("marks", MARKS, ids=["".join(marks) for marks in MARKS])
+@pytest.mark.parametrize("said", [SAID, SAID.replace("'", "\u2019")], ids=["'", "\u2019"])
+def test_what_is_quoted_is_no_refusal_unless_it_is_the_whole_text(marks, said):
+    quoted = f"{marks[0]}{said}{marks[1]}"
+    assert not is_refusal(f"The sign says {quoted} in red letters.")
+    assert not is_refusal(f"A clerk says: {quoted}.")
+    assert not is_refusal(f"{quoted}, says a clerk, and runs.")
+    assert not is_refusal(f"The boys' car stops. The sign says {quoted}. A man's dog barks.")
+    assert is_refusal(quoted)
+    assert is_refusal(f" {quoted}. ")
+    assert is_refusal(f"Answer: {quoted}")
+    assert is_refusal(f"{marks[0]}{said}.{marks[1]} {marks[0]}As an AI language model, I do not see any video.{marks[1]}")
+    assert is_refusal(f"{said} with {marks[0]}this video, which was filmed at night{marks[1]}.")
+    assert is_refusal(f"A sign says {marks[0]}stop right here and now{marks[1]}. As an AI, I cannot see more.")
+    assert is_refusal(f"I cannot {marks[0]}see{marks[1]} the video.")
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ('"I\'m sorry," says the clerk, and runs.', False),
+        ("'I'm sorry,' says the clerk, and the robber can't help laughing.", False),
+        ("A sign reads \u201eAs an AI, I cannot help\u201c and another \u201ePlease provide the video\u201c.", False),
+        ('He shouts: \\"I cannot see!\\"', False),
+        ('A 5" pipe falls. I am unable to describe a 6" pipe.', True),
+        ("The boys' video: I'm unable to describe the boys' faces.", True),
+        ("\"I'm sorry, but I cannot assist with that.", True),
+        ("\u300cI\u2019m sorry, but I cannot assist with that.\u300d", True),
+        ("\"The sign says 'I'm sorry, I cannot help'.\"", False),
+        ("\"'I'm sorry, I cannot help.'\"", True),
+        ("It is the year '90. I cannot see any video.", True),
+        ("", False),
+    ],
+)
+def test_quotation_marks_of_every_kind_are_told_from_apostrophes_and_inches(text, refusal):
+    assert is_refusal(text) is refusal

@@ -109,7 +109,7 @@ def test_metadata_that_cannot_be_read_cost_what_they_say_only(tmp_path):
     file = tmp_path / "metadata_train.json"
     notes = []
     file.write_text('{"a": {"anomaly_start": NaN, "anomaly_end": 2, "anomaly_class": "x", "num_frames": 3}, "b": [1], "a": {}}')
-    assert read_metadata(file, notes) == {}
+    assert read_metadata(file, notes) == {"a": None, "b": None}
     assert ["a twice" in notes[0].reason, "anomaly_start" in notes[1].reason, "b in" in notes[2].reason] == [True] * 3
     for content, says in (("[]", "holds a list"), ("{", "is not JSON")):
         file.write_text(content)

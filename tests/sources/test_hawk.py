@@ -33,6 +33,10 @@ def tree(tmp_path):
         ("ShanghaiTechDataset/X_1.avi", "ShanghaiTech/x-1.avi"),
         ("elsewhere/deep/a.mp4", "UCF_Crime/a.mp4"),
         ("D:\\videos\\UCF-Crime\\a.mp4", "UCF_Crime/a.mp4"),
+        ("d:/videos/UCF-Crime/a.mp4", "UCF_Crime/a.mp4"),
+        ("\\\\?\\D:\\videos\\UCF-Crime\\a.mp4", "UCF_Crime/a.mp4"),
+        ("/videos/12:30/UCF-Crime/a.mp4", "UCF_Crime/a.mp4"),
+        ("/videos/file:1/a.mp4", "UCF_Crime/a.mp4"),
     ],
 )
 def test_a_published_path_is_found_by_its_folders_then_by_a_unique_name(tree, published, name):
@@ -48,7 +52,32 @@ def test_a_published_path_is_found_by_its_folders_then_by_a_unique_name(tree, pu
         ("t.mp4", "several files could be meant"),
         ("gone.mp4", "no such file"),
         ("../secret.mp4", "climbs out of its folder"),
-        ("https://example.invalid/a.mp4", "is an address on the web"),
+        *(
+            (f"{address}a.mp4", "is an address on the web")
+            for address in (
+                *(
+                    "https://example.invalid/",
+                    "HTTP://x/",
+                    " http://x/",
+                    "file://",
+                    "file:///data/",
+                    "file:",
+                    "file:/data/",
+                    "s3://bucket/",
+                ),
+                *(
+                    "gs://bucket/",
+                    "gs:",
+                    "rtsp:",
+                    "rtsp://10.0.0.1/",
+                    "ftp://x/",
+                    "\\\\server\\share\\",
+                    "//server/share/",
+                    "smb:\\\\s\\",
+                ),
+                *("hdfs:/x/", "ana@server:/data/", "ana@server:", "data:video/mp4,", "unknown+1://x/", "nas:/UCF_Crime/"),
+            )
+        ),
         ("UCF_Crime/notes.txt", "no such file"),
         ("", "video: text is needed"),
         ("//", "path is empty"),
@@ -92,3 +121,11 @@ def test_a_file_that_is_no_list_of_annotations(tree, tmp_path, text, says):
 def test_no_item_at_all(tree):
     with pytest.raises(SourceError, match=r"No item of .* has its video"):
         read(tree("gone.mp4"))
+
+
+def test_a_video_in_both_files_is_tested_on(tree, tmp_path):
+    tree("UCF_Crime/a.mp4", file="all_videos_train.json")
+    parameters = tree("UCF_Crime/a.mp4", "Ped1/01.avi", file="all_videos_test.json")
+    reading = read(parameters.model_copy(update={"annotations": tmp_path}))
+    assert {video.name: video.split for video in reading.videos} == {"UCF_Crime/a.mp4": "test", "Ped1/01.avi": "test"}
+    assert "which an earlier item describes already; remove one. It is tested on." in reading.rejections[0].reason

@@ -45,7 +45,7 @@ def test_a_broken_video_and_one_of_which_nothing_is_known_are_never_the_only_tes
 
 def test_a_span_past_the_end_is_named_and_left_out(rendered, tmp_path):
     (found,) = _copies(rendered, tmp_path, 1)
-    late = replace(found, spans=[Span(start_s=1, end_s=99), Span(start_s=50, end_s=60)])
+    late = replace(found, label="fall", spans=[Span(start_s=1, end_s=99), Span(start_s=50, end_s=60)])
     listing = _list([late], ItemStore(tmp_path / "probes"), 0.3, 0)
     assert listing.videos[0][0].spans == [FrameSpan(start_s=1, end_s=2.75, start_frame=12, end_frame=33)]
     cut, left_out = (rejection.reason for rejection in listing.rejections)

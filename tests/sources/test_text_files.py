@@ -40,7 +40,7 @@ def test_a_video_in_lists_of_several_splits_is_tested_on(tmp_path):
         half: [trees.text(tmp_path / f"{half}.txt", names)] for half, names in (("train", ["a", "B", "c"]), ("test", ["b", "d"]))
     }
     splits = read_splits(files | {"validation": [trees.text(tmp_path / "v.txt", ["c"])]}, "abcd", tmp_path, notes)
-    assert splits == {"a": "train", "b": "test", "c": "validation", "d": "test"}
+    assert splits == ({"a": "train", "b": "test", "c": "validation", "d": "test"}, {}, [])
     assert ["names B for the train split, another list for the test split" in notes[0].reason, len(notes)] == [True, 2]
 
 

@@ -197,7 +197,8 @@ def test_another_folder_is_refused(tmp_path):
 
 def test_the_real_annotations_are_read_to_the_last_row(real_data):
     notes = []
-    times = read_times(real_data / "annotations/ucf_crime/Temporal_Anomaly_Annotation.txt", notes)
+    times, is_whole = read_times(real_data / "annotations/ucf_crime/Temporal_Anomaly_Annotation.txt", notes)
+    assert is_whole
     assert len(times) == 290
     assert sum(not spans for spans in times.values()) == 150
     assert sum(map(len, times.values())) == 156

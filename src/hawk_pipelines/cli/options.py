@@ -2,7 +2,6 @@
 
 import functools
 import math
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -55,13 +54,3 @@ def one_sentence() -> Iterator[None]:
         yield
     except HawkError as error:
         raise click.ClickException(str(error)) from error
-
-
-def printable(text: str) -> str:
-    """A text from anywhere, safe to print: without control characters and changes of writing direction; lines and tabs stay."""
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-
-
-def plain(text: str) -> str:
-    """A text from anywhere, safe to print on one line."""
-    return " ".join(printable(text).split())

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence, plain, printable
+from hawk_pipelines.cli.options import one_sentence
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.plain_text import plain, printable
 
 if TYPE_CHECKING:
     from hawk_pipelines.curation.review import Ruling

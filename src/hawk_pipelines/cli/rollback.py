@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence, plain
+from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.plain_text import plain
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

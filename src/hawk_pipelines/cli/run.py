@@ -19,13 +19,20 @@ from yaml import YAMLError
 from hawk_pipelines.errors import HawkError
 
 _kedro_run = cast(Callable[..., Any], kedro_run.callback)
+_RUNNER = "hawk_pipelines.pipelines.staged_runner.StagedRunner"
+_CHOICES = ("pipelines", "pipeline", "node_names", "to_nodes", "to_outputs", "tags", "namespaces")
+"""Options of `kedro run` that ask for certain steps."""
 
 
 @functools.wraps(_kedro_run)
 def _run(*args: Any, **kwargs: Any) -> Any:
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     try:
-        _known([*(kwargs.get("pipelines") or []), *filter(None, [kwargs.get("pipeline")])])
+        named = [*(kwargs.get("pipelines") or []), *filter(None, [kwargs.get("pipeline")])]
+        _known(named)
+        if not kwargs.get("runner"):
+            runs_all = "__default__" in named or not any(kwargs.get(option) for option in _CHOICES)
+            kwargs |= {"runner": _RUNNER, "runner_params": {**(kwargs.get("runner_params") or {}), "runs_all": runs_all}}
         with contextlib.chdir(project):  # so that relative paths mean the same from every sub-directory
             return _kedro_run(*args, **kwargs)
     except (HawkError, DatasetError, MissingConfigException, ValidationError, YAMLError) as error:

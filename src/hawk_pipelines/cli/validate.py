@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import plain
+from hawk_pipelines.plain_text import plain
 
 if TYPE_CHECKING:
     from hawk_pipelines.schema import Finding, Rejection

@@ -1,45 +1,50 @@
 """From judged drafts to annotations: what is accepted, and nothing else."""
 
-import logging
 from collections.abc import Sequence
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import Annotation, Draft, JudgedDraft, Split, Video
 
-logger = logging.getLogger(__name__)
-
 
 class NothingLeft(HawkError):
-    """No annotation at all, or none in a split that has videos."""
+    """No annotation at all, or none in a subset that has videos."""
 
 
-def admit(judged: Sequence[JudgedDraft], videos: Sequence[Video]) -> list[Annotation]:
-    """The annotations of accepted drafts, each without the answers that something stands against.
+def annotations_of(judged: Sequence[JudgedDraft]) -> list[Annotation]:
+    """The annotations of accepted drafts, each without the answers that something stands against. There may be none."""
+    return [_annotation(draft, draft.split) for draft in judged if draft.verdict == "accepted" and draft.split]
+
+
+def check_subsets(judged: Sequence[JudgedDraft], videos: Sequence[Video]) -> None:
+    """Refuse to go on without annotations.
 
     Args:
         judged: every draft with its verdict.
         videos: every usable video.
 
     Raises:
-        NothingLeft: no annotation is left, or none of a split that has videos and is trained on or tested on.
+        NothingLeft: no annotation is left, or none of a subset that has videos and is trained on or tested on.
     """
-    annotations = [_annotation(draft, draft.split) for draft in judged if draft.verdict == "accepted" and draft.split]
-    splits: tuple[tuple[Split, str], ...] = (("train", "trained on"), ("test", "tested on"))
-    for split, done in splits:
-        of_split = [draft for draft in judged if draft.split == split]
-        if any(draft.verdict == "accepted" for draft in of_split):
-            continue
-        count = sum(video.split == split for video in videos)
-        if of_split or count:
-            raise NothingLeft(_empty(split, of_split, count))
-        logger.warning("The %s split has no annotation: nothing can be %s.", split, done)
-    if not annotations:
+    if subset := empty_subset(judged, videos):
+        of_subset = [draft for draft in judged if draft.split == subset]
+        raise NothingLeft(_empty(subset, of_subset, sum(video.split == subset for video in videos)))
+    if not annotations_of(judged):
         msg = (
             "No annotation is left: there is no draft of a usable video. "
             "Give the videos captions or labels (`captions.csv` in a folder), or published annotations."
         )
         raise NothingLeft(msg)
-    return annotations
+
+
+def empty_subset(judged: Sequence[JudgedDraft], videos: Sequence[Video]) -> Split | None:
+    """The subset that has videos or drafts, but no annotation: `train` before `test`; None where there is no such subset."""
+    subsets: tuple[Split, ...] = ("train", "test")
+    for subset in subsets:
+        of_subset = [draft for draft in judged if draft.split == subset]
+        has_any = bool(of_subset) or any(video.split == subset for video in videos)
+        if has_any and not any(draft.verdict == "accepted" for draft in of_subset):
+            return subset
+    return None
 
 
 def _annotation(draft: JudgedDraft, split: Split) -> Annotation:

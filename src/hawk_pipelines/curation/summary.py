@@ -27,7 +27,8 @@ def summary(settled: Settled, decisions: Sequence[Decision], calls: Sequence[Llm
     drafts = settled.drafts
     answers = [_answer_verdict(draft, number) for draft in drafts for number in range(len(draft.QA))]
     decided = {decision.task_id for decision in decisions}
-    needed = [task for task in settled.queue if task.reasons]
+    waiting = [task for task in settled.queue if task.reasons and task.id not in decided]
+    subset_of_item = {draft.item_id: draft.split or "none" for draft in drafts}
     return {
         "items": _shares([draft.verdict for draft in drafts]),
         "answers": _shares(answers),
@@ -37,7 +38,8 @@ def summary(settled: Settled, decisions: Sequence[Decision], calls: Sequence[Llm
         "question_kinds": _kinds(drafts),
         "language_model": _language_model(drafts, calls),
         "review": {
-            "waiting": sum(task.id not in decided for task in needed),
+            "waiting": len(waiting),
+            "waiting_by_split": dict(Counter(subset_of_item[task.item_id] for task in waiting if task.item_id)),
             "drawn": sum(not task.reasons and task.kind != "question" for task in settled.queue),
             "stale": len(settled.rulings.stale),
             "gone": len(settled.rulings.gone),

@@ -1,8 +1,21 @@
 """Recognising a language model that declined instead of answering."""
 
+import html
 import re
 
-_QUOTED = re.compile(r"[\"\u201c][^\"\u201d]*[\"\u201d]")
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc\u0060\u00b4\uff07", "'"))
+_DOUBLE = '"\u201c\u201d\u201e\u201f\u301d\u301e\uff02'
+_QUOTED = re.compile(
+    rf"(?<![0-9])[{_DOUBLE}](?P<double>[^{_DOUBLE}]*)[{_DOUBLE}]"  # after a digit it is an inch; languages differ on which closes
+    "|[\u00ab\u00bb](?P<guillemets>[^\u00ab\u00bb]*)[\u00ab\u00bb]|[\u2039\u203a](?P<single_guillemets>[^\u2039\u203a]*)[\u2039\u203a]"
+    "|[\u300c\ufe41\uff62](?P<corners>[^\u300d\ufe42\uff63]*)[\u300d\ufe42\uff63]"
+    "|[\u300e\ufe43](?P<white_corners>[^\u300f\ufe44]*)[\u300f\ufe44]|\u300a(?P<brackets>[^\u300b]*)\u300b"
+    r"|(?<!\w)'(?=\S)(?P<single>(?:(?!\n\n).)+?)(?<=\S)'(?!\w)",  # what stands inside a word is an apostrophe
+    re.DOTALL,
+)
+_LABEL = re.compile(r"\W*(?:(?:answer|assistant|caption|description|output|reply|response)\W*)?", re.IGNORECASE)
+"""What may stand before a text that is quoted as a whole."""
+_FEW_WORDS = 3
 _REFUSAL = re.compile(
     r"\bas an? (?:[\w-]+ )?(?:ai\b|artificial intelligence|language model|llm\b)"
     r"|\bi(?:'m| am) (?:just |only )?an? (?:[\w-]+ )?(?:ai\b|language model)"
@@ -20,5 +33,24 @@ _REFUSAL = re.compile(
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a text is about what its writer, a language model, cannot do. Quoted speech does not count."""
-    return _REFUSAL.search(_QUOTED.sub("", text.replace("\u2019", "'"))) is not None
+    """Whether a text is about what its writer, a language model, cannot do.
+
+    Quoted speech does not count, in any kind of quotation marks, unless the whole text is quoted.
+    """
+    text = html.unescape(text).replace("\\", "").translate(_APOSTROPHES)
+    text = text.replace("''", '"').replace("<<", "\u00ab").replace(">>", "\u00bb")
+    unquoted = _QUOTED.sub(_quotation, text)
+    if unquoted != text and _LABEL.fullmatch(_QUOTED.sub(" ", text)):
+        return is_refusal(_LABEL.sub("", unquoted, count=1))
+    return _REFUSAL.search(_QUOTED.sub(_without_speech, text)) is not None
+
+
+def _quotation(quoted: re.Match[str]) -> str:
+    """What is between the quotation marks."""
+    return next(part for part in quoted.groups() if part is not None)
+
+
+def _without_speech(quoted: re.Match[str]) -> str:
+    """A few words in quotation marks are part of the sentence (`I cannot "see" it`); what is longer or a refusal is speech."""
+    words = _quotation(quoted)
+    return "" if len(words.split()) > _FEW_WORDS or _REFUSAL.search(words) else words

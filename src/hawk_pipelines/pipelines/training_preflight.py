@@ -23,8 +23,11 @@ def look_ahead_to_training(nodes: set[str], parameters: dict[str, Any], catalog:
 
     Raises:
         ParameterError: a variant has a setting that is unknown or of the wrong kind.
-        TrainingError: too few GPUs, a batch that cannot be shared, a wrong DeepSpeed file, or no model to start from.
+        TrainingError: there is no sample, too few GPUs, a batch that cannot be shared, a wrong DeepSpeed file, or no model to
+            start from.
     """
+    if "finetune_model" in nodes and "write_samples" not in nodes:
+        _check_samples(catalog)
     trained: list[tuple[Stage, PretrainParameters | FinetuneParameters]] = []
     if "pretrain_model" in nodes:
         trained.append(("pretrain", PretrainParameters.model_validate(parameters["pretrain"])))
@@ -39,6 +42,17 @@ def look_ahead_to_training(nodes: set[str], parameters: dict[str, Any], catalog:
         made_before = stage == "finetune" and "pretrain_model" in nodes
         if not (told.init_from == PRETRAINED and made_before):
             initial_model(stage, told.init_from, catalog.load(PRETRAINED))
+
+
+def _check_samples(catalog: CatalogProtocol) -> None:
+    from hawk_pipelines.training.errors import TrainingError
+
+    if catalog.exists("train_samples") and not catalog.load("train_samples"):
+        msg = (
+            "There is no sample: the train split is empty. Look at what waits with `hawk review next`, or add training videos "
+            "with captions or labels; then run `kedro run`."
+        )
+        raise TrainingError(msg)
 
 
 def _variants(parameters: dict[str, Any]) -> dict[str, Variant]:

@@ -13,6 +13,9 @@ from hawk_pipelines.schema import QA, Rejection
 from hawk_pipelines.sources.reading import SourceError, note
 from hawk_pipelines.sources.text_files import open_text, read_json, unsafe
 
+NORMAL = "normal"
+_TIMES = ("span", "spans", "start_s", "end_s", "timestamps", "anomaly_start", "anomaly_end")
+
 
 class Described(NamedTuple):
     """A video as a file describes it."""
@@ -32,6 +35,7 @@ def read_annotation_file(file: Path, notes: list[Rejection]) -> list[Described]:
     """Read a file of annotations; what cannot be used of it gets a note.
 
     A description that is missing is empty, and fails when it is checked; pairs of question and answer that are none are left out.
+    Times are not read; an item that calls its video normal and gives times of an anomaly all the same is named.
 
     Raises:
         SourceError: the file cannot be read, is no JSON, or holds no list or an empty one.
@@ -49,10 +53,12 @@ def read_annotation_file(file: Path, notes: list[Rejection]) -> list[Described]:
             notes.append(note(video, f"{what} names {video}, which {reason}; mend the path."))
             continue
         description = raw.get("description")
-        if not isinstance(description, str):
+        if not isinstance(description, str) or not description.strip():
             notes.append(note(place, f"{what} has no description: {_instead(description)}. Write one."))
             description = ""
-        described.append(Described(place, what, video, description, list(_pairs(raw.get("QA", []), place, what, notes))))
+        if times := _normal_with_times(raw):
+            notes.append(note(place, f"{what} calls its video normal, but gives times of an anomaly ({times}). Mend it."))
+        described.append(Described(place, what, video, description, list(_pairs(raw, place, what, notes))))
     return described
 
 
@@ -91,7 +97,22 @@ def _lines(file: Path, notes: list[Rejection]) -> Iterator[tuple[str, str, Any]]
         raise SourceError(msg)
 
 
-def _pairs(raw: Any, place: str, what: str, notes: list[Rejection]) -> Iterator[QA]:
+def _normal_with_times(raw: dict[str, Any]) -> str | None:
+    """The times that an item gives of an anomaly in a video that it calls normal, as they stand there."""
+    label = next((raw[key] for key in ("label", "class", "category") if key in raw), None)
+    if not isinstance(label, str) or label.strip().casefold() != NORMAL:
+        return None
+    given = [(key, raw[key]) for key in _TIMES if raw.get(key) not in (None, [], {}, "")]
+    return ", ".join(f"{key}: {str(value)[:60]}" for key, value in given) or None
+
+
+def _pairs(item: dict[str, Any], place: str, what: str, notes: list[Rejection]) -> Iterator[QA]:
+    if "QA" not in item:
+        similar = next((key for key in item if key.casefold() in ("qa", "qas", "questions")), None)
+        instead = f", but `{similar}`, which is not read" if similar else ""
+        notes.append(note(place, f"{what} has no `QA`{instead}. Add its questions and answers, or an empty list."))
+        return
+    raw = item["QA"]
     if not isinstance(raw, list):
         notes.append(note(place, f"{what} has no questions: QA: {_instead(raw, 'a list')}. Mend it, or leave it out."))
         return
@@ -106,7 +127,8 @@ def _pairs(raw: Any, place: str, what: str, notes: list[Rejection]) -> Iterator[
 
 
 def _instead(value: Any, wanted: str = "text") -> str:
-    return f"{wanted} is needed, but there is {'nothing' if value is None or value == '' else _kind(value)}"
+    is_blank = value is None or (isinstance(value, str) and not value.strip())
+    return f"{wanted} is needed, but there is {'nothing' if is_blank else _kind(value)}"
 
 
 def _kind(value: Any) -> str:

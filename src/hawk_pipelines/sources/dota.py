@@ -14,7 +14,7 @@ other, and nearly all of them are on both sides of the official split. So a clip
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,11 @@ def read(parameters: Parameters) -> Reading:
         for file in metadata[split]:
             of_clips = read_metadata(file, notes)
             note_absent(Listed(file, list(of_clips)), clips, root, notes)
-            facts = of_clips | facts
+            facts = {name: known for name, known in of_clips.items() if known} | facts
             splits = {name.casefold(): split for name in of_clips} | splits
     lists: dict[Split, list[Path]] = {split: files_named(files, rf"{half}_split\.txt") for half, split in _SPLITS.items()}
-    for name, split in read_splits(lists, clips, root, notes).items():
+    listed, doubtful, _ = read_splits(lists, clips, root, notes)
+    for name, split in listed.items():
         if splits.setdefault(name, split) != split:
             what = f"The lists name {name} for the {split} split, the metadata for the {splits[name]} split"
             notes.append(note(name, f"{what}; it is tested on. Mend one of them."))
@@ -105,12 +106,14 @@ def read(parameters: Parameters) -> Reading:
     if unknown:
         what = f"No metadata say what happens in {len(unknown):,} of {len(clips):,} clips ({some(unknown)})"
         notes.append(note(unknown[0], f"{what}; add metadata_train.json and metadata_val.json."))
+    if any(metadata.values()) or any(lists.values()):
+        clips = _on_a_side(clips, splits, doubtful, notes)
     videos = [_found(name, folder, root, facts.get(name), splits.get(name.casefold())) for name, folder in clips.items()]
     counts = Counter(video.split for video in videos)
     parts = [
         Part("training clips", counts["train"], _SIZES["train"]),
         Part("test clips (the official validation half)", counts["test"], _SIZES["test"]),
-        Part("clips with metadata", len(clips) - len(unknown), sum(_SIZES.values())),
+        Part("clips with metadata", len(clips.keys() & facts.keys()), sum(_SIZES.values())),
     ]
     return Reading(videos, notes, LICENCE, parts)
 
@@ -129,6 +132,18 @@ def _found(name: str, folder: Path, root: Path, known: ClipFacts | None, split: 
     )
 
 
+def _on_a_side(
+    clips: dict[str, Path], splits: Mapping[str, Split], doubtful: Mapping[str, str], notes: list[Rejection]
+) -> dict[str, Path]:
+    """The clips that the official split names. Of the others nobody knows on which side they are."""
+    for name, folder in clips.items():
+        if name.casefold() not in splits:
+            seems = doubtful.get(name.casefold())
+            why = f" ({seems}, which seems to mean it)" if seems else ""
+            notes.append(note(name, f"{folder} is in neither half of the official split{why} and is left out; add it to a list."))
+    return {name: folder for name, folder in clips.items() if name.casefold() in splits}
+
+
 def _clips(folders: Sequence[Path], notes: list[Rejection]) -> dict[str, Path]:
     """The folder of pictures of every clip."""
     clips = {}
@@ -145,10 +160,12 @@ def _pictures(clip: Path) -> Path | None:
     return next((folder for folder in (clip / "images", clip) if holds_pictures(folder)), None)
 
 
-def read_metadata(file: Path, notes: list[Rejection]) -> dict[str, ClipFacts]:
-    """What a metadata file says of each clip. What is unusable is noted and left out."""
-    read = {name: _facts(name, one, file, notes) for name, one in read_object(file, "clips by name", notes).items()}
-    return {name: one for name, one in read.items() if one}
+def read_metadata(file: Path, notes: list[Rejection]) -> dict[str, ClipFacts | None]:
+    """What a metadata file says of each clip; None, with a note, where that is unusable: the clip is in its half all the same."""
+    clips = read_object(file, "clips by name", notes)
+    if not clips and not any(file.name == one.item for one in notes):
+        notes.append(note(file.name, f"{file} is empty: which clips it should name is unknown. Extract it again, or remove it."))
+    return {name: _facts(name, one, file, notes) for name, one in clips.items()}
 
 
 def _facts(name: str, told: Any, file: Path, notes: list[Rejection]) -> ClipFacts | None:

@@ -101,6 +101,12 @@ def list_videos(
             continue
         labels = fit_labels(video, facts)
         rejections += [note(video.name, reason) for reason in (*facts.get("notes", ()), *labels.notes)]
+        label, spans = labels.label, labels.spans
+        if label == "normal" and spans:
+            times = ", ".join(f"{span.start_s:.2f} to {span.end_s:.2f} s" for span in spans)
+            what = f"{video.path} is labelled normal, but said to have an anomaly ({times}): which is right is unknown"
+            rejections.append(note(video.name, f"{what}, so neither is used; mend the label or the times."))
+            label, spans = None, []
         record = Video(
             **{name: facts[name] for name in ("id", "frames", "fps", "width", "height", "duration_s")},
             frame_intervals=facts.get("frame_intervals"),
@@ -109,8 +115,8 @@ def list_videos(
             name=video.name,
             copies=names,
             group=video.group,
-            label=labels.label,
-            spans=labels.spans,
+            label=label,
+            spans=spans,
             split=splits[video.name],
             split_by=video.split_by if video.split else "seeded",
             licence=video.licence,

@@ -67,8 +67,10 @@ def join(videos: Sequence[FoundVideo], annotations: Path, setting: str) -> Joine
         for item in read_annotation_file(file, notes):
             found = index.find(item.video)
             if isinstance(found, int) and found in described:
-                name = videos[found].name
-                told = f"{item.what} names {name}, which an earlier item describes already; remove one."
+                earlier, tested = described[found], ""
+                if split == "test" and earlier.split != split:
+                    described[found], tested = replace(earlier, split=split, split_by="published"), " It is tested on."
+                told = f"{item.what} names {earlier.name}, which an earlier item describes already; remove one.{tested}"
                 notes.append(note(item.place, told))
             elif isinstance(found, int):
                 known: dict[str, Any] = {"split": split, "split_by": "published"} if split else {}

@@ -3,7 +3,8 @@
 import codecs
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TextIO
@@ -16,6 +17,17 @@ logger = logging.getLogger(__name__)
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _HEAD = 4096
+_WEB_SCHEMES = (
+    "abfs abfss az blob concat cos crypto data dav dvc file ftp ftps gcs gopher gs hdfs http https magnet mms nfs oss pipe rtmp "
+    "rtmps rtp rtsp rtsps s3 s3a sftp smb srt ssh subfile tcp tls udp urn wasb wasbs webdav"
+)
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]+:[\\/]"  # any scheme of two letters or more; one letter is a drive (`D:\videos`)
+    rf"|(?:{'|'.join(_WEB_SCHEMES.split())})(?::|,,)"
+    r"|[^\\/\s]+@[^\\/:\s]+:"  # user@server:path
+    r"|(?:\\\\|//)(?![?.]\\[a-z]:)[^\\/]",  # \\server\share; \\?\D:\videos is a drive
+    re.IGNORECASE,
+)
 
 
 @contextmanager
@@ -128,6 +140,14 @@ class Listed(NamedTuple):
 
     path: Path
     names: list[str]
+    unusable: list[str] = []  # noqa: RUF012 - never changed
+    """Lines that were left out, as they stand there."""
+    is_text: bool = True
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is any name in it."""
+        return bool(self.names)
 
 
 def read_list(path: Path, notes: list[Rejection]) -> Listed:
@@ -139,23 +159,26 @@ def read_list(path: Path, notes: list[Rejection]) -> Listed:
         lines = read_lines(path)
     except SourceError as error:
         notes.append(note(path.name, f"{error} Until then the list is left out."))
-        return Listed(path, [])
+        return Listed(path, [], is_text=False)
     names: dict[str, None] = {}
+    unusable = []
     for line in lines:
         reason = unsafe(line)
-        if reason is None and stem(line) in names:
+        if reason:
+            unusable.append(line)
+        elif stem(line) in names:
             reason = "is listed twice"
         if reason:
             notes.append(note(line, f"{path} lists {line!r}, which {reason}; the line is left out. Remove it."))
             continue
         names[stem(line)] = None
-    return Listed(path, list(names))
+    return Listed(path, list(names), unusable)
 
 
 def unsafe(path: str) -> str | None:
     """Why a path from a file is not followed, or None where it names something below a root."""
     parts = path.replace("\\", "/").split("/")
-    if "://" in path:
+    if "://" in path or _ADDRESS.match(path.strip()):
         return "is an address on the web, and only files are read"
     if ".." in parts:
         return "climbs out of its folder"
@@ -180,23 +203,49 @@ def note_absent(listed: Listed, known: Iterable[str], root: Path, notes: list[Re
         notes.append(note(listed.path.name, reason))
 
 
-def read_splits(
-    files: Mapping[Split, Sequence[Path]], known: Iterable[str], root: Path, notes: list[Rejection]
-) -> dict[str, Split]:
-    """The split of every listed video, by its name in small letters.
+class SplitLists(NamedTuple):
+    """What the lists of a published split say of videos, by their names in small letters."""
+
+    splits: dict[str, Split]
+    """The split of every listed video."""
+    doubtful: dict[str, str]
+    """Videos that only a line names which cannot be used, with that line: on which side they are is unknown."""
+    unread: list[Path]
+    """Lists of which not one name could be read: any video may stand in them."""
+
+
+def read_splits(files: Mapping[Split, Sequence[Path]], known: Iterable[str], root: Path, notes: list[Rejection]) -> SplitLists:
+    """The split of every listed video.
 
     A video that lists of several splits name is tested on before it is trained on. Absent ones are noted.
     """
     there = list(known)
+    by_name = {name.casefold() for name in there}
     splits: dict[str, Split] = {}
+    doubtful: dict[str, str] = {}
+    unread, empty = [], []
     order: tuple[Split, ...] = ("test", "validation", "train")
     for split in order:
         for file in files.get(split, ()):
             listed = read_list(file, notes)
             note_absent(listed, there, root, notes)
+            unread += [] if listed.is_readable else [file]
+            empty += [] if listed.names or listed.unusable or not listed.is_text else [file]
+            for line in [*listed.unusable, *(name for name in listed.names if name.casefold() not in by_name)]:
+                doubtful |= {name: f"{file} has the line {line!r}" for name in mentioned(line, by_name) if name not in doubtful}
             for name in listed.names:
                 other = splits.setdefault(name.casefold(), split)
                 if other != split:
                     what = f"{file} names {name} for the {split} split, another list for the {other} split"
                     notes.append(note(name, f"{what}, which is followed; remove it from one of the lists."))
-    return splits
+    if by_name - splits.keys():  # an empty list matters where a video is in no other one
+        notes += [
+            note(file.name, f"{file} is empty: which videos it should name is unknown. Extract it again.") for file in empty
+        ]
+    return SplitLists(splits, {name: line for name, line in doubtful.items() if name not in splits}, unread)
+
+
+def mentioned(line: str, names: Set[str]) -> list[str]:
+    """Which of these names, in small letters, stand in a line that is no path: between commas, quotation marks or blanks."""
+    pieces = re.split(r"[^\w.-]+", line.casefold())
+    return [name for name in dict.fromkeys(stem(piece) for piece in pieces) if name in names]

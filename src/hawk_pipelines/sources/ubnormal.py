@@ -63,16 +63,21 @@ def read(parameters: Parameters) -> Reading:
     of_split: dict[Split, list[Path]] = {
         split: [file for file in lists if f"_{word}_" in file.name.casefold()] for word, split in _SPLITS.items()
     }
-    splits = read_splits(of_split, paths, root, notes)
+    splits, doubtful, _ = read_splits(of_split, paths, root, notes)
     videos, untracked = [], []
     for name, path in paths.items():
-        if splits and name.casefold() not in splits:
-            notes.append(note(name, f"{path} is in none of the official lists and is left out; add the list that names it."))
+        if lists and name.casefold() not in splits:
+            seems = doubtful.get(name.casefold())
+            why = f" ({seems}, which seems to mean it)" if seems else ""
+            how = "mend the line" if seems else "add the list that names it"
+            notes.append(note(name, f"{path} is in none of the official lists{why} and is left out; {how}."))
             continue
         abnormal = name.startswith("abnormal")
         annotations = path.with_name(f"{name}_annotations")
         tracks = annotations / f"{name}_tracks.txt"
-        spans = read_tracks(tracks, notes) if abnormal and is_file(tracks) else []
+        spans = read_tracks(tracks, notes) if is_file(tracks) else []
+        if spans and not abnormal:
+            notes.append(note(name, f"{tracks} gives times of an anomaly in a normal video; mend or remove it."))
         if abnormal and not spans:
             untracked.append(name)
         maps = [file for file in files_in(annotations) if file.name.endswith("_gt.png")]

@@ -15,13 +15,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import Rejection, Split
 from hawk_pipelines.sources.reading import FoundVideo, Part, Reading, SourceError, TimedText, each_once, note, note_others, some
-from hawk_pipelines.sources.text_files import Listed, note_absent, read_lines, read_object, read_splits, stem
+from hawk_pipelines.sources.text_files import Listed, note_absent, read_lines, read_object, read_splits, stem, unsafe
 from hawk_pipelines.sources.tree import dataset_folder, files_in, files_named, folders_in, is_file, is_video_file, walk
 
 TITLE = "UCF-Crime"
@@ -35,6 +35,8 @@ CLASSES = (
     "Shoplifting", "Stealing", "Vandalism",
 )  # fmt: skip
 _NAME = re.compile(rf"({'|'.join(CLASSES)}|Normal_Videos)_?[0-9]+_x264", re.IGNORECASE)
+_MAYBE_VIDEO = re.compile(r"x264|[0-9]{3}", re.IGNORECASE)
+"""What a line of the temporal annotation holds that may be about a video, unlike a heading."""
 _SPLITS = r"Anomaly_(Train|Test)\.txt"
 _TIMES = r"Temporal_Anomaly_Annotation.*\.txt"
 _UCA = r"UCFCrime_(Train|Val|Test)\.json"
@@ -75,15 +77,18 @@ def read(parameters: Parameters) -> Reading:
     notes: list[Rejection] = []
     paths = _videos(files, notes)
     times: dict[str, list[tuple[int, int]]] = {}
-    for file in files_named(files, _TIMES):
-        told = read_times(file, notes)
+    times_files = files_named(files, _TIMES)
+    has_gaps = False
+    for file in times_files:
+        told, is_whole = read_times(file, notes)
+        has_gaps |= not is_whole
         note_absent(Listed(file, list(told)), paths, root, notes)
         times |= {name: spans for name, spans in told.items() if name not in times}
     lists: dict[Split, list[Path]] = {
         "train": files_named(files, r"Anomaly_Train\.txt"),
         "test": files_named(files, r"Anomaly_Test\.txt"),
     }
-    splits = read_splits(lists, paths, root, notes)
+    splits, doubtful, unread = read_splits(lists, paths, root, notes)
     listed = Counter(splits.values())
     if not listed["test"]:
         both = [name for name in times if splits.get(name) == "train"]
@@ -93,10 +98,18 @@ def read(parameters: Parameters) -> Reading:
         splits |= dict.fromkeys(times, "test")
     captions = read_captions(_uca_files(parameters.uca, files), notes)
     other_half = _other_half(set(splits.values()))
+    if other_half == "train" and (has_gaps or any(file in lists["test"] for file in unread)):
+        other_half = None  # what could not be read may be a test video
+    is_split = bool(splits or times_files or any(lists.values()))
     videos = []
     for name, path in paths.items():
-        split = splits.get(name) or other_half
-        if split is None and splits:
+        split = splits.get(name)
+        if split is None and name in doubtful:
+            what = f"{doubtful[name]}, which seems to mean {path}, and no other line says on which side it is"
+            notes.append(note(path.name, f"{what}; the video is left out. Mend the line."))
+            continue
+        split = split or other_half
+        if split is None and is_split:
             notes.append(note(path.name, f"{path} is in neither official split list and is left out; add it to one to use it."))
             continue
         label = next((one for one in CLASSES if name.startswith(one.casefold())), "normal")
@@ -137,25 +150,43 @@ def _other_half(known: set[Split]) -> Split | None:
     return "train" if known == {"test"} else None
 
 
-def read_times(path: Path, notes: list[Rejection]) -> dict[str, list[tuple[int, int]]]:
-    """The spans of frames of each video that the temporal annotation lists, by its name in small letters; none for a normal one.
+class Times(NamedTuple):
+    """What a temporal annotation lists, by the video's name in small letters."""
 
-    A line reads `name class start end start end`, with -1 for "no such anomaly".
+    spans: dict[str, list[tuple[int, int]]]
+    """Spans of frames; none for a normal video, and none where they cannot be read."""
+    is_whole: bool
+    """Whether every line that may be about a video says which."""
+
+
+def read_times(path: Path, notes: list[Rejection]) -> Times:
+    """The spans of frames of each video that the temporal annotation lists.
+
+    A line reads `name class start end start end`, with -1 for "no such anomaly". Without usable times it still lists its video.
     """
     try:
         lines = read_lines(path)
     except SourceError as error:
         notes.append(note(path.name, f"{error} Until then the times of anomalies are unknown."))
-        return {}
+        return Times({}, is_whole=False)
+    if not lines:
+        notes.append(note(path.name, f"{path} is empty, so the times of anomalies are unknown; extract it again, or remove it."))
     times: dict[str, list[tuple[int, int]]] = {}
+    is_whole = bool(lines)
     for line in lines:
         name, *cells = line.split()
+        reason = unsafe(name)
         name = stem(name).casefold()
-        if not _NAME.fullmatch(name):
-            notes.append(note(name, f"{path} has the line {line!r}, which begins with no video of {TITLE}; mend the line."))
+        if reason or not _NAME.fullmatch(name):
+            what = f"{path} has the line {line!r}, which " + (reason or f"begins with no video of {TITLE}")
+            meant = list(dict.fromkeys(found[0].casefold() for found in _NAME.finditer(line)))
+            notes.append(note(meant[0] if len(meant) == 1 else name, f"{what}; mend the line."))
+            if len(meant) == 1:
+                times.setdefault(meant[0], [])
+            is_whole &= len(meant) == 1 or not _MAYBE_VIDEO.search(line)
             continue
         numbers = [int(cell) for cell in cells[1:] if re.fullmatch("-?[0-9]{1,9}", cell)]
-        if len(numbers) != len(cells) - 1 or len(numbers) % 2:
+        if len(numbers) != len(cells) - 1 or len(numbers) % 2 or not numbers:
             what = f"{path} has the line {line!r}, which is no class with pairs of frames"
             notes.append(note(name, f"{what}, so the times of its anomalies are unknown; mend the line."))
             times.setdefault(name, [])
@@ -165,7 +196,10 @@ def read_times(path: Path, notes: list[Rejection]) -> dict[str, list[tuple[int, 
             continue
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         times[name] = [pair for pair in pairs if pair != (-1, -1)]
-    return times
+        if name.startswith("normal") == bool(times[name]):
+            what = "gives times of an anomaly in a normal video" if times[name] else "gives no time of an anomaly"
+            notes.append(note(name, f"{path} has the line {line!r}, which {what}; mend the line."))
+    return Times(times, is_whole)
 
 
 def _uca_files(uca: Path | None, files: Sequence[Path]) -> list[Path]:

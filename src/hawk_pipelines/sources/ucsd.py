@@ -10,6 +10,7 @@ The list of frames is used where there is one, the masks otherwise. What kind of
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,7 +150,12 @@ def read_frame_list(path: Path, notes: list[Rejection]) -> list[list[tuple[int, 
     """
     script = "\n".join(line.partition("%")[0] for line in read_lines(path))
     entries: list[list[tuple[int, int]] | None] = []
-    for found in re.finditer(r"gt_frame\s*=\s*(?:\[([^\]]*)\]|([^;\n]*))", script):
+    for found in _assignments(script):
+        if found is None:
+            what = f"Entry {len(entries) + 1} of {path} has no `gt_frame = […]`"
+            notes.append(note(path.name, f"{what}; the clip's masks are used, if there are any. Mend the entry."))
+            entries.append(None)
+            continue
         said = (found[1] if found[1] is not None else found[2]).strip()
         pieces = re.sub(r"\s*:\s*", ":", said.replace("...", " ")).replace(",", " ").split()
         readable = all(re.fullmatch("[0-9]{1,9}(:[0-9]{1,9})?", piece) for piece in pieces) and (pieces or found[1] is not None)
@@ -164,3 +170,13 @@ def read_frame_list(path: Path, notes: list[Rejection]) -> list[list[tuple[int, 
             continue
         entries.append(merged(forwards) + [span for span in spans if span not in forwards])
     return entries
+
+
+def _assignments(script: str) -> Iterator[re.Match[str] | None]:
+    """The frames of each entry as they stand there; None for an entry without, which is one all the same."""
+    before, *entries = re.split(r"TestVideoFile\s*\{", script)
+    frames = re.compile(r"gt_frame\s*=\s*(?:\[([^\]]*)\]|([^;\n]*))")
+    yield from frames.finditer(before)
+    for entry in entries:
+        assignments: list[re.Match[str] | None] = list(frames.finditer(entry))
+        yield from assignments or [None]

@@ -83,18 +83,23 @@ def read(parameters: Parameters) -> Reading:
         msg = f"{base} is no folder; set `ingest.webvid.videos` to the folder of all `page_dir`, or to null."
         raise SourceError(msg)
     found: dict[str, FoundVideo] = {}
+    withheld: set[str] = set()
     notes: list[Rejection] = []
     parts = []
     for table in sorted(tables, key=lambda table: (_split(table) != "test", table)):  # tested on, if it is in two tables
-        count, there = _read_table(table, base, parameters.limit, found, notes)
+        count, there = _read_table(table, base, parameters.limit, found, withheld, notes)
         parts.append(Part(f"videos of {table.name}", there, count))
     return Reading(list(found.values()), notes, LICENCE, parts)
 
 
 def _read_table(
-    table: Path, base: Path, limit: int | None, found: dict[str, FoundVideo], notes: list[Rejection]
+    table: Path, base: Path, limit: int | None, found: dict[str, FoundVideo], withheld: set[str], notes: list[Rejection]
 ) -> tuple[int, int]:
-    """Add the videos of a table; how many rows it has, and how many of them have their video."""
+    """Add the videos of a table; how many rows it has, and how many of them have their video.
+
+    Args:
+        withheld: ids of test rows that cannot be used, to which this table adds: such a video is not trained on.
+    """
     faults: dict[str, list[int]] = {}
     counts: Counter[str] = Counter()
 
@@ -113,10 +118,15 @@ def _read_table(
                 continue
             if row.lines > 1:
                 fault("run over several lines, maybe for want of a closing quote", row.line)
+                withheld |= {row.videoid} if split == "test" else set()
             elif not (row.videoid and row.name):
                 fault("lack the videoid or the caption", row.line)
+                withheld |= {row.videoid} if split == "test" else set()
             elif _leaves(row):
                 fault("name a file outside the videos' folder or on the web", row.line)
+                withheld |= {row.videoid} if split == "test" else set()
+            elif split != "test" and row.videoid in withheld:
+                fault("name a video of a test table's row that cannot be used", row.line)
             elif (file := _file(base, row, listing, enters)) is None:
                 fault(f"name a video that is not below {base}", row.line)
             elif (name := str(PurePosixPath(row.page_dir, file))) in found:

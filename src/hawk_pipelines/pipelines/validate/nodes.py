@@ -1,7 +1,7 @@
 from functools import partial
 
 from hawk_pipelines.curation import decisions
-from hawk_pipelines.curation.admission import admit
+from hawk_pipelines.curation.admission import annotations_of
 from hawk_pipelines.curation.judging import judge
 from hawk_pipelines.curation.samples import SAMPLES_VERSION, make_pairs, make_samples
 from hawk_pipelines.curation.settling import settle
@@ -39,9 +39,9 @@ def judge_drafts(
     return settled.drafts, settled.queue, told
 
 
-def admit_annotations(judged: list[JudgedDraft], videos: list[Video]) -> list[Annotation]:
-    """What was accepted. A run stops here when a split is left empty; what was judged is kept."""
-    return admit(judged, videos)
+def admit_annotations(judged: list[JudgedDraft]) -> list[Annotation]:
+    """What was accepted. It may be nothing: then the tables after it are empty, too, and `staged_runner.py` ends the run."""
+    return annotations_of(judged)
 
 
 def write_samples(
