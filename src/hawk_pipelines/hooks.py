@@ -15,6 +15,7 @@ from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters
+from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
 from hawk_pipelines.summary import show
 from hawk_pipelines.training.tracking import flat
@@ -51,15 +52,28 @@ class ProjectHooks:
             look_ahead({node.name for node in pipeline.nodes}, annotate, caption, catalog.load("llm_key"), published)
         look_ahead_to_training({node.name for node in pipeline.nodes}, self._parameters, catalog)
         mlflow.log_params(flat(self._parameters))
+        self._reused = {node.name for node in pipeline.nodes}  # until they run
+        active = mlflow.active_run()
+        self._run_id = active.info.run_id if active else None
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Say what is going on."""
+        self._reused.discard(node.name)
         logger.info("%s …", node.name)
+
+    @hook_impl
+    def after_node_run(self, node: Node, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+        """Note a training that has given back the model of an earlier run."""
+        former = [value for name, value in inputs.items() if name.startswith("former_")]
+        if former and list(outputs.values()) == former:
+            self._reused.add(node.name)
 
     @hook_impl
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, run_result: dict[str, Any]
     ) -> None:
         """Show what was made, where it is, and what to do next."""
-        show(pipeline, catalog, run_params["env"])
+        if self._run_id:
+            tag_reused(self._run_id, self._reused, {node.name for node in pipeline.nodes})
+        show(pipeline, catalog, run_params["env"], self._reused)

@@ -1,6 +1,7 @@
 """The table at the end of a run."""
 
 import shlex
+from collections.abc import Collection
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,24 +15,28 @@ from hawk_pipelines.datasets.records import RecordsDataset
 from hawk_pipelines.schema import AblationRow
 
 
-def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None) -> None:
+def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, reused: Collection[str] = ()) -> None:
     """Print what a pipeline made, where it is, and the next command to try.
 
     Args:
         pipeline: it has run.
         catalog: what it made is in it.
         env: the folder of `conf` that the run was told; None: none.
+        reused: names of the nodes that had nothing to do, because what they made is there.
     """
     console = Console()
     made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
     for title in ("what", "how many", "where"):
         made.add_column(title, justify="right" if title == "how many" else "left", overflow="fold")
     outputs = pipeline.all_outputs()
-    for name in [name for node in pipeline.nodes for name in node.outputs if name in outputs]:
+    if reused:
+        made.add_column("this time")
+    made_by = {name: node.name for node in pipeline.nodes for name in node.outputs if name in outputs}
+    for name, node in made_by.items():
         dataset = catalog.get(name)
         path = _path(dataset)
         count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
-        made.add_row(name, count, path)
+        made.add_row(name, count, path, *["nothing to do" if node in reused else "made"] * bool(reused))
     console.print(made)
     if "judged_drafts" in outputs:
         told = catalog.load("validation")

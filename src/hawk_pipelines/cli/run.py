@@ -26,6 +26,7 @@ def _run(*args: Any, **kwargs: Any) -> Any:
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     try:
         _known([*(kwargs.get("pipelines") or []), *filter(None, [kwargs.get("pipeline")])])
+        kwargs["runner"] = kwargs.get("runner") or "hawk_pipelines.pipelines.runner.ReusingRunner"
         with contextlib.chdir(project):  # so that relative paths mean the same from every sub-directory
             return _kedro_run(*args, **kwargs)
     except (HawkError, DatasetError, MissingConfigException, ValidationError, YAMLError) as error:

@@ -32,6 +32,7 @@ class StageInput(NamedTuple):
 def train_stage(
     stage: Stage,
     given: StageInput,
+    former: Path | None,
     pretrained: Path | None,
     motion: StreamParameters,
     encode: EncodeParameters,
@@ -39,20 +40,17 @@ def train_stage(
     parameters: PretrainParameters | FinetuneParameters,
     seed: int,
 ) -> Path:
-    """Train in an MLflow run of its own below the pipeline's: the folder of the model."""
-    import mlflow
+    """The folder of the model: the former one where it is of this very training, otherwise one that is trained now.
 
+    It is trained in an MLflow run of its own below the pipeline's.
+    """
     from hawk_pipelines.serving.provenance import read_training, training_of, write_training
-    from hawk_pipelines.training.tracking import flat
-    from hawk_pipelines.training.train import train
 
     job = job_of(stage, model, parameters, pretrained, motion, encode, given.feature_store, seed)
-    told = flat({stage: parameters, "model": model, "encode": encode, "motion": motion}) | {"seed": seed}
     groups = groups_of(given.annotations, given.videos)
-    parent = mlflow.active_run()
-    assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
-    uri = mlflow.get_tracking_uri()
-    folder = train(given.trainings, job, given.samples, groups, given.features, parent, told, uri)
+    folder = None if parameters.again else _finished_model(job, given, groups, former)
+    if folder is None:
+        folder = _train(job, given, groups, {stage: parameters, "model": model, "encode": encode, "motion": motion})
     items = {sample.item_id for sample in given.samples}
     before = read_training(job.init_from) if job.init_from else None
     record = training_of(
@@ -68,6 +66,35 @@ def train_stage(
     )
     write_training(folder, record)
     return folder
+
+
+def _finished_model(job: Job, given: StageInput, groups: dict[str, str], former: Path | None) -> Path | None:
+    """The former model where it is of this very training; None where it is not, or where there is none."""
+    from hawk_pipelines.training.finished import is_finished, run_of
+    from hawk_pipelines.training.inputs import training_key
+
+    if former is None or not given.samples:
+        return None
+    key = training_key(job, given.samples, groups, given.features)
+    if not is_finished(former, key):
+        return None
+    run_id = run_of(given.trainings / f"{job.stage}-{key}")
+    where = f" (MLflow run {run_id})" if run_id else ""
+    what = f"the model in {former} is of these samples and settings{where}"
+    logger.info("%s: nothing to do; %s. `%s.again=true` trains it again.", job.stage, what, job.stage)
+    return former
+
+
+def _train(job: Job, given: StageInput, groups: dict[str, str], settings: dict[str, object]) -> Path:
+    import mlflow
+
+    from hawk_pipelines.training.tracking import flat
+    from hawk_pipelines.training.train import train
+
+    parent = mlflow.active_run()
+    assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
+    parameters = flat(settings) | {"seed": job.seed}
+    return train(given.trainings, job, given.samples, groups, given.features, parent, parameters, mlflow.get_tracking_uri())
 
 
 def job_of(
