@@ -36,7 +36,7 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, reused: 
         dataset = catalog.get(name)
         path = _path(dataset)
         count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
-        made.add_row(name, count, path, *["nothing to do" if node in reused else "made"] * bool(reused))
+        made.add_row(name, count, path, *["nothing to do" if node in reused else ""] * bool(reused))
     console.print(made)
     if "judged_drafts" in outputs:
         told = catalog.load("validation")
@@ -47,7 +47,9 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, reused: 
             told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
             console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True, highlight=False)
         if waiting := told["review"]["waiting"]:
-            console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
+            console.print(
+                f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next{told_env}", soft_wrap=True, highlight=False
+            )
     if "metrics" in outputs:
         metrics = catalog.load("metrics")
         console.print(_metrics(metrics))
@@ -120,7 +122,7 @@ def _next(outputs: set[str], catalog: CatalogProtocol, env: str | None) -> str:
         model = "" if uri == "models:/hawk@production" else f" --model {shlex.quote(uri)}"
         return f'.venv/bin/hawk ask {shlex.quote(tested)} "What unusual event happens in the video?"{model}'
     if "question_pool" in outputs:
-        return ".venv/bin/hawk review next --queue data/03_primary/question_queue.jsonl"
+        return f".venv/bin/hawk review next --queue {shlex.quote(_path(catalog.get('question_queue')))}"
     if "ablations" in outputs:
         return "make ui"
     steps = {
@@ -136,5 +138,8 @@ def _next(outputs: set[str], catalog: CatalogProtocol, env: str | None) -> str:
         "metrics": "register",
     }
     following = next((step for name, step in reversed(steps.items()) if name in outputs), "__default__")
-    told = f" --env {shlex.quote(env)}" if env else ""
-    return f".venv/bin/kedro run --pipelines={following}{told}"
+    return f".venv/bin/kedro run --pipelines={following}{_env(env)}"
+
+
+def _env(env: str | None) -> str:
+    return f" --env {shlex.quote(env)}" if env else ""

@@ -1,4 +1,4 @@
-"""The record of a finished step: a key of what it was made from, and what it made. While both are as they were, it has nothing to do.
+"""The record of a finished step: a key of what it was made from, and what it made. While both stay, it has nothing to do.
 
 A step that works item by item knows its finished items (`run`); this is for steps whose result is a whole: a table, a report.
 Files are known by their content, never by place or time, so that a record is right in a copy of the project, too.

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.model.settings import ModelSettings
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
@@ -46,6 +47,8 @@ def train_stage(
     """
     from hawk_pipelines.serving.provenance import read_training, training_of, write_training
 
+    table = "pretraining_pairs" if stage == "pretrain" else "train_samples"
+    check_trained_on(table, given.samples, given.annotations, given.videos)
     job = job_of(stage, model, parameters, pretrained, motion, encode, given.feature_store, seed)
     groups = groups_of(given.annotations, given.videos)
     folder = None if parameters.again else _finished_model(job, given, groups, former)
@@ -124,6 +127,16 @@ def job_of(
         store=feature_store.root.resolve(),
         seed=seed,
     )
+
+
+def check_trained_on(table: str, samples: list[Sample], annotations: list[Annotation], videos: list[Video]) -> None:
+    """Refuse samples of other annotations, and annotations of other videos, than those that are there.
+
+    Raises:
+        TablesApart: which table is about what the other does not have.
+    """
+    check_joined(table, (sample.item_id for sample in samples), "annotations", {one.item_id for one in annotations}, "item")
+    check_joined("annotations", (one.video_id for one in annotations), "videos", {video.id for video in videos})
 
 
 def groups_of(annotations: list[Annotation], videos: list[Video]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hawk_pipelines.engine.finished import json_sha256, rows_sha256
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
@@ -62,6 +63,9 @@ def register_model(
     from hawk_pipelines.serving.registry import add_version, describe
 
     candidate = [one for one in predictions if one.model == HAWK]
+    known = {one.item_id for one in annotations}
+    check_joined("predictions", (one.item_id for one in candidate), "annotations", known, "item")
+    check_joined("train_samples", (sample.item_id for sample in train_samples), "annotations", known, "item")
     tested = _tested(candidate, annotations, videos)
     _insist_on_its_own_answers(folder, made_by, answered_by(folder, candidate, features, evaluate), metrics)
     recorded = provenance.read_training(folder)
