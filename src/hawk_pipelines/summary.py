@@ -47,9 +47,8 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, reused: 
             told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
             console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True, highlight=False)
         if waiting := told["review"]["waiting"]:
-            console.print(
-                f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next{told_env}", soft_wrap=True, highlight=False
-            )
+            command = f".venv/bin/hawk review next{_env(env)}"
+            console.print(f"{waiting:,} text(s) wait for a person: {command}", soft_wrap=True, highlight=False)
     if "metrics" in outputs:
         metrics = catalog.load("metrics")
         console.print(_metrics(metrics))
