@@ -12,7 +12,8 @@ from hawk_pipelines.cli.workspace import WorkspaceError, data_root
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project's conf/, and the working directory in it."""
-    for env, text in {"base": "data_root: data\n", "mine": "data_root: data/mine\n", "other": "llm_url: x\n", "bad": "- a\n"}.items():
+    told = {"base": "data_root: data\n", "mine": "data_root: data/mine\n", "other": "llm_url: x\n", "bad": "- a\n"}
+    for env, text in told.items():
         (tmp_path / "conf" / env).mkdir(parents=True)
         (tmp_path / "conf" / env / "globals.yml").write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -25,7 +26,7 @@ def test_an_environment_has_a_data_folder_of_its_own_or_that_of_base(project, en
     assert data_root(env) == Path(root)
 
 
-@pytest.mark.parametrize(("env", "said"), [("nowhere", "There is no environment conf/nowhere"), ("bad", "is no list of settings")])
+@pytest.mark.parametrize(("env", "said"), [("nowhere", "no environment conf/nowhere"), ("bad", "is no list of settings")])
 def test_an_environment_that_is_not_there_or_cannot_be_read_is_told(project, env, said):
     with pytest.raises(WorkspaceError, match=said):
         data_root(env)

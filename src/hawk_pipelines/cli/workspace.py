@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 import yaml
+from click.core import ParameterSource
 
 from hawk_pipelines.errors import HawkError
 
@@ -57,7 +58,7 @@ def env_option(command: Callable[..., Any]) -> Callable[..., Any]:
     option = click.option(
         "--env",
         "-e",
-        envvar="KEDROENV",
+        envvar="KEDRO_ENV",
         is_eager=True,
         expose_value=False,
         callback=lambda context, _, value: context.meta.__setitem__(ENV, value),
@@ -69,8 +70,8 @@ def env_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def in_data_root(*names: str, place: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option that names a file or folder, by default one below the environment's `data_root`."""
 
-    def chosen(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
-        if value is not None:
+    def chosen(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+        if context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT:
             return value
         try:
             return data_root(context.meta.get(ENV)) / place
@@ -78,7 +79,7 @@ def in_data_root(*names: str, place: str, **options: Any) -> Callable[[Callable[
             raise click.ClickException(str(error)) from error
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        shown = str(Path("data") / place)
-        return click.option(*names, default=None, show_default=shown, callback=chosen, **options)(env_option(command))
+        default = str(Path("data") / place)
+        return click.option(*names, default=default, show_default=True, callback=chosen, **options)(env_option(command))
 
     return decorate
