@@ -83,7 +83,8 @@ def _finished_model(job: Job, given: StageInput, groups: dict[str, str], former:
         return None
     run_id = run_of(given.trainings / f"{job.stage}-{key}")
     where = f" (MLflow run {run_id})" if run_id else ""
-    what = f"the model in {former} is of these samples and settings{where}"
+    shown = former.relative_to(Path.cwd()) if former.is_relative_to(Path.cwd()) else former
+    what = f"the model in {shown} is of these samples and settings{where}"
     logger.info("%s: nothing to do; %s. `%s.again=true` trains it again.", job.stage, what, job.stage)
     return former
 
