@@ -32,14 +32,17 @@ class Reusable(NamedTuple):
     """Whether what was just made is final; something that a next run would try again is not."""
     holds: Callable[[Load, str], bool] | None = None
     """Whether what was made elsewhere for this key is still there."""
+    recovered: Callable[[Load], dict[str, Any] | None] | None = None
+    """The outputs by name, where they are kept elsewhere though not here; None where they are not."""
 
 
 def reusable_steps() -> Mapping[str, Reusable]:
     """All of them, by the name of their node."""
     from hawk_pipelines.pipelines.evaluate.reuse import EVALUATION_STEPS
     from hawk_pipelines.pipelines.register.reuse import REGISTRATION_STEPS
+    from hawk_pipelines.pipelines.validate.reuse import VALIDATION_STEPS
 
-    return EVALUATION_STEPS | REGISTRATION_STEPS
+    return VALIDATION_STEPS | EVALUATION_STEPS | REGISTRATION_STEPS
 
 
 TRAININGS = ("pretrain_model", "finetune_model")

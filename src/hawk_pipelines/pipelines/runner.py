@@ -49,12 +49,12 @@ class ReusingRunner(SequentialRunner):
         for node in pipeline.nodes:
             try:
                 step = steps.get(node.name)
-                key = None if step is None else self._key(node, step, catalog)
-                if step is None or key is None or not self._is_finished(node, step, key, catalog):
+                if step is None:
                     Task(node, catalog, self._is_async, hook_manager, run_id).execute()
-                    for name in node.outputs:
-                        self._hashes.pop(name, None)
-                    if step is not None and key is not None and step.settled(catalog.load):
+                elif not self._is_finished(node, step, key := self._key(node, step, catalog), catalog):
+                    if not _recover(node, step, catalog):
+                        Task(node, catalog, self._is_async, hook_manager, run_id).execute()
+                    if step.settled(catalog.load):
                         record = FinishedStep(
                             step=node.name, key=key, outputs=_outputs(node, step, catalog), run_id=_mlflow_run()
                         )
@@ -62,6 +62,8 @@ class ReusingRunner(SequentialRunner):
             except Exception:
                 self._suggest_resume_scenario(pipeline, done, catalog)
                 raise
+            for name in node.outputs:  # what was hashed before is not what is there now
+                self._hashes.pop(name, None)
             done.add(node)
 
     def _key(self, node: Node, step: Reusable, catalog: CatalogProtocol) -> str:
@@ -83,6 +85,17 @@ class ReusingRunner(SequentialRunner):
         made_in = f" (MLflow run {record.run_id})" if record.run_id else ""
         logger.info("%s: nothing to do; what it reads and its settings are as they were%s.", node.name, made_in)
         return True
+
+
+def _recover(node: Node, step: Reusable, catalog: CatalogProtocol) -> bool:
+    """Take what an earlier run has made and kept elsewhere, where there is such a thing."""
+    outputs = step.recovered(catalog.load) if step.recovered else None
+    if outputs is None:
+        return False
+    for name, value in outputs.items():
+        catalog.save(name, value)
+    logger.info("%s: nothing to do; what an earlier run made from the same is still there.", node.name)
+    return True
 
 
 def _sha256(catalog: CatalogProtocol, name: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hawk_pipelines.engine.finished import json_sha256, rows_sha256
 from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
@@ -14,14 +13,13 @@ from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.pipelines.evaluate.nodes import answered_by, answers_of
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.pipelines.register.parameters import RegisterParameters
-from hawk_pipelines.pipelines.register.reuse import deciding_settings
+from hawk_pipelines.pipelines.register.reuse import deciding_settings, registration_key, told
 from hawk_pipelines.schema import Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
 from hawk_pipelines.video.streams import StreamParameters
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from hawk_pipelines.serving.gate import Decision
     from hawk_pipelines.serving.provenance import TrainedOn, Training
     from hawk_pipelines.serving.registration import Earlier
     from hawk_pipelines.serving.registry import Version
@@ -76,13 +74,10 @@ def register_model(
         return _answers(model, asked, features, feature_store, motion, encode, evaluate)
 
     client = mlflow.MlflowClient()
-    settings = deciding_settings(motion, encode, evaluate, annotate, parameters)
     tables = [predictions, scores, annotations, videos, train_samples]
-    decides = [registration.REGISTRATION_VERSION, made_by, metrics, training.model_dump(mode="json"), settings]
-    inputs = json_sha256([decides, [rows_sha256(table) for table in tables]])
+    settings = deciding_settings(motion, encode, evaluate, annotate, parameters)
+    inputs = registration_key(folder, made_by, metrics, tables, settings)
     earlier = registration.find_earlier(client, parameters.name, inputs, made_by["weights_sha256"])
-    if done := _registered_before(client, earlier, parameters):
-        return done
     resumed = _half_made(earlier, parameters.name, made_by["weights_sha256"])
     version = alias.holder(client, parameters.name, parameters.alias)
     if resumed and version == resumed.number:  # it was given the alias already, and what had it before is compared with it
@@ -116,34 +111,7 @@ def register_model(
     for name, value in sorted(gate.tags(decision).items(), reverse=True):  # `gate` last: with it the version is done
         client.set_model_version_tag(parameters.name, added.number, name, value)
     logger.info("register: version %s of `%s`. %s", added.number, parameters.name, decision.reason)
-    return _told(parameters.name, added.number, decision)
-
-
-def _told(name: str, version: str, decision: "Decision") -> dict:
-    return {"name": name, "version": version, "uri": f"models:/{name}@{decision.alias}", **decision.model_dump()}
-
-
-def _registered_before(client: "MlflowClient", earlier: "Earlier", parameters: RegisterParameters) -> dict | None:
-    """What an earlier run has registered, where it is the same; one that was forced is forced again if it lost its alias."""
-    import mlflow
-
-    from hawk_pipelines.serving.gate import Decision
-    from hawk_pipelines.serving.registration import is_in_use
-    from hawk_pipelines.serving.registry import fetch
-
-    if earlier.finished is None:
-        return None
-    name, version = parameters.name, str(earlier.finished.version)
-    try:
-        kept = fetch(f"models:/{name}/{version}", mlflow.get_tracking_uri()) / "gate.json"
-        decision = Decision.model_validate_json(kept.read_text(encoding="utf-8"))
-    except (HawkError, OSError, ValueError) as error:
-        logger.warning("The files of version %s of `%s` cannot be read (%s); the model is registered anew.", version, name, error)
-        return None
-    if parameters.force and not is_in_use(client, name, decision.alias, version):
-        return None
-    logger.info("register: nothing to do; version %s of `%s` is of this model, these answers and settings.", version, name)
-    return _told(name, version, decision)
+    return told(parameters.name, added.number, decision)
 
 
 def _half_made(earlier: "Earlier", name: str, weights: str) -> "Version | None":
