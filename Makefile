@@ -50,5 +50,5 @@ format: setup  ## mend the style
 	$(BIN)/ruff format .
 
 clean:  ## remove what runs made; your raw videos and the environment stay
-	rm -rf data/01_raw/synthetic mlflow.db mlartifacts
-	find data -mindepth 2 -not -path 'data/01_raw/*' -not -name .gitkeep -not -name metrics.json -not -name validation.json -delete
+	rm -rf data/01_raw/synthetic data/finished_steps mlflow.db mlartifacts
+	find data/0[2-8]* -mindepth 1 -not -name .gitkeep -not -name metrics.json -not -name validation.json -delete

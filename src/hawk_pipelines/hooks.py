@@ -15,7 +15,8 @@ from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters
-from hawk_pipelines.pipelines.staged_runner import why_ended
+from hawk_pipelines.pipelines.reuse import tag_reused
+from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
 from hawk_pipelines.summary import path_of, show, show_rejections
 from hawk_pipelines.training.tracking import flat
@@ -52,25 +53,37 @@ class ProjectHooks:
             look_ahead({node.name for node in pipeline.nodes}, annotate, caption, catalog.load("llm_key"), published)
         look_ahead_to_training({node.name for node in pipeline.nodes}, self._parameters, catalog)
         mlflow.log_params(flat(self._parameters))
-        self._completed: set[str] = set()
+        self._executed: set[str] = set()
+        self._given_back: set[str] = set()
+        active = mlflow.active_run()
+        self._run_id = active.info.run_id if active else None
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Say what is going on."""
+        self._executed.add(node.name)
         logger.info("%s …", node.name)
 
     @hook_impl
-    def after_node_run(self, node: Node, catalog: CatalogProtocol, outputs: dict[str, Any]) -> None:
-        """Remember what was run, since a run may end before its last step, and show the first things that a step refused."""
-        self._completed.add(node.name)
+    def after_node_run(self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+        """Show the first things that a step refused; note a training that has given back the model of an earlier run."""
         for name, records in outputs.items():
             if name.startswith("rejected_"):
                 show_rejections(records, node.name, path_of(catalog.get(name)))
+        former = [value for name, value in inputs.items() if name.startswith("former_")]
+        if former and list(outputs.values()) == former:
+            self._given_back.add(node.name)
 
     @hook_impl
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol, run_result: dict[str, Any]
     ) -> None:
         """Show what was made, where it is, why the run ended before its last step if it did, and what to do next."""
-        names = self._completed or {node.name for node in pipeline.nodes}  # processes of a parallel runner tell nothing
-        show(pipeline.only_nodes(*names), catalog, run_params["env"], why_ended(pipeline, names, catalog))
+        nodes = {node.name for node in pipeline.nodes}
+        executed = self._executed or nodes  # processes of a parallel runner tell nothing
+        ending = why_ended(pipeline, executed, catalog)
+        reached = reached_nodes(pipeline, executed) if ending else nodes
+        reused = (reached - executed) | self._given_back
+        if self._run_id:
+            tag_reused(self._run_id, reused, reached)
+        show(pipeline.only_nodes(*reached), catalog, run_params["env"], ending, reused)

@@ -1,7 +1,7 @@
 """What a run prints: the first things that each step refused, and a table at the end."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ LONGEST_SHOWN = 500
 """Characters of a name or a reason; either may hold a whole line of a file."""
 
 
-def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: str | None = None) -> None:
+def show(
+    pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: str | None = None, reused: Collection[str] = ()
+) -> None:
     """Print what a pipeline made, where it is, and the next command to try.
 
     Args:
@@ -29,17 +31,21 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: 
         catalog: what it made is in it.
         env: the folder of `conf` that the run was told; None: none.
         ending: why it ended before its last step, in a sentence; None where it did not.
+        reused: names of the nodes that had nothing to do, because what they made is there.
     """
     console = Console()
     made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
     for title in ("what", "how many", "where"):
         made.add_column(title, justify="right" if title == "how many" else "left", overflow="fold")
     outputs = pipeline.all_outputs()
-    for name in [name for node in pipeline.nodes for name in node.outputs if name in outputs]:
+    if reused:
+        made.add_column("this time")
+    made_by = {name: node.name for node in pipeline.nodes for name in node.outputs if name in outputs}
+    for name, node in made_by.items():
         dataset = catalog.get(name)
         path = path_of(dataset)
         count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
-        made.add_row(name, count, path)
+        made.add_row(name, count, path, *["nothing to do" if node in reused else ""] * bool(reused))
     console.print(made)
     if "judged_drafts" in outputs:
         told = catalog.load("validation")
@@ -50,7 +56,8 @@ def show(pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: 
             told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
             console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True, highlight=False)
         if (waiting := told["review"]["waiting"]) and not ending:
-            console.print(f"{waiting:,} text(s) wait for a person: .venv/bin/hawk review next", soft_wrap=True, highlight=False)
+            command = f".venv/bin/hawk review next{_env(env)}"
+            console.print(f"{waiting:,} text(s) wait for a person: {command}", soft_wrap=True, highlight=False)
     if "metrics" in outputs:
         metrics = catalog.load("metrics")
         console.print(_metrics(metrics))
@@ -177,7 +184,7 @@ def _next(outputs: set[str], catalog: CatalogProtocol, env: str | None) -> str:
         model = "" if uri == "models:/hawk@production" else f" --model {shlex.quote(uri)}"
         return f'.venv/bin/hawk ask {shlex.quote(tested)} "What unusual event happens in the video?"{model}'
     if "question_pool" in outputs:
-        return ".venv/bin/hawk review next --queue data/03_primary/question_queue.jsonl"
+        return f".venv/bin/hawk review next --queue {shlex.quote(path_of(catalog.get('question_queue')))}"
     if "ablations" in outputs:
         return "make ui"
     steps = {
@@ -193,5 +200,8 @@ def _next(outputs: set[str], catalog: CatalogProtocol, env: str | None) -> str:
         "metrics": "register",
     }
     following = next((step for name, step in reversed(steps.items()) if name in outputs), "__default__")
-    told = f" --env {shlex.quote(env)}" if env else ""
-    return f".venv/bin/kedro run --pipelines={following}{told}"
+    return f".venv/bin/kedro run --pipelines={following}{_env(env)}"
+
+
+def _env(env: str | None) -> str:
+    return f" --env {shlex.quote(env)}" if env else ""

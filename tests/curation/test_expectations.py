@@ -78,3 +78,22 @@ def test_a_suite_that_is_not_there():
     with pytest.raises(Unexpected, match="There is no suite 'movies'; known are videos"):
         Suite(["movies"], "x")
     assert set(SUITES) == {"videos", "clips", "clip_captions", "drafts", "questions"}
+
+
+def test_a_table_that_is_as_it_was_is_not_looked_at_again(tmp_path, captions, caplog, monkeypatch):
+    from hawk_pipelines.curation import expectations
+
+    suite, looks = Suite(["clip_captions"], str(tmp_path)), []
+    monkeypatch.setattr(expectations, "run_suite", lambda *told: (looks.append(told[0]), run_suite(*told))[1])
+    wrong = [captions[0], captions[1].model_copy(update={"text": " "})]
+    for table, count in ((captions, 1), (captions, 1), (captions[:1], 2), (captions, 3)):
+        suite.validate(table)
+        assert len(looks) == count
+    for _ in range(2):  # what was amiss stops a second run, too
+        with pytest.raises(Unexpected, match="says something"):
+            suite.validate(wrong)
+    assert len(looks) == 4
+    docs_page(tmp_path).unlink()
+    with pytest.raises(Unexpected):
+        suite.validate(wrong)
+    assert docs_page(tmp_path).is_file()

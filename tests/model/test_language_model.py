@@ -10,12 +10,13 @@ from hawk_pipelines.model.answering import Query, answer, watch
 from hawk_pipelines.model.batch import collate
 from hawk_pipelines.model.checkpoint import load, save
 from hawk_pipelines.model.errors import CheckpointError, ModelError
-from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
+from hawk_pipelines.model.language_model import load_language_model, load_tokenizer
 from hawk_pipelines.model.prompting import Turn, Video, example
 from hawk_pipelines.model.settings import (
     LanguageModelSettings,
     LoraSettings,
 )
+from hawk_pipelines.model.sources import language_model_sha256
 from tests.model.conftest import SIZES, make_parts
 
 

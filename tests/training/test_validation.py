@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.data import Collator
 from hawk_pipelines.training.features import Features
+from hawk_pipelines.training.inputs import held_out
 from hawk_pipelines.training.samples import SampleFile
-from hawk_pipelines.training.validation import Validation, held_out
+from hawk_pipelines.training.validation import Validation
 from tests.training.made import given, journal, layout_of, losses, small_parts, tracked
 
 # --- which items -----------------------------------------------------------------------------------------------------------

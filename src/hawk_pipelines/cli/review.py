@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.workspace import in_data_root
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.plain_text import plain, printable
 
@@ -25,15 +26,9 @@ FINDINGS = 20
 
 _KINDS = click.Choice(["description", "answer", "question"])
 _file = click.Path(dir_okay=False, path_type=Path)
-_queue = click.option(
-    "--queue", type=_file, default="data/03_primary/review_queue.jsonl", show_default=True, help="What is to be judged."
-)
-_drafts = click.option(
-    "--drafts", type=_file, default="data/03_primary/judged_drafts.jsonl", show_default=True, help="Every text, queued or not."
-)
-_store = click.option(
-    "--store", type=_file, default="data/01_raw/review/decisions.sqlite", show_default=True, help="What was decided."
-)
+_queue = in_data_root("--queue", place="03_primary/review_queue.jsonl", type=_file, help="What is to be judged.")
+_drafts = in_data_root("--drafts", place="03_primary/judged_drafts.jsonl", type=_file, help="Every text, queued or not.")
+_store = in_data_root("--store", place="01_raw/review/decisions.sqlite", type=_file, help="What was decided.")
 _seconds = click.option("--seconds", type=click.FloatRange(min=0), help="How long it took.")
 _note = click.option("--note", metavar="TEXT", help="A remark, kept with the decision.")
 _kind = click.option("--kind", type=_KINDS, help="Only these.")

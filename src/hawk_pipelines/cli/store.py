@@ -4,7 +4,22 @@ from pathlib import Path
 
 import click
 
-_folder = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="data")
+from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.workspace import ENV, data_root, env_option
+
+
+def _at(context: click.Context, _: click.Parameter, folder: Path | None) -> Path:
+    if folder is not None:
+        return folder
+    with one_sentence():
+        found = data_root(context.meta.get(ENV))
+    if not found.is_dir():
+        msg = f"There is no folder {found}; name the one with the stores, or go to the project's root."
+        raise click.UsageError(msg, context)
+    return found
+
+
+_folder = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False, callback=_at)
 
 
 @click.group()
@@ -13,9 +28,10 @@ def store() -> None:
 
 
 @store.command()
+@env_option
 @_folder
 def ls(folder: Path) -> None:
-    """List the item stores at or below FOLDER (default: data)."""
+    """List the item stores at or below FOLDER (default: the data)."""
     from rich.console import Console
     from rich.table import Table
 
@@ -32,10 +48,11 @@ def ls(folder: Path) -> None:
 
 
 @store.command()
+@env_option
 @_folder
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def gc(folder: Path, dry_run: bool) -> None:
-    """Remove items that the last finished run of their step did not ask for, at or below FOLDER (default: data)."""
+    """Remove items that the last finished run of their step did not ask for, at or below FOLDER (default: the data)."""
     from hawk_pipelines.engine.housekeeping import collect, find_stores, unused
 
     for one in find_stores(folder):

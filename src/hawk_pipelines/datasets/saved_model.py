@@ -37,19 +37,37 @@ class SavedModelDataset(AbstractDataset[Path, Path | None]):
         return self._filepath
 
     def save(self, data: Path) -> None:
-        """Move the folder beside the old one, then switch: what was handed over is not where it was any more."""
+        """Put the folder beside the old one, then switch. What was handed over goes only when its copy is in its place.
+
+        So whoever is stopped in between still has it, and hands it over once more. The folder itself may be handed back: then
+        nothing is done.
+        """
+        if data.resolve() == self._filepath.resolve():
+            return
         unfinished, old = (self._filepath.with_name(f".{self._filepath.name}.{word}") for word in ("part", "old"))
         for leftover in (unfinished, old):
             shutil.rmtree(leftover, ignore_errors=True)
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(data, unfinished)
+        shutil.copytree(data, unfinished, copy_function=_link)
         if self._filepath.exists():
             os.replace(self._filepath, old)
         os.replace(unfinished, self._filepath)
         shutil.rmtree(old, ignore_errors=True)
+        gone = data.with_name(f".{data.name}.gone")  # renamed at once: half of it would be taken for a model
+        shutil.rmtree(gone, ignore_errors=True)
+        os.replace(data, gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _exists(self) -> bool:
         return (self._filepath / "config.json").is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+def _link(source: str, target: str) -> None:
+    """The same file under another name; a copy where the file system, or another one, wants that."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from hawk_pipelines.curation.answers import kind_of
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.language.refusals import is_refusal
 from hawk_pipelines.schema import Annotation, Asked, Sample, Video
 
@@ -28,8 +29,14 @@ def asked(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: 
     Returns:
         One for each item, task and question; where it has several answers, the first is the reference. A stretch of a video
         counts as normal where no anomaly lies in it.
+
+    Raises:
+        TablesApart: a sample is of another annotation, or an annotation of another video, than those that are there.
     """
-    found = list(_asked(samples, {one.item_id: one for one in annotations}, {video.id: video for video in videos}))
+    of_item, of_video = {one.item_id: one for one in annotations}, {video.id: video for video in videos}
+    check_joined("test_samples", (sample.item_id for sample in samples), "annotations", of_item, "item")
+    check_joined("annotations", (of_item[sample.item_id].video_id for sample in samples), "videos", of_video)
+    found = list(_asked(samples, of_item, of_video))
     references = {one.key: one.reference for one in found}
     others = {key: None for one in samples if references[key := (one.item_id, one.task, one.question)] != one.answer}
     if others:

@@ -164,9 +164,8 @@ def hold_conversations(
             answers = answer(parts, rows_of(watched, rows), queries, [seen[row].times_s for row in rows], generation)
             for row, text in zip(rows, answers, strict=True):
                 planned = batch[row][place]
-                facts = planned.asked.model_dump(include=set(Asked.model_fields))
-                said = {"model": name, "answer": text, "turn": place + 1, "form": planned.form, "wording": planned.wording}
-                turns[row].append(ConversationTurn(**facts, **said))
+                facts = {"turn": place + 1, "form": planned.form, "wording": planned.wording}
+                turns[row].append(ConversationTurn.model_validate(planned.asked.answered(name, text).model_dump() | facts))
         held += [turn for conversation in turns for turn in conversation]
     for reason, items in ended.items():
         logger.warning("%s: %d conversation(s) end early, about %s. %s", name, len(items), few(items), reason)

@@ -20,11 +20,11 @@ from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders import FrameEncoder, build
 from hawk_pipelines.model.frame_encoders.blip2 import read_motion_queries
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer, prepare
+from hawk_pipelines.model.language_model import load_language_model, load_tokenizer, prepare
 from hawk_pipelines.model.prompting import placeholder_ids
 from hawk_pipelines.model.published import own_shapes
 from hawk_pipelines.model.settings import FrameEncoderSettings, LanguageModelSettings, PromptSettings
-from hawk_pipelines.model.sources import verify, weight_files
+from hawk_pipelines.model.sources import language_model_sha256, verify, weight_files
 from hawk_pipelines.video.flow import FlowMethod, Mask
 
 logger = logging.getLogger(__name__)

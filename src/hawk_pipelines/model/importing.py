@@ -13,9 +13,10 @@ from hawk_pipelines.model.account import Account
 from hawk_pipelines.model.configuration import HawkConfig, paper_sizes
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.frame_encoders.blip2_files import qformer_from_original, vit_from_original
-from hawk_pipelines.model.language_model import language_model_sha256, load_configuration, load_tokenizer
+from hawk_pipelines.model.language_model import load_configuration, load_tokenizer
 from hawk_pipelines.model.published import import_hawk, import_video_llama, is_hawk, is_video_llama
 from hawk_pipelines.model.settings import Blip2FrameEncoderSettings, LanguageModelSettings, PromptSettings
+from hawk_pipelines.model.sources import language_model_sha256
 from hawk_pipelines.model.torch_files import read_weights
 
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"

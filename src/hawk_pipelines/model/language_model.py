@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,21 +25,11 @@ from transformers.utils import logging as transformers_logging
 from hawk_pipelines.model.errors import CheckpointError
 from hawk_pipelines.model.prompting import add_placeholders
 from hawk_pipelines.model.settings import LanguageModelSettings
-from hawk_pipelines.model.sources import DESCRIPTIONS, EVERYTHING, insist_on_all, locate, sha256, weight_files
+from hawk_pipelines.model.sources import insist_on_all, language_model_folder
 
 logger = logging.getLogger(__name__)
 
 transformers_logging.disable_progress_bar()  # our own bars are enough
-
-
-def language_model_sha256(settings: LanguageModelSettings) -> str:
-    """Over the weight files of a pretrained language model.
-
-    Raises:
-        CheckpointError: they are missing.
-    """
-    folder = _folder(settings)
-    return sha256([folder / settings.gguf_file] if settings.gguf_file else weight_files(folder))
 
 
 def load_configuration(settings: LanguageModelSettings) -> PreTrainedConfig:
@@ -50,7 +39,7 @@ def load_configuration(settings: LanguageModelSettings) -> PreTrainedConfig:
         CheckpointError: the source has none.
     """
     with _loading(settings):
-        return AutoConfig.from_pretrained(_folder(settings), **_gguf(settings))
+        return AutoConfig.from_pretrained(language_model_folder(settings), **_gguf(settings))
 
 
 def load_tokenizer(settings: LanguageModelSettings) -> PreTrainedTokenizerBase:
@@ -60,7 +49,7 @@ def load_tokenizer(settings: LanguageModelSettings) -> PreTrainedTokenizerBase:
         CheckpointError: the source has none.
     """
     with _loading(settings):
-        tokenizer = AutoTokenizer.from_pretrained(_folder(settings), **_gguf(settings))
+        tokenizer = AutoTokenizer.from_pretrained(language_model_folder(settings), **_gguf(settings))
     add_placeholders(tokenizer)
     return tokenizer
 
@@ -81,7 +70,7 @@ def load_language_model(settings: LanguageModelSettings, reading: AbstractContex
     quiet = redirect_stderr(StringIO()) if settings.gguf_file else nullcontext()  # unpacking GGUF draws a bar of its own
     with _loading(settings), quiet, reading or nullcontext():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            _folder(settings), use_safetensors=not settings.gguf_file, output_loading_info=True, **options
+            language_model_folder(settings), use_safetensors=not settings.gguf_file, output_loading_info=True, **options
         )
     model, found = loaded
     insist_on_all(found, str(settings.source))
@@ -119,18 +108,6 @@ def padding_id(tokenizer: PreTrainedTokenizerBase) -> int:
     """The token that fills up batches; it is masked everywhere, so its meaning does not matter."""
     known = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
     return int(next(token for token in known if token is not None))
-
-
-def _folder(settings: LanguageModelSettings) -> Path:
-    if settings.source is None:
-        msg = "The tiny decoder is made from its settings, not loaded; `model.language_model.source` is null."
-        raise CheckpointError(msg)
-    wanted = [settings.gguf_file, *DESCRIPTIONS] if settings.gguf_file else EVERYTHING
-    folder = locate(settings.source, settings.revision, wanted)
-    if settings.gguf_file and not (folder / settings.gguf_file).is_file():
-        msg = f"{settings.source} holds no file {settings.gguf_file}; mend `model.language_model.gguf_file`."
-        raise CheckpointError(msg)
-    return folder
 
 
 def _gguf(settings: LanguageModelSettings) -> dict[str, str]:

@@ -13,6 +13,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from hawk_pipelines.model.errors import CheckpointError
+from hawk_pipelines.model.settings import LanguageModelSettings
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,33 @@ def sha256(files: Sequence[Path]) -> str:
     for file in files:
         total.update(bytes.fromhex(_file_sha256(file, file.stat().st_size, file.stat().st_mtime_ns)))
     return total.hexdigest()
+
+
+def language_model_sha256(settings: LanguageModelSettings) -> str:
+    """Over the weight files of a pretrained language model.
+
+    Raises:
+        CheckpointError: they are missing.
+    """
+    folder = language_model_folder(settings)
+    return sha256([folder / settings.gguf_file] if settings.gguf_file else weight_files(folder))
+
+
+def language_model_folder(settings: LanguageModelSettings) -> Path:
+    """Where the files of a pretrained language model lie on this machine.
+
+    Raises:
+        CheckpointError: it has no source, or they are missing.
+    """
+    if settings.source is None:
+        msg = "The tiny decoder is made from its settings, not loaded; `model.language_model.source` is null."
+        raise CheckpointError(msg)
+    wanted = [settings.gguf_file, *DESCRIPTIONS] if settings.gguf_file else EVERYTHING
+    folder = locate(settings.source, settings.revision, wanted)
+    if settings.gguf_file and not (folder / settings.gguf_file).is_file():
+        msg = f"{settings.source} holds no file {settings.gguf_file}; mend `model.language_model.gguf_file`."
+        raise CheckpointError(msg)
+    return folder
 
 
 @lru_cache(maxsize=256)

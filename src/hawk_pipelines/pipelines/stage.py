@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.model.settings import ModelSettings
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
@@ -32,6 +33,7 @@ class StageInput(NamedTuple):
 def train_stage(
     stage: Stage,
     given: StageInput,
+    former: Path | None,
     pretrained: Path | None,
     motion: StreamParameters,
     encode: EncodeParameters,
@@ -39,20 +41,19 @@ def train_stage(
     parameters: PretrainParameters | FinetuneParameters,
     seed: int,
 ) -> Path:
-    """Train in an MLflow run of its own below the pipeline's: the folder of the model."""
-    import mlflow
+    """The folder of the model: the former one where it is of this very training, otherwise one that is trained now.
 
+    It is trained in an MLflow run of its own below the pipeline's.
+    """
     from hawk_pipelines.serving.provenance import read_training, training_of, write_training
-    from hawk_pipelines.training.tracking import flat
-    from hawk_pipelines.training.train import train
 
+    table = "pretraining_pairs" if stage == "pretrain" else "train_samples"
+    check_trained_on(table, given.samples, given.annotations, given.videos)
     job = job_of(stage, model, parameters, pretrained, motion, encode, given.feature_store, seed)
-    told = flat({stage: parameters, "model": model, "encode": encode, "motion": motion}) | {"seed": seed}
     groups = groups_of(given.annotations, given.videos)
-    parent = mlflow.active_run()
-    assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
-    uri = mlflow.get_tracking_uri()
-    folder = train(given.trainings, job, given.samples, groups, given.features, parent, told, uri)
+    folder = None if parameters.again else _finished_model(job, given, groups, former)
+    if folder is None:
+        folder = _train(job, given, groups, {stage: parameters, "model": model, "encode": encode, "motion": motion})
     items = {sample.item_id for sample in given.samples}
     before = read_training(job.init_from) if job.init_from else None
     record = training_of(
@@ -68,6 +69,36 @@ def train_stage(
     )
     write_training(folder, record)
     return folder
+
+
+def _finished_model(job: Job, given: StageInput, groups: dict[str, str], former: Path | None) -> Path | None:
+    """The former model where it is of this very training; None where it is not, or where there is none."""
+    from hawk_pipelines.training.finished import is_finished, run_of
+    from hawk_pipelines.training.inputs import training_key
+
+    if former is None or not given.samples:
+        return None
+    key = training_key(job, given.samples, groups, given.features)
+    if not is_finished(former, key):
+        return None
+    run_id = run_of(given.trainings / f"{job.stage}-{key}")
+    where = f" (MLflow run {run_id})" if run_id else ""
+    shown = former.relative_to(Path.cwd()) if former.is_relative_to(Path.cwd()) else former
+    what = f"the model in {shown} is of these samples and settings{where}"
+    logger.info("%s: nothing to do; %s. `%s.again=true` trains it again.", job.stage, what, job.stage)
+    return former
+
+
+def _train(job: Job, given: StageInput, groups: dict[str, str], settings: dict[str, object]) -> Path:
+    import mlflow
+
+    from hawk_pipelines.training.tracking import flat
+    from hawk_pipelines.training.train import train
+
+    parent = mlflow.active_run()
+    assert parent is not None  # noqa: S101 (kedro-mlflow begins one)
+    parameters = flat(settings) | {"seed": job.seed}
+    return train(given.trainings, job, given.samples, groups, given.features, parent, parameters, mlflow.get_tracking_uri())
 
 
 def job_of(
@@ -97,6 +128,16 @@ def job_of(
         store=feature_store.root.resolve(),
         seed=seed,
     )
+
+
+def check_trained_on(table: str, samples: list[Sample], annotations: list[Annotation], videos: list[Video]) -> None:
+    """Refuse samples of other annotations, and annotations of other videos, than those that are there.
+
+    Raises:
+        TablesApart: which table is about what the other does not have.
+    """
+    check_joined(table, (sample.item_id for sample in samples), "annotations", {one.item_id for one in annotations}, "item")
+    check_joined("annotations", (one.video_id for one in annotations), "videos", {video.id for video in videos})
 
 
 def groups_of(annotations: list[Annotation], videos: list[Video]) -> dict[str, str]:

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 
 from hawk_pipelines.curation.admission import NothingLeft, check_subsets, empty_subset
 from hawk_pipelines.datasets.saved_model import SavedModelDataset
+from hawk_pipelines.pipelines.runner import ReusingRunner
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class Ending(NamedTuple):
     """Whether the run has done all that it can, and it is for a person to go on; otherwise something must be mended."""
 
 
-class StagedRunner(SequentialRunner):
-    """Kedro's sequential runner, which looks before training and before the evaluation whether there are samples.
+class StagedRunner(ReusingRunner):
+    """Runs what is not finished yet, and looks before training and before the evaluation whether there are samples.
 
     Tables and reports of steps that are not run are removed where their samples were written anew: they were made from others.
     """
@@ -90,12 +90,21 @@ def stages(pipeline: Pipeline) -> tuple[Pipeline, Pipeline, Pipeline]:
     return tuple(_only(pipeline, part) for part in (names - training - evaluation, training, evaluation))  # type: ignore[return-value]
 
 
+def reached_nodes(pipeline: Pipeline, executed: Iterable[str]) -> set[str]:
+    """Names of the nodes that a run came to which ended early: of each stage of which a node was executed, all.
+
+    Those among them that were not executed had nothing to do.
+    """
+    done = set(executed)
+    return {name for stage in stages(pipeline) if _names(stage) & done for name in _names(stage)}
+
+
 def why_ended(pipeline: Pipeline, completed: Iterable[str], catalog: CatalogProtocol) -> str | None:
     """Why a run that went well did not run all of its nodes, or cannot go on to training; None where neither is so.
 
     Args:
         pipeline: what was to be run.
-        completed: names of the nodes that were run.
+        completed: names of the nodes that were executed.
         catalog: where the tables are.
     """
     done = set(completed)

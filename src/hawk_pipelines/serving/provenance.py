@@ -114,8 +114,13 @@ def sources_of(videos: Sequence[Video]) -> dict[str, Source]:
 
 
 def write_training(folder: Path, training: Training) -> None:
-    """Leave the record in the folder of the trained model."""
-    (folder / TRAINING).write_text(training.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    """Leave the record in the folder of the trained model, whole or not at all; one that says the same is left as it is."""
+    text, file = training.model_dump_json(indent=1) + "\n", folder / TRAINING
+    if file.is_file() and file.read_bytes() == text.encode():
+        return
+    part = file.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
 
 
 def read_training(folder: Path) -> Training | None:

@@ -9,9 +9,10 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerB
 from hawk_pipelines.model.checkpoint import FeatureFacts
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration
-from hawk_pipelines.model.language_model import language_model_sha256, load_language_model, load_tokenizer
+from hawk_pipelines.model.language_model import load_language_model, load_tokenizer
 from hawk_pipelines.model.prompting import Video, placeholder_ids, prompt_text
 from hawk_pipelines.model.settings import BranchSettings, LossSettings, ModelSettings, TinyDecoderSettings
+from hawk_pipelines.model.sources import language_model_sha256
 from hawk_pipelines.model.tokenizer import train_tokenizer
 from hawk_pipelines.schema import Sample
 

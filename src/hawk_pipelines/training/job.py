@@ -20,6 +20,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.model.settings import FrameEncoderSettings, ModelSettings
+from hawk_pipelines.model.sources import language_model_sha256
 from hawk_pipelines.schema import StoredItem
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.parameters import FinetuneParameters, PretrainParameters
@@ -28,7 +29,14 @@ from hawk_pipelines.video.flow import FlowMethod, Mask
 Stage = Literal["pretrain", "finetune"]
 
 SAMPLES, HELD_OUT, FEATURES = "samples.jsonl", "held_out.jsonl", "features.jsonl"
+RUN = "mlflow_run.json"
 JOB, CIRCUMSTANCES, FAULT, MODEL, FINISHED = "job.json", "circumstances.json", "fault.json", "model", "finished"
+FINISHED_RECORD = "finished.json"
+"""In the folder of a trained model: of which training it is (see `finished`)."""
+RECORDS = frozenset({FINISHED_RECORD, "training.json"})
+"""Files of a model's folder that say how it was made. Nothing is loaded from them, so they decide no result."""
+TRAINING_VERSION = 1
+"""Raised whenever the same job, samples and features give another model: a finished one is not taken for it any more."""
 MEANS = "tokens of the batch"
 """What language losses are means over: a training of a time when they were others is another one, and is not gone on with."""
 
@@ -105,17 +113,21 @@ def fingerprint(folder: Path, job: Job) -> str:
 
     Raises:
         TrainingError: there is no model to start from.
+        CheckpointError: the language model is missing.
     """
-    told = job.model_dump(mode="json", exclude={"store", "init_from"}) | {"means": MEANS}
-    for name in ("log_every", "loader_workers", "checkpoints", "launch", "exploding"):
+    told = job.model_dump(mode="json", exclude={"store", "init_from"}) | {"means": MEANS, "version": TRAINING_VERSION}
+    for name in ("again", "init_from", "log_every", "loader_workers", "checkpoints", "launch", "exploding"):
         told["parameters"].pop(name)
     told["parameters"]["validation"].pop("generated")
+    if job.model.language_model.source is not None:  # its name stays the same where its weights do not
+        told["language_model_sha256"] = language_model_sha256(job.model.language_model)
     if job.init_from and not job.init_from.is_dir():
         msg = f"There is no folder {job.init_from} to start from; set `{job.stage}.init_from` to another model's, or to null."
         raise TrainingError(msg)
     everything = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     files = [folder / name for name in (SAMPLES, HELD_OUT, FEATURES)]
-    files += sorted(path for path in job.init_from.iterdir() if path.is_file()) if job.init_from else []
+    if job.init_from:
+        files += sorted(path for path in job.init_from.iterdir() if path.is_file() and path.name not in RECORDS)
     for path in files:
         with path.open("rb") as file:
             everything.update(f"{path.name}:{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.job import FAULT, Job, Stage
 from hawk_pipelines.training.parameters import LaunchParameters, TrainingParameters
@@ -22,6 +20,8 @@ from hawk_pipelines.training.parameters import LaunchParameters, TrainingParamet
 logger = logging.getLogger(__name__)
 
 _HOST = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Devices of the drivers of NVIDIA and AMD, and of Windows' subsystem for Linux; where there is none, there is no GPU."""
 _LAST_WORDS = 12
 """Lines that are told where a process ends without a sentence."""
 
@@ -57,6 +57,8 @@ def launch(folder: Path, job: Job, *, apart: bool = False) -> None:
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
     """So many threads in torch; as before, afterwards."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -72,7 +74,7 @@ def check_launch(stage: Stage, parameters: TrainingParameters) -> int:
         TrainingError: there are not so many GPUs, the batch cannot be shared between them, or a file is missing or wrong.
     """
     told = parameters.launch
-    gpus = torch.cuda.device_count()
+    gpus = gpu_count()
     if not gpus:
         os.environ.setdefault("DS_ACCELERATOR", "cpu")  # so that DeepSpeed, which is imported along, does not look for one
     if told.device == "cuda" and not gpus:
@@ -94,6 +96,15 @@ def check_launch(stage: Stage, parameters: TrainingParameters) -> int:
         msg = f"{what}; change `batch_size`, `accumulation` or `launch.processes`."
         raise TrainingError(msg)
     return count
+
+
+def gpu_count() -> int:
+    """GPUs of this machine. torch, which takes seconds to import, is asked only where there is a driver at all."""
+    if "torch" not in sys.modules and not any(Path(driver).exists() for driver in _DRIVERS):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def read_hostfile(path: Path) -> dict[str, int]:
@@ -134,7 +145,7 @@ def _command(told: LaunchParameters, count: int, folder: Path) -> list[str]:
 
 def _environment(told: LaunchParameters, count: int) -> dict[str, str]:
     environment = dict(os.environ)
-    if told.device == "cpu" or not torch.cuda.is_available():
+    if told.device == "cpu" or not gpu_count():
         environment["DS_ACCELERATOR"] = "cpu"
     if told.threads:
         environment["OMP_NUM_THREADS"] = str(told.threads)

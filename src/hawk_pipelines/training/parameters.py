@@ -92,6 +92,8 @@ class TrainingParameters(_Settings):
 
     init_from: str | None = Field(default=None, min_length=1)
     """Where it starts: null: new branches; `pretrained_model`: what `pretrain` made; or the folder of a saved model."""
+    again: bool = False
+    """Train even though the model of this training is there; otherwise it is used as it is."""
     steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=32, ge=1)
     """Samples of a step, over all processes and all accumulated parts."""

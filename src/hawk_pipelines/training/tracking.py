@@ -11,14 +11,14 @@ from mlflow.entities import Param, Run
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
-from hawk_pipelines.training.job import FINISHED
+from hawk_pipelines.training.job import FINISHED, RUN
 from hawk_pipelines.training.journal import deliver, delivered
 
 logger = logging.getLogger(__name__)
 
 LONGEST_VALUE = 500
 """Characters of a parameter's value that are written."""
-JOURNAL, RUN = "journal.jsonl", "mlflow_run.json"
+JOURNAL = "journal.jsonl"
 
 
 def flat(settings: object, prefix: str = "") -> dict[str, object]:

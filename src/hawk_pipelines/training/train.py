@@ -16,22 +16,11 @@ from mlflow.entities import Run
 from hawk_pipelines.schema import Sample, StoredItem
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
-from hawk_pipelines.training.job import (
-    FINISHED,
-    HELD_OUT,
-    MODEL,
-    SAMPLES,
-    Circumstances,
-    Job,
-    fingerprint,
-    write_circumstances,
-    write_features,
-    write_job,
-)
+from hawk_pipelines.training.finished import write_finished
+from hawk_pipelines.training.inputs import write_inputs
+from hawk_pipelines.training.job import FINISHED, MODEL, Circumstances, Job, fingerprint, write_circumstances
 from hawk_pipelines.training.launch import check_launch, launch
-from hawk_pipelines.training.samples import write_samples
 from hawk_pipelines.training.tracking import deliver_what_is_left, is_left, told, training_run
-from hawk_pipelines.training.validation import held_out
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +41,7 @@ def train(
     """Train a model.
 
     The same job with the same samples goes on from its newest whole checkpoint, in the MLflow run in which it began. A training
-    that was finished begins anew, unless nobody has taken its model yet.
+    that was finished begins anew, unless nobody has taken its model yet (see `finished`).
 
     Args:
         trainings: where all trainings have their folders.
@@ -86,6 +75,7 @@ def train(
             else:
                 write_circumstances(folder, _circumstances(tracking_uri, run_id))
                 launch(folder, job, apart=apart)
+            write_finished(folder / MODEL, folder.name.removeprefix(f"{job.stage}-"))
             (folder / FINISHED).touch()
             with told("The model was not put into its MLflow run"):
                 MlflowClient(tracking_uri).log_artifacts(run_id, str(folder / MODEL), MODEL)
@@ -98,15 +88,10 @@ def _folder(
 ) -> Iterator[Path]:
     """The folder of this training, with all that it needs, for this process alone; those of finished ones are removed."""
     trainings.mkdir(parents=True, exist_ok=True)
-    out = _held_out(job, samples, groups)
-    wanted = {sample.item_id for sample in samples}
     with ExitStack() as opened:
         with tempfile.TemporaryDirectory(dir=trainings, prefix=".new-") as name:
             new = Path(name)
-            write_job(new, job)
-            write_samples(new / SAMPLES, (sample for sample in samples if sample.item_id not in out))
-            write_samples(new / HELD_OUT, _asked(samples, out, job))
-            write_features(new, (item for item in features if item.item_id in wanted))
+            write_inputs(new, job, samples, groups, features)
             folder = trainings / f"{job.stage}-{fingerprint(new, job)}"
             _sweep(trainings, job, folder)
             folder.mkdir(exist_ok=True)
@@ -114,22 +99,6 @@ def _folder(
             for file in new.iterdir():
                 shutil.move(file, folder / file.name)
         yield folder
-
-
-def _held_out(job: Job, samples: Sequence[Sample], groups: Mapping[str, str]) -> set[str]:
-    told = job.parameters.validation
-    items = dict.fromkeys(sample.item_id for sample in samples)
-    return held_out({item: groups.get(item, item) for item in items}, told.share, job.seed) if told.share else set()
-
-
-def _asked(samples: Sequence[Sample], out: set[str], job: Job) -> list[Sample]:
-    """Of every held-out item its description and its first question."""
-    items = set(sorted(out)[: job.parameters.validation.most_items])
-    asked: dict[tuple[str, str], Sample] = {}
-    for sample in samples:
-        if sample.item_id in items:
-            asked.setdefault((sample.item_id, sample.task), sample)
-    return list(asked.values())
 
 
 def _sweep(trainings: Path, job: Job, folder: Path) -> None:

@@ -1,8 +1,7 @@
 """A held-out part of the training split: which items it is, their losses, and some answers."""
 
-import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
@@ -17,19 +16,6 @@ from hawk_pipelines.training.features import Features
 
 LOSSES = ("video_language_loss", "video_motion_loss", "motion_language_loss")
 ANSWER_TOKENS = 64
-
-
-def held_out(groups: Mapping[str, str], share: float, seed: int) -> set[str]:
-    """Items that are not trained on: whole source videos, as many as come nearest to the share, but at least one; never all.
-
-    Args:
-        groups: the source video of each item.
-        share: of the source videos.
-        seed: decides which.
-    """
-    ordered = sorted(set(groups.values()), key=lambda group: hashlib.sha256(f"{seed}/held out/{group}".encode()).digest())
-    chosen = set(ordered[: min(max(1, round(share * len(ordered))), len(ordered) - 1)])
-    return {item for item, group in groups.items() if group in chosen}
 
 
 class Validation:

@@ -9,7 +9,7 @@ from hawk_pipelines.pipelines.ablate.variants import variants
 from hawk_pipelines.pipelines.encode.nodes import encode_frames
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
-from hawk_pipelines.pipelines.stage import annotated_samples, groups_of, job_of
+from hawk_pipelines.pipelines.stage import annotated_samples, check_trained_on, groups_of, job_of
 from hawk_pipelines.schema import Ablated, AblationRow, Annotation, Pair, Sample, StoredItem, Truth, Video
 from hawk_pipelines.training.parameters import FinetuneParameters
 from hawk_pipelines.video.streams import StreamParameters
@@ -52,6 +52,7 @@ def train_variants(
     from hawk_pipelines.training.tracking import flat
 
     samples = annotated_samples(train_samples, pairs)
+    check_trained_on("train_samples", samples, annotations, videos)
     cells = []
     seen_by_all = {item.item_id for item in features}
     for name, variant in variants(parameters, model, finetune, encode).items():

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from hawk_pipelines.curation import decisions
 from hawk_pipelines.curation.question_pool import as_reviewed
 from hawk_pipelines.engine import run
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.run import EngineParameters, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
@@ -49,6 +50,9 @@ def write_drafts(
 
 def undescribed(videos: Sequence[Video], captions: Sequence[Caption], published: Sequence[Draft]) -> Undescribed:
     """The videos that are to be described."""
+    known = {video.id for video in videos}
+    check_joined("clip_captions", (caption.video_id for caption in captions), "videos", known)
+    check_joined("published_drafts", (draft.video_id for draft in published), "videos", known)
     captions_of = defaultdict(list)
     for caption in captions:
         captions_of[caption.video_id].append(caption)

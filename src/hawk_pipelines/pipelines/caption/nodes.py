@@ -2,6 +2,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from pydantic import SecretStr
 
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.run import EngineParameters
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.language.llm import Client
@@ -28,6 +29,9 @@ def caption_clips(
     """Caption every clip with every chosen captioner."""
     by_id = {video.id: video for video in videos}
     signals = {row.video_id: row.key for row in motion_signal}
+    check_joined("clips", (clip.video_id for clip in clips), "videos", by_id)
+    check_joined("clips", (clip.video_id for clip in clips), "motion_signal", signals)
+    check_joined("source_captions", (caption.video_id for caption in source_captions), "videos", by_id)
     assigned, homeless = existing.assign(clips, source_captions)
     seen = [Seen(clip, by_id[clip.video_id], tuple(assigned.get(clip.id, ()))) for clip in clips]
     captions: list[Caption] = []

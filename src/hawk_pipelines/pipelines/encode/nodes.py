@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
+from hawk_pipelines.engine.run import EngineParameters, Item, Step, item_key, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.threads import spread_threads
 from hawk_pipelines.engine.work import Product
@@ -35,17 +35,21 @@ def encode_frames(
     """Turn both streams of every item into the frozen encoder's tokens, half precision."""
     from hawk_pipelines.model.frame_encoders import ENCODER_VERSION, build_on_all, bytes_per_item
 
-    encoders = build_on_all(parameters.frame_encoder, parameters.devices)
-    made_by = _made_by(parameters, seed, encoders[0].sha256)
+    # The tiny encoder is nothing but its settings: while nothing is to be encoded, it is not built and torch not imported.
+    postponed = parameters.frame_encoder.kind == "tiny" and not parameters.devices
+    encoders = [] if postponed else build_on_all(parameters.frame_encoder, parameters.devices)
+    made_by = _made_by(parameters, seed, encoders[0].sha256 if encoders else None)
     free: Queue[FrameEncoder] = Queue()
-    for encoder in encoders:
-        free.put(encoder)
     function = partial(_tokens, free, frame_store, parameters, seed, made_by)
     step = Step("encode", function, ENCODER_VERSION, made_by)
     items = [Item(item.item_id, item.key, item.key) for item in frames]
+    if postponed and any(item_key(step, item) not in feature_store for item in items):
+        encoders = build_on_all(parameters.frame_encoder, parameters.devices)
+    for encoder in encoders:
+        free.put(encoder)
     threads = engine.model_copy(update={"workers": THREADS * len(encoders)})
     keys, rejections = run_items(step, items, feature_store, threads, spread_threads)
-    if keys:
+    if keys and encoders:
         times_s = feature_store.facts(next(iter(keys.values())))["times_s"]
         P, T = len(times_s), len(times_s[0])
         size = bytes_per_item(encoders[0], T, P) / 1000

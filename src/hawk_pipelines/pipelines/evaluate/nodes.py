@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
@@ -66,6 +67,7 @@ def answer_questions(
     from hawk_pipelines.training.features import Features, with_features
 
     tested = {one.item_id for one in asked}
+    check_joined("asked", tested, "test_samples", {sample.item_id for sample in test_samples}, "item")
     seen = Features([item for item in features if item.item_id in tested], feature_store)
     with_features(test_samples, seen)
     answerable = [one for one in asked if one.item_id in seen]
@@ -137,6 +139,8 @@ def answer_as_baselines(
     from hawk_pipelines.training.features import Features
 
     told = parameters.baselines
+    names = {annotation.item_id: annotation.video for annotation in annotations}
+    check_joined("asked", (one.item_id for one in asked), "annotations", names, "item")
     seen = Features(features, feature_store)
     answerable = [one for one in asked if one.item_id in seen]
     predictions: list[Prediction] = constant_answers(asked, train_samples) if told.constant else []
@@ -165,7 +169,6 @@ def answer_as_baselines(
         answers = partial(answer_with_video_model, name, model, asked, frames_reader(frames, frame_store))
         unless = "no item that is asked about has stored frames; run `kedro run --pipelines=motion`, and this again."
         add(f"{name} ({model.source})", answers, unless)
-    names = {annotation.item_id: annotation.video for annotation in annotations}
     for name, path in told.answers.items():
         answers = partial(_from_file, name, path, asked, names, notes)
         add(f"{name} ({path})", answers, "nothing that is asked is answered in it.")
@@ -221,6 +224,9 @@ def score_answers(
     from hawk_pipelines.evaluation.scores import notes as notes_of
     from hawk_pipelines.evaluation.statistics import plain
 
+    items = {one.item_id for one in asked}
+    check_joined("predictions", (one.item_id for one in predictions), "asked", items, "item")
+    check_joined("baseline_predictions", (one.item_id for one in others), "asked", items, "item")
     scored = {}
     for name in dict.fromkeys([HAWK, *(one.model for one in others)]):
         mine = [one for one in [*predictions, *others] if one.model == name]
@@ -263,6 +269,9 @@ def report_evaluation(
     from hawk_pipelines.evaluation.report import examples_table, page, pictures, plot
 
     names = {annotation.item_id: annotation.video for annotation in annotations}
+    check_joined("predictions", (one.item_id for one in predictions), "annotations", names, "item")
+    check_joined("baseline_predictions", (one.item_id for one in others), "annotations", names, "item")
+    check_joined("anomaly_scores", (one.video_id for one in anomaly_scores), "videos", {video.id for video in videos})
     shown = page(
         metrics,
         scores,

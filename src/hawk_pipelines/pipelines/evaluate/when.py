@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
@@ -138,6 +139,10 @@ def score_windows(
     from hawk_pipelines.evaluation import when
     from hawk_pipelines.training.features import Features
 
+    check_joined("window_parts", (part.video_id for part in parts), "videos", {video.id for video in _tested(videos)})
+    known = {part.item_id for part in parts}
+    check_joined("window_frames", (item.item_id for item in window_frames), "window_parts", known, "part")
+    check_joined("window_features", (item.item_id for item in window_features), "window_parts", known, "part")
     features = Features(window_features, window_feature_store)
     keys = {item.item_id: item.key for item in window_frames if item.item_id in features}
     looks, left_out = _looks(parts, keys, window_frame_store, [*rejected_parts, *rejected_part_features])

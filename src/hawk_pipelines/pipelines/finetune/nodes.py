@@ -17,6 +17,7 @@ def finetune_model(
     features: list[StoredItem],
     feature_store: ItemStore,
     trainings: Path,
+    former: Path | None,
     pretrained: Path | None,
     motion: StreamParameters,
     encode: EncodeParameters,
@@ -26,4 +27,4 @@ def finetune_model(
 ) -> Path:
     """Stage 2: learn to describe anomalies and to answer questions about them."""
     given = StageInput(annotated_samples(samples, pairs), annotations, videos, features, feature_store, trainings)
-    return train_stage("finetune", given, pretrained, motion, encode, model, parameters, seed)
+    return train_stage("finetune", given, former, pretrained, motion, encode, model, parameters, seed)

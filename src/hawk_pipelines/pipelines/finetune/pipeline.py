@@ -17,6 +17,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "features",
                     "feature_store",
                     "trainings",
+                    "former_finetuned_model",
                     "pretrained_model",
                     "params:motion",
                     "params:encode",

@@ -16,6 +16,7 @@ def pretrain_model(
     features: list[StoredItem],
     feature_store: ItemStore,
     trainings: Path,
+    former: Path | None,
     motion: StreamParameters,
     encode: EncodeParameters,
     model: ModelSettings,
@@ -37,4 +38,4 @@ def pretrain_model(
         if pair.split == "train"
     ]
     given = StageInput(samples, annotations, videos, features, feature_store, trainings)
-    return train_stage("pretrain", given, None, motion, encode, model, parameters, seed)
+    return train_stage("pretrain", given, former, None, motion, encode, model, parameters, seed)

@@ -16,6 +16,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "features",
                     "feature_store",
                     "trainings",
+                    "former_pretrained_model",
                     "params:motion",
                     "params:encode",
                     "params:model",

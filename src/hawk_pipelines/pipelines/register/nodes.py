@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
@@ -12,6 +15,7 @@ from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.pipelines.evaluate.nodes import answered_by, answers_of
 from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.pipelines.register.parameters import RegisterParameters
+from hawk_pipelines.pipelines.register.reuse import deciding_settings, registration_key, told
 from hawk_pipelines.schema import Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
 from hawk_pipelines.video.streams import StreamParameters
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from hawk_pipelines.serving.provenance import TrainedOn, Training
+    from hawk_pipelines.serving.registration import Earlier
+    from hawk_pipelines.serving.registry import Version
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +59,13 @@ def register_model(
     from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.evaluation.scores import flat_scores
     from hawk_pipelines.model.checkpoint import read_configuration
-    from hawk_pipelines.serving import alias, gate, model_card, provenance
+    from hawk_pipelines.serving import alias, gate, model_card, provenance, registration
     from hawk_pipelines.serving.registry import add_version, describe
 
     candidate = [one for one in predictions if one.model == HAWK]
+    known = {one.item_id for one in annotations}
+    check_joined("predictions", (one.item_id for one in candidate), "annotations", known, "item")
+    check_joined("train_samples", (sample.item_id for sample in train_samples), "annotations", known, "item")
     tested = _tested(candidate, annotations, videos)
     _insist_on_its_own_answers(folder, made_by, answered_by(folder, candidate, features, evaluate), metrics)
     recorded = provenance.read_training(folder)
@@ -67,7 +76,14 @@ def register_model(
         return _answers(model, asked, features, feature_store, motion, encode, evaluate)
 
     client = mlflow.MlflowClient()
+    tables: list[Sequence[BaseModel]] = [predictions, scores, annotations, videos, train_samples]
+    settings = deciding_settings(motion, encode, evaluate, annotate, parameters)
+    inputs = registration_key(folder, made_by, metrics, tables, settings)
+    earlier = registration.find_earlier(client, parameters.name, inputs, made_by["weights_sha256"])
+    resumed = _half_made(earlier, parameters.name, made_by["weights_sha256"])
     version = alias.holder(client, parameters.name, parameters.alias)
+    if resumed and version == resumed.number:  # it was given the alias already, and what had it before is compared with it
+        version = registration.holder_before(client, parameters.name, parameters.alias, version)
     incumbent, theirs, obstacles = _incumbent(client, parameters.name, version, candidate, tested, trained_on, ask)
     constant = gate.best_constant_answers(candidate, train_samples)
     unanswered = sum(metrics["tasks"].get(task, {}).get("missing", 0) for task in gate.tasks(parameters.metric))
@@ -77,8 +93,8 @@ def register_model(
 
     data, code = provenance.data_version(annotations, Path.cwd()), provenance.code_version(Path.cwd())
     figures = {name: f"{value:.4f}" for name, value in flat_scores(metrics).items() if "conversation." not in name}
-    own = {"gate": "unfinished", "weights_sha256": made_by["weights_sha256"]}
-    added = add_version(folder, parameters.name, figures | provenance.tags(data, code) | own)
+    own = {"gate": "unfinished", "weights_sha256": made_by["weights_sha256"], registration.INPUTS: inputs}
+    added = resumed or add_version(folder, parameters.name, figures | provenance.tags(data, code) | own)
     wordings, config = _wordings(annotate, annotations), read_configuration(folder)
     made = model_card.Made(training, recorded is not None, trained_on, data, code, config, wordings)
     mine = [one for one in scores if one.model == HAWK]
@@ -92,12 +108,36 @@ def register_model(
     describe(added, files)
     how: alias.How = "forced" if decision.forced else "gate"
     before = version if decision.promoted else alias.holder(client, parameters.name, decision.alias)
-    alias.give(client, parameters.name, decision.alias, added.number, how, decision.reason, before)
-    for name, value in gate.tags(decision).items():
+    if not registration.is_in_use(client, parameters.name, decision.alias, added.number):
+        alias.give(client, parameters.name, decision.alias, added.number, how, decision.reason, before)
+    for name, value in sorted(gate.tags(decision).items(), reverse=True):  # `gate` last: with it the version is done
         client.set_model_version_tag(parameters.name, added.number, name, value)
     logger.info("register: version %s of `%s`. %s", added.number, parameters.name, decision.reason)
-    uri = f"models:/{parameters.name}@{decision.alias}"
-    return {"name": parameters.name, "version": added.number, "uri": uri, **decision.model_dump()}
+    return told(parameters.name, added.number, decision)
+
+
+def _half_made(earlier: "Earlier", name: str, weights: str) -> "Version | None":
+    """The version that a run began to register and did not finish, where its files are whole: it is finished now."""
+    import mlflow
+
+    from hawk_pipelines.serving.provenance import weights_sha256
+    from hawk_pipelines.serving.registry import Version, fetch, weights_in
+
+    for version in earlier.others:
+        logger.warning("Version %s of `%s` is half-made, and of other settings or answers; it is left as it is.", version, name)
+    if earlier.unfinished is None:
+        return None
+    number = str(earlier.unfinished.version)
+    try:
+        files = fetch(f"models:/{name}/{number}", mlflow.get_tracking_uri())
+    except HawkError as error:
+        logger.warning("Version %s of `%s` is half-made and cannot be finished (%s); it is left as it is.", number, name, error)
+        return None
+    if weights_sha256(weights_in(files)) != weights:
+        logger.warning("Version %s of `%s` is half-made, and its weights are not whole; it is left as it is.", number, name)
+        return None
+    logger.info("register: version %s of `%s` was begun by a run that ended early, and is finished now.", number, name)
+    return Version(name, number, (earlier.unfinished.source or "").removeprefix("models:/"))
 
 
 def _insist_on_its_own_answers(folder: Path, then: dict, now: dict, metrics: dict) -> None:

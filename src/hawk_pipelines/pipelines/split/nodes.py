@@ -2,6 +2,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.schema import Clip, MotionSignal, Rejection, Video
@@ -36,6 +37,7 @@ def cut_clips(
 ) -> list[Clip]:
     """Cut every video that was looked along into clips."""
     by_id = {video.id: video for video in videos}
+    check_joined("motion_signal", (signal.video_id for signal in motion_signal), "videos", by_id)
     clips = []
     for signal in motion_signal:
         clips += cut(by_id[signal.video_id], unpack_signal(motion_signal_store.read(signal.key)), parameters)

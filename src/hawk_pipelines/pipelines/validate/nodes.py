@@ -6,6 +6,7 @@ from hawk_pipelines.curation.judging import judge
 from hawk_pipelines.curation.samples import SAMPLES_VERSION, make_pairs, make_samples
 from hawk_pipelines.curation.settling import settle
 from hawk_pipelines.curation.summary import flat_summary, summary
+from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
@@ -30,6 +31,10 @@ def judge_drafts(
     """Check published and written drafts alike, apply what reviewers decided, and queue what they are to look at."""
     import mlflow
 
+    known = {video.id for video in videos}
+    check_joined("drafts", (draft.video_id for draft in drafts), "videos", known)
+    check_joined("published_drafts", (draft.video_id for draft in published), "videos", known)
+    check_joined("clip_captions", (caption.video_id for caption in captions), "videos", known)
     decided = decisions.read(parameters.decisions)
     pool = [question.text for question in read_pool(annotate.questions).questions]
     judged = judge([*published, *drafts], videos, captions, parameters.claims_of_published)
@@ -39,8 +44,9 @@ def judge_drafts(
     return settled.drafts, settled.queue, told
 
 
-def admit_annotations(judged: list[JudgedDraft]) -> list[Annotation]:
+def admit_annotations(judged: list[JudgedDraft], videos: list[Video]) -> list[Annotation]:
     """What was accepted. It may be nothing: then the tables after it are empty, too, and `staged_runner.py` ends the run."""
+    check_joined("judged_drafts", (draft.video_id for draft in judged), "videos", {video.id for video in videos})
     return annotations_of(judged)
 
 

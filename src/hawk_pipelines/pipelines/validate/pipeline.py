@@ -23,7 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 outputs=["judged_drafts", "review_queue", "validation"],
                 name="judge_drafts",
             ),
-            node(admit_annotations, inputs="judged_drafts", outputs="annotations", name="admit_annotations"),
+            node(admit_annotations, inputs=["judged_drafts", "videos"], outputs="annotations", name="admit_annotations"),
             node(
                 write_samples,
                 inputs=["annotations", "params:validate", "params:engine", "sample_store"],

@@ -1,0 +1,58 @@
+"""Whether a saved model is the result of a training that would be done now: then it is used as it is.
+
+Beside the weights lies `finished.json`: the training's fingerprint, and the hash of every file that the model is loaded from.
+A model that was changed since, or put there by somebody else, is not taken for it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hawk_pipelines.training.job import FINISHED_RECORD, RECORDS, RUN
+
+
+class FinishedTraining(BaseModel):
+    """The record beside a trained model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fingerprint: str
+    """Of the training: job, samples, features, and the weights it started from."""
+    files: dict[str, str]
+    """SHA-256 of every file of the model by its name, but for records."""
+
+
+def write_finished(model: Path, fingerprint: str) -> None:
+    """Leave the record beside a trained model, whole or not at all."""
+    record = FinishedTraining(fingerprint=fingerprint, files=_hashes(model))
+    part = model / f"{FINISHED_RECORD}.part"
+    part.write_text(json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(model / FINISHED_RECORD)
+
+
+def is_finished(model: Path, fingerprint: str) -> bool:
+    """Whether a folder holds the model of this training, and nobody has changed it since."""
+    try:
+        record = FinishedTraining.model_validate_json((model / FINISHED_RECORD).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return False
+    return record.fingerprint == fingerprint and record.files == _hashes(model)
+
+
+def run_of(folder: Path) -> str | None:
+    """The MLflow run of a training by its folder; None where nobody knows it any more."""
+    try:
+        return str(json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _hashes(model: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(model.rglob("*")):
+        if path.is_file() and path.name not in RECORDS and path.suffix != ".part":
+            with path.open("rb") as file:
+                found[path.relative_to(model).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
