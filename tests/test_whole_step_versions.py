@@ -20,6 +20,7 @@ STEPS = (
     "training",
     "ask_test_items",
     "answer_questions",
+    "answer_in_conversations",
     "answer_as_baselines",
     "score_answers",
     "score_windows",
@@ -95,10 +96,8 @@ def _trained(folder):
     return losses(made.train(made.job(steps=6, validation=validation), uri).parent)
 
 
-def _answered(folder, questions):
-    """The first words of a model of large random weights, whose likeliest word is far from the second."""
-    from hawk_pipelines.evaluation.answers import answer_all
-    from hawk_pipelines.model.settings import GenerationSettings
+def _speaking(folder):
+    """A model of large random weights, whose likeliest word is far from the second, and what it sees."""
     from hawk_pipelines.training.features import Features
     from tests.training.made import MODEL, sentences, small_parts, stored
 
@@ -106,8 +105,26 @@ def _answered(folder, questions):
     model.branches.initializer_range = 1.0
     parts = small_parts(sentences(["v0", "v1"]), model, 4)
     store, features = stored(folder / "store", [f"v{number}" for number in range(4)])
-    made = answer_all(parts, questions, Features(features, store).read, 4, GenerationSettings(max_new_tokens=3))
-    return [one.answer for one in made]
+    return parts, Features(features, store).read
+
+
+def _answered(folder, questions):
+    """The first words to each question."""
+    from hawk_pipelines.evaluation.answers import answer_all
+    from hawk_pipelines.model.settings import GenerationSettings
+
+    parts, read = _speaking(folder)
+    return [one.answer for one in answer_all(parts, questions, read, 4, GenerationSettings(max_new_tokens=3))]
+
+
+def _conversed(folder, questions):
+    """What is asked turn by turn, and the first words to it."""
+    from hawk_pipelines.evaluation.conversations import hold_conversations, plan_conversations
+    from hawk_pipelines.model.settings import GenerationSettings
+
+    parts, read = _speaking(folder)
+    held = hold_conversations(parts, plan_conversations(questions, 3, 0), read, 4, GenerationSettings(max_new_tokens=3), "hawk")
+    return [[turn.wording, turn.answer] for turn in held]
 
 
 def _windows(videos):
@@ -161,6 +178,7 @@ def outputs(folder, only=None):
         "training": lambda: ([], _trained(folder)),
         "ask_test_items": lambda: ([one.model_dump(mode="json") for one in questions], []),
         "answer_questions": lambda: (_answered(folder, questions), []),
+        "answer_in_conversations": lambda: (_conversed(folder, questions), []),
         "answer_as_baselines": lambda: ([one.answer for one in constant_answers(questions, samples)], []),
         "score_answers": lambda: ([metrics(scored), [plain(one) for one in scored.scores]], []),
         "score_windows": lambda: (_windows(videos), []),
