@@ -89,6 +89,7 @@ def test_tables_of_an_earlier_source_do_not_stay_beside_raw_clips(copied, with_v
 
 
 FALL = "A person in red falls at the front of the plaza.,fall"
+PREPARATION = "--pipelines=ingest,split,caption,annotate,validate"
 
 
 @pytest.mark.parametrize(
@@ -97,26 +98,25 @@ FALL = "A person in red falls at the front of the plaza.,fall"
         ([f"0.mp4,{FALL},train", "1.mp4,,,test"], (), 0, "no description of a test video is accepted", (1, 0)),
         ([f"0.mp4,{FALL},test", "1.mp4,,,train"], (), 0, "no description of a train video is accepted", (0, 1)),
         ([f"0.mp4,{FALL},test", f"1.mp4,{FALL},test"], (), 0, "Nothing can be trained on: there is no training video", (0, 2)),
-        (["0.mp4,,,train", "1.mp4,,,train"], ("--pipelines=validate",), 0, "wait for you: `hawk review next`", (0, 0)),
+        (["0.mp4,,,train"], (PREPARATION,), 0, "wait for you: `hawk review next`", (0, 0)),
         (
             [f"0.mp4,{FALL},train", "1.mp4,,,test"],
-            ("--pipelines=validate,motion,encode,finetune",),
+            (f"{PREPARATION},motion,encode,finetune",),
             1,
             "no description of a test video is accepted",
             (1, 0),
         ),
-        (["0.mp4,,,train"], ("--params", f"{FOLDER},caption.captioners=[existing]"), 1, "nothing is known", (0, 0)),
+        (["0.mp4,,,train"], ("caption.captioners=[existing]",), 1, "nothing is known", (0, 0)),
     ],
-    ids=["test waits", "train waits", "only test", "validate alone", "asked for by name", "nothing waits"],
+    ids=["test waits", "train waits", "only test", "preparation alone", "asked for by name", "nothing waits"],
 )
 def test_what_is_accepted_on_one_side_is_kept_and_the_run_says_what_lacks(
     project, with_videos, rows, command, status, says, counts
 ):
     with_videos(project, len(rows), rows)
-    if "--params" not in command:
-        _kedro(project, "--pipelines=ingest,split,caption,annotate", "--params", FOLDER)
-        command = (*command, "--params", FOLDER)
-    done = _kedro(project, *command, check=False)
+    settings = [FOLDER, *(one for one in command if "=[" in one)]
+    named = [one for one in command if one.startswith("--")]
+    done = _kedro(project, *named, "--params", ",".join(settings), check=False)
     assert (done.returncode, says in done.stdout + " ".join(done.stderr.split())) == (status, True)
     annotations = project.records("03_primary/annotations.jsonl", "Annotation")
     assert tuple(sum(one.split == side for one in annotations) for side in ("train", "test")) == counts

@@ -434,7 +434,7 @@ def test_the_node_tells_what_was_asked_and_spent_and_the_key_is_nowhere(own, ser
     logged = metrics(lambda: made.extend(own.node()))
     captions, rejections, calls = made
     assert [(said.tool, said.text) for said in captions] == [("openai_vision", "A man walks.")]
-    assert captions[0].version.startswith("1 tiny-vision ")
+    assert captions[0].version.startswith("2 tiny-vision ")
     assert [refused.step for refused in rejections] == ["caption-openai_vision"]
     assert [(call.item_id, call.purpose, call.outcome, call.attempts) for call in calls] == [
         (own.clips[0].id, "caption", "refused", 1),

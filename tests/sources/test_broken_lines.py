@@ -246,3 +246,12 @@ def test_a_row_of_webvids_test_table_that_cannot_be_used_keeps_its_video_out_of_
     assert sorted(video.path.stem for video in reading.videos) == ["11", "12"]
     assert "name a video of a test table's row that cannot be used" in _said(reading)
     assert isinstance(reading.videos[0], FoundVideo)
+
+
+@pytest.mark.parametrize(("content", "says"), [("", "is empty"), ("videoid,contentUrl,duration,page_dir,name\n", "has no row")])
+def test_a_table_of_webvid_without_rows_is_named(tmp_path, content, says):
+    root = trees.webvid(tmp_path / "wv")
+    (root / "results_2M_val.csv").write_text(content)
+    reading = webvid.read(webvid.Parameters(path=root))
+    assert sorted(video.path.stem for video in reading.videos) == ["11", "12"]
+    assert f"results_2M_val.csv {says}" in _said(reading)

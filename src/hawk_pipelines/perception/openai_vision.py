@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 TOOL = "openai_vision"
 LOOKS_AT: LooksAt = "pictures"
-VERSION = 1
+VERSION = 2
 SECTION = f"caption.{TOOL}"
 PROMPTS, PURPOSE = ("frames", "frames_again"), "caption"
 """The second prompt is for what was refused after the first."""

@@ -84,7 +84,8 @@ def read(parameters: Parameters) -> Reading:
         raise SourceError(msg)
     found: dict[str, FoundVideo] = {}
     withheld: set[str] = set()
-    notes: list[Rejection] = []
+    blank = [file for file in files_in(root) if file.suffix.casefold() == ".csv" and not beginning(file).strip()]
+    notes = [note(file.name, f"{file} is empty: which videos it should name is unknown. Extract it again.") for file in blank]
     parts = []
     for table in sorted(tables, key=lambda table: (_split(table) != "test", table)):  # tested on, if it is in two tables
         count, there = _read_table(table, base, parameters.limit, found, withheld, notes)
@@ -137,6 +138,8 @@ def _read_table(
                 taken += 1
     except SourceError as error:
         notes.append(note(table.name, f"{error} What came before it is used."))
+    if not rows and not any(one.item == table.name for one in notes):
+        notes.append(note(table.name, f"{table} has no row: which videos it should name is unknown. Extract it again."))
     for kind, lines in faults.items():
         some = ", ".join(map(str, lines)) + (", …" if counts[kind] > len(lines) else "")
         notes.append(note(table.name, f"{counts[kind]:,} of {rows:,} rows of {table} {kind} (line {some}); they are left out."))
