@@ -26,6 +26,7 @@ def _written(folder, made, job, samples=None):
         {"checkpoints": {"every": 7, "keep": 5}},
         {"launch": {"processes": 8, "device": "cpu"}},
         {"exploding": 5},
+        {"again": True},
         {"validation": {"share": 0, "generated": 1}},
     ],
 )
@@ -74,6 +75,8 @@ def test_moving_the_project_changes_nothing_but_other_weights_to_start_from_do(t
     elsewhere = job.model_copy(update={"init_from": tmp_path / "two" / "model", "store": tmp_path / "two" / "store"})
     assert moved
     assert _written(tmp_path / "b", made, elsewhere) == found
+    for record in ("training.json", "finished.json"):
+        (tmp_path / "two" / "model" / record).write_text("how it was made decides nothing")
     os.utime(tmp_path / "two" / "model" / "config.json", (0, 0))
     assert _written(tmp_path / "c", made, elsewhere) == found
     (tmp_path / "two" / "model" / "model.safetensors").write_bytes(b"Weights")

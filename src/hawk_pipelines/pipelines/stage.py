@@ -51,7 +51,7 @@ def train_stage(
     check_trained_on(table, given.samples, given.annotations, given.videos)
     job = job_of(stage, model, parameters, pretrained, motion, encode, given.feature_store, seed)
     groups = groups_of(given.annotations, given.videos)
-    folder = None if parameters.again else _finished_model(job, given, groups, former)
+    folder = _finished_model(job, given, groups, former)
     if folder is None:
         folder = _train(job, given, groups, {stage: parameters, "model": model, "encode": encode, "motion": motion})
     items = {sample.item_id for sample in given.samples}
@@ -73,7 +73,7 @@ def train_stage(
 
 def _finished_model(job: Job, given: StageInput, groups: dict[str, str], former: Path | None) -> Path | None:
     """The former model where it is of this very training; None where it is not, or where there is none."""
-    from hawk_pipelines.training.finished import is_finished, run_of
+    from hawk_pipelines.training.finished import forget_handed_over, is_finished, run_of
     from hawk_pipelines.training.inputs import training_key
 
     if former is None or not given.samples:
@@ -81,7 +81,11 @@ def _finished_model(job: Job, given: StageInput, groups: dict[str, str], former:
     key = training_key(job, given.samples, groups, given.features)
     if not is_finished(former, key):
         return None
-    run_id = run_of(given.trainings / f"{job.stage}-{key}")
+    training = given.trainings / f"{job.stage}-{key}"
+    forget_handed_over(training, former)
+    if job.parameters.again:
+        return None
+    run_id = run_of(training)
     where = f" (MLflow run {run_id})" if run_id else ""
     shown = former.relative_to(Path.cwd()) if former.is_relative_to(Path.cwd()) else former
     what = f"the model in {shown} is of these samples and settings{where}"

@@ -6,11 +6,12 @@ A model that was changed since, or put there by somebody else, is not taken for 
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hawk_pipelines.training.job import FINISHED_RECORD, RECORDS, RUN
+from hawk_pipelines.training.job import FINISHED_RECORD, MODEL, RECORDS, RUN
 
 
 class FinishedTraining(BaseModel):
@@ -47,6 +48,23 @@ def run_of(folder: Path) -> str | None:
         return str(json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def forget_handed_over(training: Path, model: Path) -> None:
+    """Remove a model from its training's folder where it is in its place already: its run was stopped in between.
+
+    Otherwise it would be taken for one that nobody has taken yet. A file system without links leaves it there.
+    """
+    left = training / MODEL
+    try:
+        same = (left / "config.json").samefile(model / "config.json")
+    except OSError:
+        return
+    if same:
+        gone = left.with_name(f".{left.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        left.replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _hashes(model: Path) -> dict[str, str]:
