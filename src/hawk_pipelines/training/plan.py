@@ -56,7 +56,7 @@ from hawk_pipelines.model.settings import (
 )
 from hawk_pipelines.model.sources import PACKAGE
 from hawk_pipelines.training.build import qformer_sizes, tiny_decoder
-from hawk_pipelines.training.parameters import TrainingParameters
+from hawk_pipelines.training.parameters import FinetuneParameters, TrainingParameters
 from hawk_pipelines.video.streams import StreamParameters
 
 PUBLISHED: Mapping[str, Mapping[str, Any]] = {
@@ -441,6 +441,9 @@ def plan(
         checkpoints=parameters.checkpoints.keep + 2,
     )
     memory = memory_of(parts, gpus, parameters.bf16, activations, bucket, live)
+    if isinstance(parameters, FinetuneParameters) and parameters.conversations.share:
+        longest = f"conversations of up to {parameters.conversations.max_turns} turns"
+        more.append(f"Some steps have {longest}, which take more memory; give the tokens of the longest (`--tokens`).")
     return Plan(parts, gpus, samples, tokens, memory, disk, notes + more)
 
 
