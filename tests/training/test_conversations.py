@@ -50,7 +50,7 @@ def parts():
 
 
 def _talk(**changes):
-    return ConversationParameters(**{"share": 1.0} | changes)
+    return ConversationParameters(**{"share": 1.0, "start": 0.0} | changes)
 
 
 def _text(parts, draw):
@@ -86,6 +86,9 @@ def test_as_many_steps_as_are_asked_for_are_conversations_of_two_to_so_many_turn
     assert all(abs((counts == n).mean() - 0.1) < 0.02 for n in (2, 3, 4))
     assert (counts == draw_turn_counts(_talk(share=0.3, max_turns=4), 10_000, seed=3)).all()
     assert (counts != draw_turn_counts(_talk(share=0.3, max_turns=4), 10_000, seed=4)).any()
+    later = draw_turn_counts(_talk(share=0.3, max_turns=4, start=0.6), 10_000, seed=3)
+    assert (later[:6000] == 1).all()
+    assert (later[6000:] == counts[6000:]).all()
 
 
 def test_every_answer_has_labels_and_is_the_items_own(tmp_path, features, parts):

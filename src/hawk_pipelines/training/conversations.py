@@ -25,10 +25,10 @@ TRIES = 16
 def draw_turn_counts(parameters: ConversationParameters, steps: int, seed: int) -> np.ndarray:
     """How many turns the samples of each step have, int [steps].
 
-    All samples of a step have as many, so that little is padded.
+    All samples of a step have as many, so that little is padded. Before `parameters.start` there are single turns alone.
     """
     rng = np.random.default_rng([seed, 1])
-    is_conversation = rng.random(steps) < parameters.share
+    is_conversation = (rng.random(steps) < parameters.share) & (np.arange(steps) >= parameters.start * steps)
     return np.where(is_conversation, rng.integers(2, parameters.max_turns + 1, steps), 1)
 
 
