@@ -64,6 +64,22 @@ def two_streams(path: Path, sizes=((48, 48), (96, 96)), cover: bool = False) -> 
     return path
 
 
+def with_poster(path: Path) -> Path:
+    """A video whose first track is a single large picture that nothing marks as a cover."""
+    with av.open(str(path), "w") as out:
+        poster, video = out.add_stream("mjpeg", rate=10), out.add_stream("libx264", rate=10)
+        poster.width = poster.height = 320
+        poster.pix_fmt = "yuvj420p"
+        video.width = video.height = 96
+        video.pix_fmt = "yuv420p"
+        out.mux(poster.encode(av.VideoFrame(320, 320, "yuvj420p")))
+        out.mux(poster.encode(None))
+        for number in range(30):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+        out.mux(video.encode(None))
+    return path
+
+
 def late_video(path: Path, late_s: float) -> Path:
     """A file whose sound begins at once, and its video later."""
     with av.open(str(path), "w") as out:

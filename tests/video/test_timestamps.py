@@ -9,7 +9,7 @@ from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.motion_signal import LookParameters, LookPlace, look_along
 from hawk_pipelines.video.probe import probe, verified_index
 from hawk_pipelines.video.streams import StreamParameters, read_streams
-from tests.video.clocks import DAY, fast_then_slow, joined, late_video, overflowing, stamped, two_streams, with_jump
+from tests.video.clocks import DAY, fast_then_slow, joined, late_video, overflowing, stamped, two_streams, with_jump, with_poster
 from tests.video.numbered import number_of, write
 
 HOUR = 3600
@@ -203,6 +203,12 @@ def test_the_largest_of_several_video_streams_is_read_everywhere(tmp_path, name,
     assert _numbers(path, 30) == list(range(1, 30))
     assert [number_of(frame) for frame in read_streams(path, StreamParameters(frames=3), 48).frames[0]] == [1, 10, 20]
     assert look_along(LookPlace(path, 10.0), LookParameters())[0]["change"].max() > 1  # the others are black
+
+
+def test_a_poster_that_nothing_marks_as_a_cover_is_no_video(tmp_path):
+    path = with_poster(tmp_path / "a.mp4")
+    assert probe(path)[:5] == (30, 10.0, 96, 96, 3.0)
+    assert _numbers(path, 30) == list(range(1, 30))
 
 
 @pytest.mark.parametrize("name", ["late.mp4", "late.mkv", "late.ts"])

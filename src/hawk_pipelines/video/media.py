@@ -48,7 +48,8 @@ def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
         what = "holds a video stream that no decoder here understands; convert the file"
         msg = f"{path} {what if streams else 'has no video stream; replace or remove the file'}."
         raise UnreadableVideo(msg)
-    stream = max(understood, key=_pixels)
+    # A track of one picture is a poster, and one of none is empty, where the container says how many there are.
+    stream = max([stream for stream in understood if stream.frames > 1] or understood, key=_pixels)
     stream.thread_type = "NONE"  # videos are spread over processes
     return stream
 

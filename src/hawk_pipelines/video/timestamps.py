@@ -164,8 +164,8 @@ def _rewound(dts: NDArray) -> NDArray:
 
 
 def _display_order(pts: NDArray, rewound: NDArray) -> tuple[NDArray, NDArray]:
-    """The packets in the order in which their frames are shown; and bool [frames - 1], from which frame to the next the clock
-    goes back: what comes after is shown after.
+    """The packets in the order in which their frames are shown; and bool [frames - 1], after which of them the clock goes
+    back: what comes after is shown after.
     """
     backwards = np.zeros(len(pts) - 1, bool)
     pieces = np.split(np.arange(len(pts)), rewound)
