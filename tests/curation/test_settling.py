@@ -1,6 +1,6 @@
 import pytest
 
-from hawk_pipelines.curation.admission import admit
+from hawk_pipelines.curation.admission import annotations_of
 from hawk_pipelines.curation.decisions import ReviewError
 from hawk_pipelines.curation.judging import judge
 from hawk_pipelines.curation.review import decide
@@ -48,7 +48,7 @@ def test_an_accepted_text_loses_its_findings_and_an_edit_takes_its_place(draft, 
     first, second = [task for task in _settle(judged, videos).queue if task.kind == "description"]
     settled = _settle(judged, videos, [_decide(first, "accept"), _decide(second, "edit", "A man falls over a dog.")])
     assert [one.verdict for one in settled.drafts] == ["accepted", "accepted"]
-    annotations = admit(settled.drafts, videos)
+    annotations = annotations_of(settled.drafts)
     assert [one.description for one in annotations] == ["A dog barks.", "A man falls over a dog."]
     assert [one.reviewers for one in annotations] == [["ana"], ["ana"]]
     assert {task.id for task in settled.queue} >= {first.id, second.id}
@@ -78,16 +78,16 @@ def test_a_rejected_text_is_rejected_whatever_the_checks_say(draft, videos, capt
     settled = _settle(judged, videos, [_decide(description, "reject")])
     assert [one.verdict for one in settled.drafts] == ["rejected", "accepted"]
     settled = _settle(judged, videos, [_decide(answer, "reject")])
-    assert [len(one.QA) for one in admit(settled.drafts, videos)] == [0, 1]
+    assert [len(one.QA) for one in annotations_of(settled.drafts)] == [0, 1]
 
 
 def test_a_decision_about_a_question_of_the_pool_holds_for_every_item_that_asks_it(draft, videos, captions):
     judged = judge([draft(0), draft(2)], videos, captions)
     asked = next(task for task in _settle(judged, videos).queue if task.kind == "question")
     settled = _settle(judged, videos, [_decide(asked, "edit", "Who falls?")])
-    assert [one.QA[0].q for one in admit(settled.drafts, videos)] == ["Who falls?", "Who falls?"]
+    assert [one.QA[0].q for one in annotations_of(settled.drafts)] == ["Who falls?", "Who falls?"]
     settled = _settle(judged, videos, [_decide(asked, "reject")])
-    assert [one.QA for one in admit(settled.drafts, videos)] == [[], []]
+    assert [one.QA for one in annotations_of(settled.drafts)] == [[], []]
 
 
 def test_where_reviewers_differ_the_item_waits(draft, videos, captions):
@@ -164,12 +164,12 @@ def test_a_question_that_was_edited_into_another_is_not_asked_twice(draft, video
     judged = judge([draft(0, qa=[("Who falls?", "A man."), ("Who is involved?", "A man.")]), draft(2)], videos, captions)
     asked = next(task for task in _settle(judged, videos).queue if task.text == "Who is involved?")
     settled = _settle(judged, videos, [_decide(asked, "edit", "who falls?")])
-    assert [pair.q for pair in admit(settled.drafts, videos)[0].QA] == ["Who falls?"]
+    assert [pair.q for pair in annotations_of(settled.drafts)[0].QA] == ["Who falls?"]
 
 
 def test_where_reviewers_differ_about_a_question_its_answers_wait_and_those_who_changed_it_are_named(draft, videos, captions):
     judged = judge([draft(0), draft(2)], videos, captions)
     asked = next(task for task in _settle(judged, videos).queue if task.text == "Who is involved?")
     disputed = [_decide(asked, "accept"), _decide(asked, "reject", reviewer="ben")]
-    assert [one.QA for one in admit(_settle(judged, videos, disputed).drafts, videos)] == [[], []]
-    assert admit(_settle(judged, videos, [_decide(asked, "accept")]).drafts, videos)[0].reviewers == ["ana"]
+    assert [one.QA for one in annotations_of(_settle(judged, videos, disputed).drafts)] == [[], []]
+    assert annotations_of(_settle(judged, videos, [_decide(asked, "accept")]).drafts)[0].reviewers == ["ana"]

@@ -126,6 +126,28 @@ def test_where_a_test_video_cannot_be_told_nothing_is_taken_for_the_other_half(t
     assert "begins with no video" in _said(reading)
 
 
+@pytest.mark.parametrize(
+    ("test", "times", "trained"),
+    [
+        (trees.UCF_TEST, b"\xff\xd8\xff\xe0", 3),
+        (trees.UCF_TEST, b"", 3),
+        (["Abuse/Abus028_x264.mp4", *trees.UCF_TEST[1:]], None, 0),
+        (["The test videos", *trees.UCF_TEST], None, 3),
+    ],
+    ids=["times that are no text", "empty times", "a misspelt name", "a heading"],
+)
+def test_a_whole_test_list_tells_the_other_half_and_one_with_a_garbled_name_does_not(tmp_path, test, times, trained):
+    root = trees.ucf_crime(tmp_path / "ucf")
+    _write(root / LISTS / "Anomaly_Train.txt", None)
+    _write(root / LISTS / "Anomaly_Test.txt", test)
+    _write(root / TIMES, times)
+    reading = ucf_crime.read(ucf_crime.Parameters(path=root))
+    sides = {video.path.stem: video.split for video in reading.videos}
+    assert list(sides.values()).count("train") == trained
+    assert sides.get(ABUSE) == ("test" if trained else None)
+    assert reading.rejections
+
+
 def test_a_normal_video_with_times_of_an_anomaly_is_neither(tmp_path, ingest):
     root = trees.ucf_crime(tmp_path / "ucf")
     _write(root / TIMES, [*trees.UCF_TIMES[:2], "Normal_Videos_003_x264.mp4  Normal  2  8  -1  -1"])

@@ -78,7 +78,7 @@ def read(parameters: Parameters) -> Reading:
     paths = _videos(files, notes)
     times: dict[str, list[tuple[int, int]]] = {}
     times_files = files_named(files, _TIMES)
-    has_gaps = False
+    has_gaps = not times_files
     for file in times_files:
         told, is_whole = read_times(file, notes)
         has_gaps |= not is_whole
@@ -98,7 +98,10 @@ def read(parameters: Parameters) -> Reading:
         splits |= dict.fromkeys(times, "test")
     captions = read_captions(_uca_files(parameters.uca, files), notes)
     other_half = _other_half(set(splits.values()))
-    if other_half == "train" and (has_gaps or any(file in lists["test"] for file in unread)):
+    if lists["test"] and not any(file in lists["test"] for file in unread):  # then the times need not tell who is tested on
+        garbled = [name for name, split in splits.items() if split == "test" and not _NAME.search(name)]
+        has_gaps = any(map(_MAYBE_VIDEO.search, garbled))
+    if other_half == "train" and has_gaps:
         other_half = None  # what could not be read may be a test video
     is_split = bool(splits or times_files or any(lists.values()))
     videos = []
