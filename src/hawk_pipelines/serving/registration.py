@@ -38,8 +38,8 @@ def find_earlier(client: MlflowClient, name: str, inputs: str, weights: str) -> 
         inputs: the hash of what it is registered from.
         weights: the hash of its weights.
     """
-    versions = client.search_model_versions(f"name = '{name}' and tags.{WEIGHTS} = '{weights}'")
-    versions = sorted(versions, key=lambda version: int(version.version), reverse=True)
+    found = client.search_model_versions(f"name = '{name}' and tags.{WEIGHTS} = '{weights}'")
+    versions = sorted(found, key=lambda version: int(version.version), reverse=True)
     same = [version for version in versions if version.tags.get(INPUTS) == inputs]
     others = [version.version for version in versions if version not in same and version.tags.get(GATE) == UNFINISHED]
     return Earlier(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
@@ -74,7 +76,7 @@ def register_model(
         return _answers(model, asked, features, feature_store, motion, encode, evaluate)
 
     client = mlflow.MlflowClient()
-    tables = [predictions, scores, annotations, videos, train_samples]
+    tables: list[Sequence[BaseModel]] = [predictions, scores, annotations, videos, train_samples]
     settings = deciding_settings(motion, encode, evaluate, annotate, parameters)
     inputs = registration_key(folder, made_by, metrics, tables, settings)
     earlier = registration.find_earlier(client, parameters.name, inputs, made_by["weights_sha256"])
