@@ -56,7 +56,7 @@ def _trainings(project):
 
 
 def _versions(project):
-    return {version.version: version.tags for version in _client(project).search_model_versions("name = 'hawk'")}
+    return {str(version.version): version.tags for version in _client(project).search_model_versions("name = 'hawk'")}
 
 
 def _last_run(project):
@@ -210,7 +210,7 @@ def test_a_run_that_was_killed_after_the_training_gives_the_same_and_trains_no_m
     assert _bytes(copied) == undisturbed
     versions = _versions(copied)
     assert [tags["gate"] for tags in versions.values()] == ["forced"]
-    assert _client(copied).get_registered_model("hawk").aliases["production"] == "1"
+    assert str(_client(copied).get_registered_model("hawk").aliases["production"]) == "1"
 
 
 def test_a_version_that_is_gone_or_lost_its_forced_alias_is_registered_again(copied):
