@@ -1,10 +1,12 @@
 """What is finished is reused: a second run, runs that were killed, changed settings and samples, a moved project."""
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -63,6 +65,16 @@ def _last_run(project):
     client = _client(project)
     runs = client.search_runs([client.get_experiment_by_name("hawk").experiment_id], order_by=["attributes.start_time DESC"])
     return next(run for run in runs if "stage" not in run.data.tags)
+
+
+def _rows(project, table):
+    """How many rows a table of the registry has; asked often and quickly."""
+    with (
+        contextlib.suppress(sqlite3.OperationalError),
+        contextlib.closing(sqlite3.connect(f"file:{project.folder}/mlflow.db?mode=ro", uri=True, timeout=0.01)) as connection,
+    ):
+        return connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 (our own names)
+    return 0
 
 
 def _did(done):
@@ -179,29 +191,20 @@ def _unmade(project):
 
 
 @pytest.mark.parametrize(
-    ("node", "place"),
+    ("node", "table"),
     [
         ("answer_questions", None),
         ("score_windows", None),
         ("report_evaluation", None),
-        ("register_model", "the version is there"),
-        ("register_model", "the alias is there"),
+        ("register_model", "model_versions"),
+        ("register_model", "registered_model_aliases"),
     ],
 )
-def test_a_run_that_was_killed_after_the_training_gives_the_same_and_trains_no_more(copied, node, place):
+def test_a_run_that_was_killed_after_the_training_gives_the_same_and_trains_no_more(copied, node, table):
     undisturbed = _bytes(copied)
     _unmade(copied)
 
-    def reached():
-        if place is None:
-            return True
-        try:
-            model = _client(copied).get_registered_model("hawk")
-        except mlflow.exceptions.MlflowException:
-            return False
-        return bool(model.aliases) if "alias" in place else bool(_versions(copied))
-
-    _killed(copied, node, reached)
+    _killed(copied, node, lambda: table is None or _rows(copied, table))
     before = _trainings(copied)
     assert len(before) == 1
     said = _did(copied.run(*LAST))
