@@ -75,9 +75,9 @@ class LaunchParameters(_Settings):
 class ConversationParameters(_Settings):
     """Several questions about a video, one after the other (`training.conversations`)."""
 
-    share: float = Field(default=0.5, ge=0, le=1)
+    share: float = Field(default=0.6, ge=0, le=1)
     """Of the steps from `start` on, whose samples are conversations; 0: single questions only, and each is asked afresh."""
-    start: float = Field(default=0.5, ge=0, lt=1)
+    start: float = Field(default=0.4, ge=0, lt=1)
     """Of all steps, so many come first with single questions alone: a new model has to learn to see before it can converse."""
     max_turns: int = Field(default=5, ge=2)
     """Questions of a conversation: from two to so many. Later on, the model is shown the last ones only."""
@@ -85,7 +85,7 @@ class ConversationParameters(_Settings):
     """Of the later questions, that are asked in a short form, where there is one: "And where?"."""
     check_share: float = Field(default=0.25, ge=0, le=1)
     """How often the user asks whether the model is sure …"""
-    correction_share: float = Field(default=0.15, ge=0, le=1)
+    correction_share: float = Field(default=0.1, ge=0, le=1)
     """… and how often of that the answer before is wrong, so that the reply corrects it."""
 
 
