@@ -22,7 +22,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--world", default="motion")
     options.add_argument("--seed", type=int, default=42)
-    options.add_argument("--steps", type=int, default=1000)
+    options.add_argument("--steps", type=int, default=1200)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as place:
         for name in ("conf", "src"):
