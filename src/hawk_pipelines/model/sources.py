@@ -7,13 +7,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from hawk_pipelines.model.errors import CheckpointError
-from hawk_pipelines.model.settings import LanguageModelSettings
+
+if TYPE_CHECKING:
+    from hawk_pipelines.model.settings import LanguageModelSettings
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +112,7 @@ def sha256(files: Sequence[Path]) -> str:
     return total.hexdigest()
 
 
-def language_model_sha256(settings: LanguageModelSettings) -> str:
+def language_model_sha256(settings: "LanguageModelSettings") -> str:
     """Over the weight files of a pretrained language model.
 
     Raises:
@@ -120,7 +122,7 @@ def language_model_sha256(settings: LanguageModelSettings) -> str:
     return sha256([folder / settings.gguf_file] if settings.gguf_file else weight_files(folder))
 
 
-def language_model_folder(settings: LanguageModelSettings) -> Path:
+def language_model_folder(settings: "LanguageModelSettings") -> Path:
     """Where the files of a pretrained language model lie on this machine.
 
     Raises:

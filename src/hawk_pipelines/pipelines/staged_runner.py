@@ -4,14 +4,14 @@
 |---|---|---|
 | of a subset that has videos none is accepted, but some wait for review | ends after `validate` | 0 |
 | of a subset that has videos none is accepted, and none waits | ends after `validate` | 1 |
-| no training video | ends after `validate` | 0 |
+| no training video | ends after `encode` | 0 |
 | no test video | trains, and ends after `finetune` | 0 |
 
 Where the later steps were asked for by name, that they cannot be run is an error.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 ALWAYS_RUN = {"admit_annotations", "write_samples"}
 """These nodes run whether or not anything was accepted; what follows them needs samples."""
+TRAINING_STARTS = ("pretrain_model", "finetune_model")
+"""These nodes and what follows them need training samples."""
 EVALUATION_START = "ask_test_items"
 """This node and what follows it need test samples."""
 WRITTEN_BESIDE = {"ask_test_items": "questions_to_answer"}
@@ -60,34 +62,51 @@ class StagedRunner(ReusingRunner):
     def _run(
         self, pipeline: Pipeline, catalog: CatalogProtocol, hook_manager: PluginManager | None = None, run_id: str | None = None
     ) -> None:
-        preparation, training, evaluation = stages(pipeline)
+        preparation, features, training, evaluation = stages(pipeline)
         writes_samples = "write_samples" in _names(preparation)
-        if preparation.nodes:
-            super()._run(preparation, catalog, hook_manager, run_id)
-        if writes_samples and (ending := ending_before_training(catalog)):
-            remove_outputs(training + evaluation, catalog)
-            if ending.is_orderly and (self._runs_all or not (training + evaluation).nodes):
+        endings = [
+            ending_before_features if writes_samples else None,
+            ending_before_training if writes_samples and training.nodes else None,
+            ending_before_evaluation if evaluation.nodes else None,
+        ]
+        later = [features, training, evaluation]
+        self._run_stage(preparation, catalog, hook_manager, run_id)
+        for place, (stage, why) in enumerate(zip(later, endings, strict=True)):
+            if why and (ending := why(catalog)):
+                self._end(ending, later[place:], catalog, writes_samples)
                 return
+            self._run_stage(stage, catalog, hook_manager, run_id)
+
+    def _run_stage(
+        self, stage: Pipeline, catalog: CatalogProtocol, hook_manager: PluginManager | None, run_id: str | None
+    ) -> None:
+        if stage.nodes:
+            super()._run(stage, catalog, hook_manager, run_id)
+
+    def _end(self, ending: "Ending", stages_left: Sequence[Pipeline], catalog: CatalogProtocol, writes_samples: bool) -> None:
+        """Remove what the steps that are left made from other samples; an error where they were asked for by name.
+
+        Raises:
+            NothingLeft: see there.
+        """
+        left = sum(stages_left, Pipeline([]))
+        if writes_samples:
+            remove_outputs(left, catalog)
+        if not (ending.is_orderly and (self._runs_all or not left.nodes)):
             raise NothingLeft(ending.reason)
-        if training.nodes:
-            super()._run(training, catalog, hook_manager, run_id)
-        if evaluation.nodes and (ending := ending_before_evaluation(catalog)):
-            if writes_samples:
-                remove_outputs(evaluation, catalog)
-            if self._runs_all:
-                return
-            raise NothingLeft(ending.reason)
-        if evaluation.nodes:
-            super()._run(evaluation, catalog, hook_manager, run_id)
 
 
-def stages(pipeline: Pipeline) -> tuple[Pipeline, Pipeline, Pipeline]:
-    """What needs no samples, what follows `write_samples` without the evaluation, and the evaluation. Each may be empty."""
+def stages(pipeline: Pipeline) -> tuple[Pipeline, Pipeline, Pipeline, Pipeline]:
+    """What needs no samples; what needs any; what needs those of training; and the evaluation. Each may be empty."""
     names = _names(pipeline)
     evaluation = _names(pipeline.from_nodes(EVALUATION_START)) if EVALUATION_START in names else set()
     after_samples = _names(pipeline.from_nodes("admit_annotations")) if names >= ALWAYS_RUN else set()
-    training = after_samples - ALWAYS_RUN - evaluation
-    return tuple(_only(pipeline, part) for part in (names - training - evaluation, training, evaluation))  # type: ignore[return-value]
+    starts = [name for name in TRAINING_STARTS if name in names]
+    training = (_names(pipeline.from_nodes(*starts)) if starts else set()) & after_samples
+    preparation = names - (after_samples - ALWAYS_RUN) - evaluation
+    features = after_samples - ALWAYS_RUN - training - evaluation
+    parts = (preparation, features, training - evaluation, evaluation)
+    return tuple(_only(pipeline, part) for part in parts)  # type: ignore[return-value]
 
 
 def reached_nodes(pipeline: Pipeline, executed: Iterable[str]) -> set[str]:
@@ -108,17 +127,19 @@ def why_ended(pipeline: Pipeline, completed: Iterable[str], catalog: CatalogProt
         catalog: where the tables are.
     """
     done = set(completed)
-    _, training, evaluation = stages(pipeline)
+    _, features, training, evaluation = stages(pipeline)
     ending = None
-    if done >= ALWAYS_RUN and not done & _names(training):
+    if done >= ALWAYS_RUN and not done & _names(features):
+        ending = ending_before_features(catalog)
+    if ending is None and done >= ALWAYS_RUN and not done & _names(training):
         ending = ending_before_training(catalog)
     if ending is None and evaluation.nodes and not done & _names(evaluation):
         ending = ending_before_evaluation(catalog)
     return ending.reason if ending else None
 
 
-def ending_before_training(catalog: CatalogProtocol) -> Ending | None:
-    """Why training cannot begin with what was accepted, or None."""
+def ending_before_features(catalog: CatalogProtocol) -> Ending | None:
+    """Why nothing can be made of what was accepted, or None."""
     judged, videos = catalog.load("judged_drafts"), catalog.load("videos")
     try:
         check_subsets(judged, videos)
@@ -129,6 +150,11 @@ def ending_before_training(catalog: CatalogProtocol) -> Ending | None:
         nothing = f"Nothing can be {_VERBS[subset]} yet: no description of a {subset} video is accepted." if subset else ""
         waiting = f"{review['waiting']:,} wait for you: `hawk review next`, then `kedro run` goes on."
         return Ending(f"{nothing} {waiting}", is_orderly=True)
+    return None
+
+
+def ending_before_training(catalog: CatalogProtocol) -> Ending | None:
+    """Why nothing can be trained on, or None."""
     if not catalog.load("train_samples"):
         what = "Nothing can be trained on: there is no training video. The annotations and samples of the test videos are kept."
         return Ending(f"{what} Add training videos, then `kedro run` goes on.", is_orderly=True)

@@ -12,8 +12,6 @@ from hawk_pipelines.serving.alias import holder, moves
 
 logger = logging.getLogger(__name__)
 
-REGISTRATION_VERSION = 1
-"""Raised whenever the same model, answers and settings give another decision or another card."""
 INPUTS, GATE, WEIGHTS, UNFINISHED = "inputs_sha256", "gate", "weights_sha256", "unfinished"
 """Tags of a version: what it was registered from, what the gate found, of which weights it is; and of one that is not done."""
 

@@ -105,8 +105,6 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
     requests = CAPTION_REQUESTS if job.stage == "pretrain" else DESCRIPTION_REQUESTS
     parts = _start(job, samples, requests, features, arguments)
     model = parts.model
-    if before:
-        _insist_on_same_language_model(before, parts)
     if told.steps <= told.warmup_steps:
         logger.warning("%s ends within its warm-up: %d steps of %d.", job.stage, told.steps, told.warmup_steps)
     layout = Layout(parts.tokenizer, parts.prompt, model.config.queries, model.config.motion_branch, context_of(model))
@@ -331,13 +329,6 @@ def _insist_on_same_processes(checkpoint: Path, job: Job) -> None:
 
 def _with(zero: int | None) -> str:
     return "without DeepSpeed" if zero is None else f"under ZeRO-{zero}"
-
-
-def _insist_on_same_language_model(checkpoint: Path, parts: Parts) -> None:
-    there = json.loads((checkpoint / "config.json").read_text(encoding="utf-8")).get("language_model_sha256")
-    if there != parts.model.config.language_model_sha256:
-        msg = f"{checkpoint} stands on another language model than is there now; put it back, or remove the checkpoint."
-        raise TrainingError(msg)
 
 
 def _from_first(found: Path | None) -> Path | None:

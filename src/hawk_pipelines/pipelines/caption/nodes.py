@@ -30,7 +30,6 @@ def caption_clips(
     by_id = {video.id: video for video in videos}
     signals = {row.video_id: row.key for row in motion_signal}
     check_joined("clips", (clip.video_id for clip in clips), "videos", by_id)
-    check_joined("clips", (clip.video_id for clip in clips), "motion_signal", signals)
     check_joined("source_captions", (caption.video_id for caption in source_captions), "videos", by_id)
     assigned, homeless = existing.assign(clips, source_captions)
     seen = [Seen(clip, by_id[clip.video_id], tuple(assigned.get(clip.id, ()))) for clip in clips]

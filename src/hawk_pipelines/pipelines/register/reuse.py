@@ -15,13 +15,15 @@ from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.pipelines.register.parameters import RegisterParameters
 from hawk_pipelines.pipelines.reuse import Load, Reusable
 from hawk_pipelines.serving.provenance import TRAINING
-from hawk_pipelines.serving.registration import REGISTRATION_VERSION, find_earlier, is_in_use, is_registered
 from hawk_pipelines.video.streams import StreamParameters
 
 if TYPE_CHECKING:
     from hawk_pipelines.serving.gate import Decision
 
 logger = logging.getLogger(__name__)
+
+REGISTRATION_VERSION = 1
+"""Raised whenever the same model, answers and settings give another decision or another card."""
 
 
 def deciding_settings(
@@ -72,6 +74,8 @@ def _in_the_registry(load: Load, _: str) -> bool:
     """The version is there, with the gate's decision; one that was forced has its alias still, or it is forced once more."""
     import mlflow
 
+    from hawk_pipelines.serving.registration import is_in_use, is_registered
+
     registered, parameters, client = load("registered_model"), load("params:register"), mlflow.MlflowClient()
     name, version = registered["name"], registered["version"]
     if not is_registered(client, name, version):
@@ -85,6 +89,7 @@ def _from_the_registry(load: Load) -> dict | None:
 
     from hawk_pipelines.evaluation.asked import HAWK
     from hawk_pipelines.pipelines.evaluate.nodes import answered_by
+    from hawk_pipelines.serving.registration import find_earlier, is_in_use
 
     parameters, made_by, client = load("params:register"), load("answered_by"), mlflow.MlflowClient()
     candidate = [one for one in load("predictions") if one.model == HAWK]
