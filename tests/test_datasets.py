@@ -67,7 +67,7 @@ def test_a_data_set_of_which_only_one_half_was_extracted_goes_to_features_too(pr
     (root / "UCSD_Anomaly_Dataset.v1p2/UCSDped2/Train").rename(project.folder / "rest")
     done = project.run("kedro", "run", STEPS, "--params", "ingest.source=ucsd_ped2,ingest.ucsd_ped2.path=ucsd")
     assert len(_features(project)) == 2
-    assert "The train split has no annotation: nothing can be trained on." in done.stdout
+    assert "Nothing can be trained on: there is no training video." in done.stdout
 
 
 def test_the_data_set_of_the_readme_is_a_source(project, rendered):
