@@ -72,7 +72,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("conf", "src", "dvc.yaml", "pyproject.toml", ".telemetry", ".gitignore"):
+        for name in ("conf", "src", "dvc.yaml", ".dvcignore", "pyproject.toml", ".telemetry", ".gitignore"):
             source = ROOT / name
             if source.is_dir():
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
