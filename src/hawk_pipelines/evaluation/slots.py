@@ -48,7 +48,7 @@ def slot_hits(predictions: Sequence[Prediction], truths: Sequence[Truth]) -> dic
         For each slot one for each prediction, None where it is not scored: it has no truth in that slot.
     """
     slots_of = {truth.video_id: truth.slots for truth in truths}
-    values = _values(truths)
+    values = slot_values(truths)
     hits: dict[str, list[bool | None]] = {}
     for at, prediction in enumerate(predictions):
         if prediction.task != "description":
@@ -69,11 +69,6 @@ def asked_slot(question: Asked) -> str | None:
     if kind in ("what", "how") and not re.search(r"\b(?:kind|category|call|move|movement)\b", question.question):
         return "action"
     return {"who": "actor", "where": "place", "when": WHEN}.get(kind)
-
-
-def slot_values(truths: Sequence[Truth]) -> dict[str, set[str]]:
-    """All values that each slot has anywhere."""
-    return dict(_values(truths))
 
 
 def answers_slot(answer: str, question: Asked, truth: Mapping[str, str], values: Mapping[str, set[str]]) -> bool | None:
@@ -125,7 +120,8 @@ def slot_accuracy(predictions: Sequence[Prediction], truths: Sequence[Truth]) ->
     return scores
 
 
-def _values(truths: Sequence[Truth]) -> Mapping[str, set[str]]:
+def slot_values(truths: Sequence[Truth]) -> Mapping[str, set[str]]:
+    """All values that each slot has anywhere."""
     values: dict[str, set[str]] = defaultdict(set)
     for truth in truths:
         for slot, value in truth.slots.items():
