@@ -1,5 +1,6 @@
 # Two commands are enough: `make run` and `make test`. Both make the environment first, once.
-PYTHON ?= python3.11
+# The newest Python that is here and starts; `make setup PYTHON=python3.11` takes another.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11; do $$name -c '' 2>/dev/null && echo $$name && exit; done; echo python3.11)
 BIN := .venv/bin
 
 # Nothing is looked for on a model hub and nothing phones home, unless you say otherwise.
@@ -10,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 # Modules are compiled once: without that a start of `kedro` takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run ui local-llm test test-slow lint format clean
+.PHONY: help setup run ui local-llm test test-slow test-nightly lint format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,16 +29,19 @@ run: setup  ## from rendered videos to a registered model that answers questions
 	$(BIN)/kedro run
 
 ui: setup  ## runs, metrics and registered models in the browser
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+	$(BIN)/hawk ui
 
 local-llm: setup  ## a small language model on this machine, for `kedro run --env local_llm`
 	$(BIN)/hawk local-llm
 
 test: setup  ## every feature once, at its smallest
-	$(BIN)/pytest -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder -q
+	$(BIN)/pytest -m 'not slow and not nightly' -n 2 --dist loadfile --no-loadscope-reorder -q
 
 test-slow: setup  ## what takes longer
 	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder -q
+
+test-nightly: setup  ## whole worlds: run it where a change touches what they show
+	$(BIN)/pytest -m nightly -n 2 --dist loadfile --no-loadscope-reorder -q
 
 lint: setup  ## style, types, and which room may know which
 	$(BIN)/ruff check .

@@ -39,8 +39,8 @@ from hawk_pipelines.training.train import train
 from hawk_pipelines.video.streams import StreamParameters
 
 ROOT = Path(__file__).parents[1]
-FORMS = {"talk": {}, "single": {"share": 0.0}}
-"""What is changed in `finetune.conversations`."""
+FORMS: dict[str, dict] = {"talk": {}, "single": {"steps": 1000, "conversations": {"share": 0.0}}}
+"""What is changed in `finetune`. The training of single turns is the default one of before there were conversations."""
 
 
 def main() -> None:
@@ -88,11 +88,12 @@ def _features() -> Features:
 def _train(folder: Path, form: str, seed: int) -> float:
     settings = _settings()
     encode, motion = EncodeParameters.model_validate(settings["encode"]), StreamParameters.model_validate(settings["motion"])
-    conversations = settings["finetune"]["conversations"] | FORMS[form]
+    changed = FORMS[form]
+    conversations = settings["finetune"]["conversations"] | changed.get("conversations", {})
     job = Job(
         stage="finetune",
         model=ModelSettings.model_validate(settings["model"]),
-        parameters=FinetuneParameters.model_validate(settings["finetune"] | {"conversations": conversations}),
+        parameters=FinetuneParameters.model_validate(settings["finetune"] | changed | {"conversations": conversations}),
         init_from=None,
         frame_encoder=encode.frame_encoder,
         mask=encode.mask,

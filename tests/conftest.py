@@ -6,7 +6,9 @@ import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
@@ -70,6 +72,9 @@ def _start(program: Path, arguments: list[str], folder: Path, environment: dict[
 class Project:
     """A copy of the project that a test may change and run."""
 
+    environment: Mapping[str, str] = MappingProxyType({})
+    """Variables for its commands, beside those of the tests."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in ("conf", "src", "dvc.yaml", ".dvcignore", "pyproject.toml", ".telemetry", ".gitignore"):
@@ -109,7 +114,9 @@ class Project:
         self.set("register", force="what has learned nothing passes no gate")
         return self
 
-    def run(self, *command: str, check: bool = True, suites: bool = False, prefork: bool = True) -> subprocess.CompletedProcess:
+    def run(
+        self, *command: str, check: bool = True, suites: bool = False, prefork: bool = True, below: str = "."
+    ) -> subprocess.CompletedProcess:
         """Run a command of the environment in the project; without `prefork` in a new interpreter (see `tests.prefork`).
 
         Great Expectations takes five seconds to import, in every run: tables are held against their suites only where a test
@@ -118,8 +125,9 @@ class Project:
         environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}
         environment["KEDRO_DATASET_VALIDATION"] = "1" if suites else "0"
         environment.pop("MLFLOW_TRACKING_URI", None)
+        environment |= self.environment
         start = prefork_run if prefork else _start
-        done = start(BIN / command[0], list(command[1:]), self.folder, environment)
+        done = start(BIN / command[0], list(command[1:]), self.folder / below, environment)
         if check and done.returncode:
             pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         return done

@@ -245,6 +245,8 @@ def test_an_empty_registry_gets_the_model_again_without_a_training(copied):
     [
         ("evaluate", "`annotations` is about 4 video(s) that `videos` does not have"),
         ("finetune", "`annotations` is about 12 video(s) that `videos` does not have"),
+        ("encode", "`annotations` is about 12 video(s) that `videos` does not have"),
+        ("register", "`annotations` is about 12 video(s) that `videos` does not have"),
         ("motion", "`annotations` is about 12 video(s) that `videos` does not have"),
         ("annotate", "`clip_captions` is about 12 video(s) that `videos` does not have"),
         ("caption", "`clips` is about 12 video(s) that `videos` does not have"),
@@ -267,6 +269,7 @@ def test_another_environment_has_its_data_beside_the_sample(copied):
     mine.mkdir()
     (mine / "globals.yml").write_text("data_root: data/mine\n")
     (mine / "parameters_register.yml").write_text("register: {name: hawk-mine, force: a test}\n")
+    (mine / "parameters_ingest.yml").write_text("ingest: {synthetic: {world: appearance}}\n")
     done = copied.run("kedro", "run", "--env", "mine")
     assert (copied.folder / "data/mine/06_models/finetuned_model/model.safetensors").is_file()
     assert (copied.folder / "data/mine/finished_steps/answer_questions.json").is_file()

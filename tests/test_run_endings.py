@@ -60,6 +60,7 @@ def test_raw_clips_end_with_what_waits_for_a_person_and_then_go_on_to_training(p
     asked_for = _kedro(project, "--pipelines=finetune", "--params", FOLDER, check=False)
     assert asked_for.returncode == 1
     assert "Error: There is no sample: the train split is empty." in asked_for.stderr
+    assert sorted(status for _, status in _runs(project)) == ["FAILED", "FINISHED"]  # refused before its first step
 
     queue = [json.loads(line) for line in (project.folder / "data/03_primary/review_queue.jsonl").read_text().splitlines()]
     for number, task in enumerate(task for task in queue if task["kind"] == "description"):

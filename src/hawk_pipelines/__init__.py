@@ -25,20 +25,22 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 
-def load(model: str | Path = "models:/hawk@production") -> Hawk:
+def load(model: str | Path = "models:/hawk@production", env: str | None = None) -> Hawk:
     """Load a model that can be asked about videos.
 
     Args:
-        model: an MLflow model URI, or a `save_pretrained` folder. The registry is the one of the project around the working
-            directory, or the one that `MLFLOW_TRACKING_URI` names.
+        model: an MLflow model URI, or a `save_pretrained` folder. The registry is the one that `MLFLOW_TRACKING_URI` names,
+            otherwise the one of the project around the working directory.
+        env: the configuration environment whose `mlflow.yml` names the registry; None: the one in `KEDRO_ENV`, or conf/local.
 
     Returns:
         A model with `ask(video, question)` and `describe(video)`.
 
     Raises:
         ModelNotFound: the registry does not have it.
+        TrackingServerError: no registry is named.
         CheckpointError: the folder holds no HAWK model.
     """
     from hawk_pipelines.serving.registry import load as load_registered
 
-    return load_registered(model)
+    return load_registered(model, env)

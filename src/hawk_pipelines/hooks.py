@@ -1,6 +1,9 @@
-"""What happens around a Kedro run: settings are checked before it, and it ends with a table of what was made."""
+"""What happens around a Kedro run: it stands in the project, its settings are checked, a table of what was made ends it."""
 
 import logging
+import os
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -18,14 +21,60 @@ from hawk_pipelines.pipelines.parameter_check import ParameterError, check_param
 from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
+from hawk_pipelines.serving.tracking_server import database_ready, tracking_uri, with_server
 from hawk_pipelines.summary import path_of, show, show_rejections
 from hawk_pipelines.training.tracking import flat
 
 logger = logging.getLogger(__name__)
 
 
+class LocationHooks:
+    """Wherever a session was begun, in a notebook say, MLflow and relative paths are the project's."""
+
+    @hook_impl(wrapper=True)
+    def after_context_created(self, context: KedroContext) -> Generator[None, Any, Any]:
+        """Name the tracking server for kedro-mlflow, which then makes the experiment: one process at a time."""
+        self._project = Path(context.project_path)
+        uri = tracking_uri(context.env, self._project)
+        context.config_loader["mlflow"] = with_server(context.config_loader["mlflow"], uri)
+        with database_ready(uri, self._project):
+            return (yield)
+
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(self) -> Generator[None, Any, Any]:
+        """Stand in the project while a pipeline runs. What is refused before its first step leaves a run that failed."""
+        import mlflow
+
+        self._began_in = Path.cwd()
+        os.chdir(self._project)
+        before = mlflow.active_run()
+        try:
+            return (yield)
+        except BaseException:
+            if not before:
+                mlflow.end_run("FAILED")  # kedro-mlflow ends it only where a step fails
+            os.chdir(self._began_in)
+            raise
+
+    @hook_impl(wrapper=True)
+    def after_pipeline_run(self) -> Generator[None, Any, Any]:
+        """Go back."""
+        try:
+            return (yield)
+        finally:
+            os.chdir(self._began_in)
+
+    @hook_impl(wrapper=True)
+    def on_pipeline_error(self) -> Generator[None, Any, Any]:
+        """Go back."""
+        try:
+            return (yield)
+        finally:
+            os.chdir(self._began_in)
+
+
 class ProjectHooks:
-    """The project's only hooks."""
+    """Settings are checked, and a run tells what it did."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:

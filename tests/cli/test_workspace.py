@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from hawk_pipelines.cli import main
-from hawk_pipelines.cli.workspace import WorkspaceError, data_root
+from hawk_pipelines.cli.workspace import data_root
+from hawk_pipelines.project import ProjectError
 
 
 @pytest.fixture
@@ -28,8 +29,14 @@ def test_an_environment_has_a_data_folder_of_its_own_or_that_of_base(project, en
 
 @pytest.mark.parametrize(("env", "said"), [("nowhere", "no environment conf/nowhere"), ("bad", "is no list of settings")])
 def test_an_environment_that_is_not_there_or_cannot_be_read_is_told(project, env, said):
-    with pytest.raises(WorkspaceError, match=said):
+    with pytest.raises(ProjectError, match=said):
         data_root(env)
+
+
+def test_from_a_folder_below_it_is_still_the_projects(project, monkeypatch):
+    (project / "notebooks").mkdir()
+    monkeypatch.chdir(project / "notebooks")
+    assert data_root("mine") == project / "data/mine"
 
 
 def test_without_a_project_it_is_data(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import pytest
 
-from hawk_pipelines.engine.joins import MADE_BY, STEPS, TablesApart, check_joined
+from hawk_pipelines.engine.joins import MADE_BY, STEPS, TablesApart, check_annotated, check_joined
+from hawk_pipelines.schema import Annotation, Video
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,15 @@ def test_tables_that_belong_together_pass():
 
 def test_every_table_is_made_by_a_step():
     assert set(MADE_BY.values()) <= set(STEPS)
+
+
+def _annotation(video_id, split):
+    return Annotation.model_construct(video_id=video_id, split=split)
+
+
+def test_annotations_of_videos_that_are_on_another_side_by_now_are_refused():
+    videos = [Video.model_construct(id=name, split=split) for name, split in (("a", "train"), ("b", "test"), ("c", "test"))]
+    check_annotated([_annotation("a", "train"), _annotation("b", "test")], videos)
+    with pytest.raises(TablesApart, match=r"put 2 video\(s\) on different sides .* for example b \(`train` and `test`\)") as told:
+        check_annotated([_annotation(name, "train") for name in "acb"], videos)
+    assert "`kedro run --pipelines=split,caption,annotate,validate`" in str(told.value)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from safetensors.torch import load_file, save_file
 
+from hawk_pipelines.engine.joins import TablesApart
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.evaluation.answers import answer_all
 from hawk_pipelines.evaluation.scores import metrics as metrics_of
@@ -308,7 +309,7 @@ def test_answers_of_another_model_or_of_other_data_are_not_registered(world):
     with pytest.raises(RegisterError, match=r"made with `evaluate.max_new_tokens` 16, which is 2 now; set it back, or run"):
         world.register("good", evaluate=shorter)
     world.given = world.given._replace(videos=world.given.videos[1:])
-    with pytest.raises(RegisterError, match=r"about 1 video\(s\) that are not in `videos`, for example v0"):
+    with pytest.raises(TablesApart, match=r"`annotations` is about 1 video\(s\) that `videos` does not have, for example v0"):
         world.register("good")
     assert world.client.search_registered_models() == []
 

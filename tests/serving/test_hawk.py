@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import hawk_pipelines
 from hawk_pipelines.cli import main
 from hawk_pipelines.model import answering
-from hawk_pipelines.model.errors import PromptError
+from hawk_pipelines.model.errors import CheckpointError, PromptError
 from hawk_pipelines.model.prompting import Turn
 from hawk_pipelines.model.settings import GenerationSettings
 
@@ -67,6 +67,32 @@ def test_a_model_is_shown_as_many_earlier_turns_as_it_was_trained_on(hawk, clip,
     asked = [f"Who is number {number}?" for number in range(7)]
     assert histories == [asked[max(0, number - 4) : number] for number in range(7)]
     assert [turn.question for turn in talk.turns] == asked
+
+
+def test_turns_that_have_no_room_beside_a_question_are_left_out_oldest_first(hawk, folder, clip):
+    """A long question does not lock the conversation: it goes on, and then without it."""
+    talk = hawk.watch(clip)
+    long = "who is there " * 600 + "?"
+    talk.ask(long)
+    for number in range(5):
+        talk.ask(f"Who is number {number}?")
+    assert len(talk.turns) == 6
+    assert talk.turns_without_room == 0  # the long one is not among the last four any more
+    done = CliRunner().invoke(
+        main, ["chat", str(clip), "--model", str(folder)], input="\n".join([long, *["Who is that person?"] * 4])
+    )
+    assert "(The oldest 1 of the last turns had no room beside this question.)" in done.stderr
+    assert "Error" not in done.stderr
+
+
+@pytest.mark.parametrize(("turns", "said"), [(0, "impossible sizes"), (-3, "impossible sizes"), ("5", "that can be loaded")])
+def test_a_number_of_turns_that_cannot_be_is_refused(folder, tmp_path, turns, said):
+    wrong = shutil.copytree(folder, tmp_path / "model")
+    config = json.loads((wrong / "config.json").read_text())
+    (wrong / "config.json").write_text(json.dumps(config | {"conversation_turns": turns}))
+    with pytest.raises(CheckpointError, match=said) as refusal:
+        hawk_pipelines.load(wrong)
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_model_of_single_questions_is_asked_each_one_afresh(old_folder, clip):

@@ -173,6 +173,7 @@ def test_a_conversation_has_as_many_turns_as_the_context_holds(tmp_path, feature
     turns = [_text(short, draws[number]).count("<|user|>") for number in range(80)]
     assert max(lengths) <= 90
     assert min(turns) < max(turns) < 5
+    assert draws.longest_conversation(20) == max(turns)
     for number in range(80):  # no answer is left without its correction, and none without labels
         assert len(_answers(short, draws[number])) >= turns[number] - 1
 
@@ -188,3 +189,12 @@ def test_an_item_of_which_little_is_known_has_short_conversations():
     yes = only.model_copy(update={"answer": "Yes, a man falls."})
     rng = np.random.default_rng(0)
     assert draw_turns(first, yes, [yes], DESCRIPTION_REQUESTS, 5, _talk(), lambda *_: None, rng) == [first]
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "longest"),
+    [({}, 8, 5), ({"max_turns": 3}, 8, 3), ({"start": 0.5}, 4, 1), ({"start": 0.5}, 8, 5), ({"share": 0.0}, 8, 1)],
+)
+def test_the_longest_conversation_is_that_of_the_steps_that_were_taken(tmp_path, features, parts, changes, steps, longest):
+    draws = draws_of(tmp_path, _samples(), features, layout_of(parts), 8, 4, conversations=_talk(**changes))
+    assert draws.longest_conversation(steps) == longest

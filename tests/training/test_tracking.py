@@ -65,13 +65,27 @@ def test_what_an_earlier_training_could_not_deliver_is_delivered(tmp_path, datab
         book.close()
     lost = tracked(tmp_path / "finetune-1")
     (tmp_path / "finetune-1" / "mlflow_run.json").write_text("{")
-    deliver_what_is_left(tmp_path)
+    deliver_what_is_left(tmp_path, "http://127.0.0.1:9")  # a training keeps its own server
     assert "Measurements in " in caplog.text
     assert client.get_metric_history(lost, "loss") == []
     for name in ("finetune-2", "pretrain-3"):
         assert [one.value for one in client.get_metric_history(tracked(tmp_path / name), "loss")] == [1.0]
         path = tmp_path / name / "journal.jsonl"
         assert delivered(path, tracked(path.parent)) == path.stat().st_size
+
+
+def test_in_a_moved_project_it_goes_to_the_database_that_came_along(tmp_path, database):
+    run_id = _parent(MlflowClient(database)).info.run_id
+    (tmp_path / "finetune-1").mkdir()
+    gone = tmp_path / "where it was"
+    facts = {"run_id": run_id, "tracking_uri": f"sqlite:///{gone}/mlflow.db"}
+    (tmp_path / "finetune-1" / "mlflow_run.json").write_text(json.dumps(facts))
+    book = Journal(tmp_path / "finetune-1" / "journal.jsonl")
+    book.numbers("training", 1, {"loss": 1.0})
+    book.close()
+    deliver_what_is_left(tmp_path, database)
+    assert [one.value for one in MlflowClient(database).get_metric_history(run_id, "loss")] == [1.0]
+    assert not gone.exists()
 
 
 def test_what_is_not_delivered_is_not_removed(made, database, caplog, monkeypatch):

@@ -16,6 +16,7 @@ from hawk_pipelines.cli.probe import probe
 from hawk_pipelines.cli.review import review
 from hawk_pipelines.cli.rollback import rollback
 from hawk_pipelines.cli.store import store
+from hawk_pipelines.cli.ui import ui
 from hawk_pipelines.cli.validate import validate
 
 
@@ -38,6 +39,7 @@ for command in (
     review,
     rollback,
     store,
+    ui,
     validate,
 ):
     main.add_command(command)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, span_option
+from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, registry_env_option, span_option
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.settings import GenerationSettings
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 @click.argument("video", type=click.Path())
 @click.argument("question")
 @model_option
+@registry_env_option
 @span_option
 @generation_options
-def ask(video: str, question: str, model: str, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
+def ask(
+    video: str, question: str, model: str, env: str | None, span: tuple[float, float] | None, generation: "GenerationSettings"
+) -> None:
     """Answer QUESTION about VIDEO."""
     import hawk_pipelines
 
     with one_sentence():
-        click.echo(hawk_pipelines.load(model).ask(video, question, span, generation))
+        click.echo(hawk_pipelines.load(model, env).ask(video, question, span, generation))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, span_option
+from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, registry_env_option, span_option
 from hawk_pipelines.errors import HawkError
 
 if TYPE_CHECKING:
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("video", type=click.Path())
 @model_option
+@registry_env_option
 @span_option
 @generation_options
-def chat(video: str, model: str, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
+def chat(video: str, model: str, env: str | None, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
     """Ask about VIDEO as often as you like.
 
-    It is watched once, and an answer knows the last turns, as many as the model was trained to follow. Words are shown as they
-    are found. An empty question or the end of the input ends the conversation.
+    It is watched once, and an answer knows the last turns, as many as the model was trained to follow and has room for. Words are
+    shown as they are found. A question without words or the end of the input ends the conversation.
     """
     import hawk_pipelines
 
     with one_sentence():
-        talk = hawk_pipelines.load(model).watch(video, span)
+        talk = hawk_pipelines.load(model, env).watch(video, span)
     if not talk.max_earlier_turns:
         click.echo("This model was trained on single questions, so each one is asked afresh: it knows no earlier turn.", err=True)
     while question := _next_question():
@@ -34,6 +35,10 @@ def chat(video: str, model: str, span: tuple[float, float] | None, generation: "
             for piece in pieces:
                 click.echo(piece, nl=False)
             click.echo()
+            if talk.turns_without_room:
+                click.echo(
+                    f"(The oldest {talk.turns_without_room} of the last turns had no room beside this question.)", err=True
+                )
         except HawkError as error:  # one question that cannot be asked does not end the conversation
             click.echo(f"Error: {error}", err=True)
 
@@ -42,4 +47,5 @@ def _next_question() -> str:
     try:
         return str(click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)).strip()
     except click.Abort:
+        click.echo(err=True)  # the shell's prompt begins a line of its own
         return ""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, span_option
+from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, registry_env_option, span_option
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.settings import GenerationSettings
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("video", type=click.Path())
 @model_option
+@registry_env_option
 @span_option
 @generation_options
-def describe(video: str, model: str, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
+def describe(video: str, model: str, env: str | None, span: tuple[float, float] | None, generation: "GenerationSettings") -> None:
     """Say what is unusual in VIDEO."""
     import hawk_pipelines
 
     with one_sentence():
-        click.echo(hawk_pipelines.load(model).describe(video, span, generation))
+        click.echo(hawk_pipelines.load(model, env).describe(video, span, generation))

@@ -17,6 +17,10 @@ model_option = click.option(
     help="An MLflow model URI, or a folder with a saved model.",
 )
 
+registry_env_option = click.option(
+    "--env", "-e", help="The configuration environment whose mlflow.yml names the registry, as for `kedro run`."
+)
+
 span_option = click.option(
     "--span",
     type=(float, float),

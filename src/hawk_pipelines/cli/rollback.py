@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.options import one_sentence, registry_env_option
 from hawk_pipelines.plain_text import plain
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     "--to", type=click.IntRange(min=1), metavar="VERSION", help="The version that gets it; without it the one that had it before."
 )
 @click.option("--reason", default="", help="In words; needed where the version never had the alias.")
+@registry_env_option
 @click.option("--list", "listed", is_flag=True, help="Only show which versions had it, when and why.")
-def rollback(name: str, alias: str, to: int | None, reason: str, listed: bool) -> None:
+def rollback(name: str, alias: str, to: int | None, reason: str, env: str | None, listed: bool) -> None:
     """Give an alias back to the version that had it before, and record it.
 
     What has been loaded already stays loaded; `models:/hawk@production` is the other version from now on.
@@ -30,12 +31,17 @@ def rollback(name: str, alias: str, to: int | None, reason: str, listed: bool) -
     from mlflow.exceptions import MlflowException
 
     from hawk_pipelines.serving.alias import RegistryError, roll_back
-    from hawk_pipelines.serving.registry import tracking_uri
+    from hawk_pipelines.serving.tracking_server import database_file, database_ready, tracking_uri
 
     with one_sentence():
-        uri = tracking_uri()
+        uri = tracking_uri(env)
+        database = database_file(uri)
+        if database is not None and not database.is_file():
+            msg = f"There is no registry: {database} is not there. Make a model with `kedro run`."
+            raise RegistryError(msg)
         try:
-            client = mlflow.MlflowClient(uri, uri)
+            with database_ready(uri):
+                client = mlflow.MlflowClient(uri, uri)
             if listed:
                 _list(client, name, alias)
                 return

@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from click.core import ParameterSource
 
-from hawk_pipelines.errors import HawkError
+from hawk_pipelines.project import ProjectError, environment_settings, project_folder
 
 ENV = "hawk_pipelines.env"
 """Where the chosen environment is kept while the other options of a command are read."""
-
-
-class WorkspaceError(HawkError):
-    """An environment that is not there, or whose settings cannot be read."""
 
 
 def data_root(env: str | None) -> Path:
@@ -24,31 +19,17 @@ def data_root(env: str | None) -> Path:
     Args:
         env: the environment; None: conf/local, as with `kedro run`.
 
+    Returns:
+        A path from the working directory where that is in the project's root, from the file system's root below it.
+
     Raises:
-        WorkspaceError: there is no such environment, or its `globals.yml` cannot be read.
+        ProjectError: there is no such environment, or its `globals.yml` cannot be read.
     """
-    conf = Path("conf")
-    if env is not None and not (conf / env).is_dir():
-        there = ", ".join(sorted(path.name for path in conf.glob("*") if (path / "globals.yml").is_file())) or "none"
-        msg = f"There is no environment {conf / env}; with a globals.yml there are {there}."
-        raise WorkspaceError(msg)
-    found: Any = "data"
-    for file in (conf / "base" / "globals.yml", conf / (env or "local") / "globals.yml"):
-        if file.is_file():
-            found = _read(file).get("data_root", found)
-    return Path(str(found))
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        told = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        msg = f"{file} cannot be read ({' '.join(str(error).split())[:200]}); it is lines of `name: value`."
-        raise WorkspaceError(msg) from error
-    if not isinstance(told, dict):
-        msg = f"{file} is no list of settings; it is lines of `name: value`, such as `data_root: data/mine`."
-        raise WorkspaceError(msg)
-    return told
+    project = project_folder()
+    if project is None:
+        return Path("data")
+    root = Path(str(environment_settings(project, "globals.yml", env).get("data_root", "data")))
+    return root if project == Path.cwd() else project / root
 
 
 def env_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +56,7 @@ def in_data_root(*names: str, place: str, **options: Any) -> Callable[[Callable[
             return value
         try:
             return data_root(context.meta.get(ENV)) / place
-        except WorkspaceError as error:
+        except ProjectError as error:
             raise click.ClickException(str(error)) from error
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,9 @@
 """Tables that are read together must be of the same data; this says so before a row is looked for that is not there."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.schema import Annotation, Video
 
 STEPS = ("ingest", "split", "caption", "annotate", "validate", "motion", "encode", "finetune", "evaluate", "register")
 """The pipelines of a whole run, in their order."""
@@ -56,6 +57,32 @@ def check_joined(table: str, ids: Iterable[str], other: str, known: Collection[s
         return
     found = f"`{table}` is about {len(missing):,} {what}(s) that `{other}` does not have, for example {missing[0]}"
     msg = f"{found}: the two tables are of different data. Run `kedro run --pipelines={','.join(steps_between(other, table))}`."
+    raise TablesApart(msg)
+
+
+def check_annotated(annotations: Sequence[Annotation], videos: Sequence[Video]) -> None:
+    """Refuse annotations of other videos than those that are there, or of videos that are on another side of the split by now.
+
+    Otherwise a model would be tested on what it was trained on.
+
+    Args:
+        annotations: that a step reads.
+        videos: of the last ingest.
+
+    Raises:
+        TablesApart: which they are, and the command that makes the tables belong together.
+    """
+    sides = {video.id: video.split for video in videos}
+    check_joined("annotations", (annotation.video_id for annotation in annotations), "videos", sides)
+    moved = {one.video_id: one.split for one in annotations if one.split != sides[one.video_id]}
+    if not moved:
+        return
+    example = min(moved)
+    msg = (
+        f"`annotations` and `videos` put {len(moved):,} video(s) on different sides of the split, for example {example} "
+        f"(`{moved[example]}` and `{sides[example]}`): the two tables are of different data. Run `kedro run --pipelines="
+        f"{','.join(steps_between('videos', 'annotations'))}`."
+    )
     raise TablesApart(msg)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from hawk_pipelines.curation.answers import kind_of
-from hawk_pipelines.engine.joins import check_joined
+from hawk_pipelines.engine.joins import check_annotated, check_joined
 from hawk_pipelines.language.refusals import is_refusal
 from hawk_pipelines.schema import Annotation, Asked, Sample, Video
 
@@ -35,7 +35,7 @@ def asked(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: 
     """
     of_item, of_video = {one.item_id: one for one in annotations}, {video.id: video for video in videos}
     check_joined("test_samples", (sample.item_id for sample in samples), "annotations", of_item, "item")
-    check_joined("annotations", (of_item[sample.item_id].video_id for sample in samples), "videos", of_video)
+    check_annotated([of_item[item_id] for item_id in dict.fromkeys(sample.item_id for sample in samples)], videos)
     found = list(_asked(samples, of_item, of_video))
     references = {one.key: one.reference for one in found}
     others = {key: None for one in samples if references[key := (one.item_id, one.task, one.question)] != one.answer}

@@ -137,6 +137,25 @@ def _inputs(
     return {"input_ids": input_ids.to(model.device), "attention_mask": attention_mask.to(model.device), "watched": watched}
 
 
+def turns_with_room(
+    parts: Parts, query: Query, times_s: Sequence[float], generation: GenerationSettings | None = None
+) -> Sequence[Turn]:
+    """The newest of a question's earlier turns, as many as the model's context has room for beside it.
+
+    Args:
+        parts: model and tokenizer.
+        query: the question and all that was said before.
+        times_s: when the sampled frames are shown.
+        generation: how long the answer may become.
+    """
+    context, earlier = context_of(parts.model), query.earlier
+    video = video_of(parts.model, times_s, parts.prompt)
+    room = None if context is None else context - (generation or GenerationSettings()).max_new_tokens
+    while earlier and room is not None and len(prompt_ids(parts.tokenizer, query.question, video, parts.prompt, earlier)) > room:
+        earlier = earlier[1:]
+    return earlier
+
+
 def video_of(model: HawkForConditionalGeneration, times_s: Sequence[float], prompt: PromptSettings) -> Video:
     """What a prompt says of a video."""
     return Video(model.config.queries, model.config.motion_branch, tuple(times_s) if prompt.tell_times else ())

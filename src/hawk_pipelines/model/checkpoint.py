@@ -103,9 +103,13 @@ def load(
         model.load_state_dict(weights, strict=False)
         model.tie_weights()
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
-        msg = f"{folder} holds no HAWK model that can be loaded ({error}); {_TRAIN}."
+        msg = f"{folder} holds no HAWK model that can be loaded ({_in_a_line(error)}); {_TRAIN}."
         raise CheckpointError(msg) from error
     return Parts(model.eval().to(device or best_device()), tokenizer)
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def read_configuration(folder: Path) -> HawkConfig:
@@ -128,12 +132,13 @@ def read_configuration(folder: Path) -> HawkConfig:
         LanguageModelSettings.model_validate(config.language_model or {})
         PromptSettings.model_validate(config.prompt or {})
         sizes = {name: getattr(config, name) for name in ("frames", "frame_size", "queries", "compression_width")}
+        sizes["conversation_turns"] = 1 if config.conversation_turns is None else config.conversation_turns
         if min(sizes.values()) < 1:
             msg = f"{folder}/config.json has impossible sizes ({sizes}); {_TRAIN}."
             raise CheckpointError(msg)
         return config
     except (OSError, ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
-        msg = f"{folder} holds no HAWK model that can be loaded ({error}); {_TRAIN}."
+        msg = f"{folder} holds no HAWK model that can be loaded ({_in_a_line(error)}); {_TRAIN}."
         raise CheckpointError(msg) from error
 
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from hawk_pipelines.engine.joins import check_joined
+from hawk_pipelines.engine.joins import check_annotated, check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.model.settings import ModelSettings
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
@@ -141,7 +141,7 @@ def check_trained_on(table: str, samples: list[Sample], annotations: list[Annota
         TablesApart: which table is about what the other does not have.
     """
     check_joined(table, (sample.item_id for sample in samples), "annotations", {one.item_id for one in annotations}, "item")
-    check_joined("annotations", (one.video_id for one in annotations), "videos", {video.id for video in videos})
+    check_annotated(annotations, videos)
 
 
 def groups_of(annotations: list[Annotation], videos: list[Video]) -> dict[str, str]:

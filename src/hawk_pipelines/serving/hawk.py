@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from hawk_pipelines.model.answering import Query, answer, stream, watch
+from hawk_pipelines.model.answering import Query, answer, stream, turns_with_room, watch
 from hawk_pipelines.model.batch import FrameTokens
 from hawk_pipelines.model.checkpoint import Parts, load, load_frame_encoder
 from hawk_pipelines.model.frame_encoders import FrameEncoder
@@ -96,22 +96,30 @@ class Conversation:
     def __init__(self, parts: Parts, seen: FrameTokens) -> None:
         self._parts = parts
         self._times_s = seen.times_s
-        self.max_earlier_turns = (parts.model.config.conversation_turns or 1) - 1
+        self.max_earlier_turns = parts.model.config.conversation_turns - 1 if parts.model.config.conversation_turns else 0
         """So many of the last turns the model is shown with a question, as in its training; 0: each question is asked afresh."""
         self._watched = watch(parts.model, [seen])
         self.turns: list[Turn] = []
         """What was asked and answered, oldest first; empty it to begin anew."""
 
-    def _query(self, question: str) -> Query:
-        return Query(question, tuple(self.turns[-self.max_earlier_turns :]) if self.max_earlier_turns else ())
+        self.turns_without_room = 0
+        """So many of the turns that the model would have been shown with the last question found no room beside it."""
+
+    def _query(self, question: str, generation: GenerationSettings | None) -> Query:
+        wanted = Query(question, tuple(self.turns[-self.max_earlier_turns :]) if self.max_earlier_turns else ())
+        earlier = turns_with_room(self._parts, wanted, self._times_s, generation)
+        self.turns_without_room = len(wanted.earlier) - len(earlier)
+        return Query(question, earlier)
 
     def ask(self, question: str, generation: GenerationSettings | None = None) -> str:
         """Answer a question in the light of the last ones, as many as the model was trained to follow (`max_earlier_turns`).
 
+        Where they are too long together, the oldest of them are left out (`turns_without_room`).
+
         Raises:
-            PromptError: the question is empty, or too long together with the earlier ones.
+            PromptError: the question is empty, or too long by itself.
         """
-        said = answer(self._parts, self._watched, [self._query(question)], [self._times_s], generation)[0]
+        said = answer(self._parts, self._watched, [self._query(question, generation)], [self._times_s], generation)[0]
         self.turns.append(Turn(question, said))
         return said
 
@@ -123,7 +131,7 @@ class Conversation:
             ModelError: beams are searched.
         """
         pieces = []
-        for piece in stream(self._parts, self._watched, self._query(question), self._times_s, generation):
+        for piece in stream(self._parts, self._watched, self._query(question, generation), self._times_s, generation):
             pieces.append(piece)
             yield piece
         self.turns.append(Turn(question, "".join(pieces).strip()))

@@ -1,6 +1,5 @@
 """Putting a model into the MLflow registry, and getting it out again."""
 
-import os
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -8,13 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import mlflow
-import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.store.artifact.utils.models import get_model_name_and_version
 from mlflow.types import ColSpec, Schema
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.serving.hawk import Hawk
+from hawk_pipelines.serving.tracking_server import database_file, database_ready, tracking_uri
 
 _REQUIREMENTS = ("av", "mlflow", "numpy", "opencv-python-headless", "peft", "safetensors", "torch", "transformers")
 _SIGNATURE = ModelSignature(
@@ -80,7 +80,8 @@ def fetch(model: str, uri: str) -> Path:
         ModelNotFound: it is not there.
     """
     try:
-        folder = Path(mlflow.artifacts.download_artifacts(model, tracking_uri=uri, registry_uri=uri))
+        client = mlflow.MlflowClient(uri, uri)
+        folder = Path(mlflow.artifacts.download_artifacts(_files(client, model), tracking_uri=uri))
     except (MlflowException, OSError) as error:
         said = " ".join(str(getattr(error, "message", error)).split())
         msg = f"{model} is not in the registry ({said})"
@@ -91,50 +92,44 @@ def fetch(model: str, uri: str) -> Path:
     return folder
 
 
+def _files(client: mlflow.MlflowClient, model: str) -> str:
+    """Where a model's files are. MLflow would look `models:/` addresses up on the server of its own settings."""
+    if not model.startswith("models:/"):
+        return model
+    found = get_model_name_and_version(client, model)
+    if len(found) == 1:
+        return str(client.get_logged_model(found[0]).artifact_location)
+    return str(client.get_model_version_download_uri(*found))
+
+
 def weights_in(folder: Path) -> Path:
     """Of what `fetch` gives, the `save_pretrained` folder."""
     return next(folder.rglob("config.json")).parent
 
 
-def load(model: str | Path) -> Hawk:
+def load(model: str | Path, env: str | None = None) -> Hawk:
     """Load a model.
 
     Args:
         model: an MLflow model URI (`models:/hawk@production`), or a `save_pretrained` folder.
+        env: the configuration environment whose `mlflow.yml` names the registry; None: as `kedro run` without `--env`.
 
     Raises:
         ModelNotFound: it is not there.
+        TrackingServerError: no registry is named.
     """
     if not str(model).startswith(("models:/", "runs:/")):
         return Hawk.from_folder(model)
-    uri = tracking_uri()
+    uri = tracking_uri(env)
+    database = database_file(uri)
+    if database is not None and not database.is_file():
+        advice = "Make a model with `kedro run`, or name another with --model."
+        msg = f"{model} is not in the registry: {database} is not there. {advice}"
+        raise ModelNotFound(msg)
     try:
-        folder = fetch(str(model), uri)
+        with database_ready(uri):
+            folder = fetch(str(model), uri)
     except ModelNotFound as error:
         msg = f"{error}; that is the one at {uri}. Make a model with `kedro run`, or name another with --model."
         raise ModelNotFound(msg) from error
     return Hawk.from_folder(weights_in(folder))
-
-
-def tracking_uri() -> str:
-    """Where MLflow's records are: `MLFLOW_TRACKING_URI`, otherwise what the project around the working directory says.
-
-    Raises:
-        ModelNotFound: neither is there.
-    """
-    if "MLFLOW_TRACKING_URI" in os.environ:
-        return os.environ["MLFLOW_TRACKING_URI"]
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        settings = folder / "conf" / "base" / "mlflow.yml"
-        if settings.is_file():
-            uri = yaml.safe_load(settings.read_text(encoding="utf-8"))["server"]["mlflow_tracking_uri"]
-            return _absolute(uri, folder)
-    msg = f"{Path.cwd()} is not inside a HAWK project and MLFLOW_TRACKING_URI is not set; change into the project or set it."
-    raise ModelNotFound(msg)
-
-
-def _absolute(uri: str, project: Path) -> str:
-    prefix = "sqlite:///"
-    if uri.startswith(prefix) and not uri.startswith(f"{prefix}/"):
-        return f"{prefix}{project / uri.removeprefix(prefix)}"
-    return uri

@@ -32,6 +32,8 @@ LAID_OUT = 8192
 """Samples whose tokens are kept: about 40 MB."""
 COUNTED = 65536
 """Samples of which it is kept how much there is to learn: about 10 MB."""
+LOOKED_AT = 8
+"""Steps whose conversations are counted, to know the longest that was trained on."""
 CONVERSATIONS = 256
 """Conversations whose tokens are kept: each is counted for its whole batch, and then read."""
 
@@ -195,7 +197,7 @@ class Draws(Dataset):
         """An example and one sampling of its item."""
         whole = self._whole(number // self.batch_size)
         if self._turn_counts[number // self.batch_size] > 1:
-            item_id, phase, laid_out = self._conversation(number)
+            item_id, phase, laid_out, _ = self._conversation(number)
             return Drawn(item_id, laid_out, self.features.read(item_id, phase), Learned.of(laid_out), whole)
         sample = self._sample(number)
         item_id, samplings, examples = self._laid_out(sample, int(self._request[number]))
@@ -205,8 +207,21 @@ class Draws(Dataset):
     def _sampling(self, number: int, samplings: int) -> int:
         return min(int(self._phase[number] * samplings), samplings - 1)
 
-    def _lay_out_conversation(self, number: int) -> tuple[str, int, Example]:
-        """The item, which sampling of it is drawn, and as many turns as the step has and the context holds."""
+    def longest_conversation(self, steps: int) -> int:
+        """Most turns of a sample in the first steps, as the context and the data have room for; 1: single questions only.
+
+        Args:
+            steps: how many are looked at; of these, the few with the longest conversations.
+        """
+        longest = 1
+        for step in np.argsort(-self._turn_counts[:steps], kind="stable")[:LOOKED_AT].tolist():
+            if self._turn_counts[step] > longest:
+                numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
+                longest = max(longest, *(self._conversation(number)[3] for number in numbers))
+        return longest
+
+    def _lay_out_conversation(self, number: int) -> tuple[str, int, Example, int]:
+        """The item, which sampling of it is drawn, as many turns as the step has and the context holds, and their number."""
         sample, item = self.samples[self._sample(number)], self._item[number]
         samples = [self.samples[other] for other in self._numbers[self._ends[item] : self._ends[item + 1]].tolist()]
         question = self.requests[self._request[number]] if sample.task == "description" else sample.question
@@ -227,7 +242,7 @@ class Draws(Dataset):
             laid_out = self.layout.conversation(turns, sample.motion_text, times[phase])
             if self.layout.fits(laid_out):
                 break
-        return sample.item_id, phase, laid_out  # a single turn fits: see `usable_samples`
+        return sample.item_id, phase, laid_out, len(turns)  # a single turn fits: see `usable_samples`
 
     def _wrong_answer(self, sample: Sample, rng: np.random.Generator) -> str | None:
         return wrong_answer_from(self.samples, sample, rng)

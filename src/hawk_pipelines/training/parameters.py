@@ -19,7 +19,7 @@ class ValidationParameters(_Settings):
     """Of the training split's source videos, held out; 0 holds none out, and then nothing is validated."""
     every: int = Field(default=500, ge=1)
     """Steps between two looks."""
-    most_items: int = Field(default=200, ge=1)
+    most_items: int = Field(default=100, ge=1)
     """Of the held-out items, so many are looked at, the same ones every time."""
     generated: int = Field(default=4, ge=0)
     """Of these, for so many an answer is generated and written to MLflow."""
@@ -52,7 +52,7 @@ class LaunchParameters(_Settings):
     """On this machine; null: one for each GPU, or one."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: GPUs where there are any."""
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=1, ge=1)
     """That each process computes with on CPUs; null: torch decides, or what of the cores falls to a process."""
     launcher: Literal["torchrun", "deepspeed"] = "torchrun"
     """What starts them, where there is more than one."""
@@ -143,6 +143,8 @@ class PretrainParameters(TrainingParameters):
 class FinetuneParameters(TrainingParameters):
     """Stage 2: descriptions and questions, jointly."""
 
-    description_share: float = Field(default=0.5, ge=0, le=1)
+    steps: int = Field(default=1200, ge=1)
+    group_by_length: bool = False
+    description_share: float = Field(default=0.8, ge=0, le=1)
     """How often the description is asked for; otherwise one of the item's questions."""
     conversations: ConversationParameters = ConversationParameters()

@@ -110,7 +110,6 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
     layout = Layout(parts.tokenizer, parts.prompt, model.config.queries, model.config.motion_branch, context_of(model))
     described = told.description_share if isinstance(told, FinetuneParameters) else 1.0
     conversations = _conversations(job)
-    model.config.conversation_turns = conversations.max_turns if conversations else 1
     usable = usable_samples(samples, features, layout, requests)
     draws = Draws(
         samples,
@@ -149,7 +148,7 @@ def _train(folder: Path, job: Job, circumstances: Circumstances, before: Path | 
         trainer.train(resume_from_checkpoint=str(before) if before else None)
     except HawkError as error:
         raise _of_a_reader(error) from error
-    _leave(folder, parts, trainer)
+    _leave(folder, parts, trainer, draws)
     if dist.is_initialized():
         dist.barrier()  # no process ends while another one saves
 
@@ -267,10 +266,15 @@ def _journal(folder: Path, circumstances: Circumstances, opened: ExitStack) -> J
     return journal
 
 
-def _leave(folder: Path, parts: Parts, trainer: HawkTrainer) -> None:
-    """Put the trained model in the folder, whole or not at all."""
+def _leave(folder: Path, parts: Parts, trainer: HawkTrainer, draws: Draws) -> None:
+    """Put the trained model in the folder, whole or not at all. It says which conversations it has seen."""
     best = trainer.state.best_global_step
     take_best = trainer.parameters.validation.take == "best" and best is not None
+    parts.model.config.conversation_turns = draws.longest_conversation(best if take_best else trainer.state.global_step)
+    if draws.conversations.share and parts.model.config.conversation_turns == 1:
+        logger.warning(
+            "No conversation was trained on: the steps before `conversations.start`, or short of room, were all there are."
+        )
     weights = whole_weights(parts.model, bool(trainer.is_deepspeed_enabled))
     if _rank() == 0:
         unfinished = folder / f".{MODEL}.part"

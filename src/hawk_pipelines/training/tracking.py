@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 LONGEST_VALUE = 500
 """Characters of a parameter's value that are written."""
 JOURNAL = "journal.jsonl"
+SQLITE = "sqlite:///"
 
 
 def flat(settings: object, prefix: str = "") -> dict[str, object]:
@@ -127,15 +128,22 @@ def _again(client: MlflowClient, folder: Path, parent: Run) -> str | None:
     return run_id
 
 
-def deliver_what_is_left(trainings: Path) -> None:
-    """Bring measurements of earlier trainings to MLflow that it did not take then."""
+def deliver_what_is_left(trainings: Path, uri: str) -> None:
+    """Bring measurements of earlier trainings to MLflow that it did not take then.
+
+    Args:
+        trainings: a folder of them.
+        uri: of the tracking server now. A training keeps its own; but where both are files, the project was moved or copied, and
+            its database with it.
+    """
     for journal in sorted(trainings.glob(f"*/{JOURNAL}")):
         run = journal.with_name(RUN)
         if not run.is_file():
             continue
         with told(f"Measurements in {journal} are still not in MLflow"):
             facts = json.loads(run.read_text(encoding="utf-8"))
-            client = MlflowClient(facts["tracking_uri"])
+            begun_on = facts["tracking_uri"]
+            client = MlflowClient(uri if begun_on.startswith(SQLITE) and uri.startswith(SQLITE) else begun_on)
             left = delivered(journal, facts["run_id"]) < journal.stat().st_size
             if left:
                 deliver(client, facts["run_id"], journal)

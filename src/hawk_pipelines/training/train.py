@@ -66,7 +66,7 @@ def train(
         msg = "There is no sample: the train split is empty. Add the rest of the data set, or annotations of its videos."
         raise TrainingError(msg)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's own would keep us for minutes, at every request
-    deliver_what_is_left(trainings)
+    deliver_what_is_left(trainings, tracking_uri)
     with _folder(trainings, job, samples, groups, features) as folder:
         finished = (folder / MODEL).is_dir()
         with training_run(job.stage, folder, parent, parameters, tracking_uri, tags) as run_id:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hawk_pipelines.engine.joins import check_annotated, check_joined
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, item_key, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.threads import spread_threads
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
-from hawk_pipelines.schema import Rejection, StoredItem
+from hawk_pipelines.schema import Annotation, Rejection, StoredItem, Video
 from hawk_pipelines.video.crops import crop, draw_box
 from hawk_pipelines.video.flow import motion_frames
 from hawk_pipelines.video.stored import unpack
@@ -22,6 +23,22 @@ logger = logging.getLogger(__name__)
 
 THREADS = 2
 """For each device: one gets an item ready while the other's item is on the device."""
+
+
+def encode_annotated_frames(
+    annotations: list[Annotation],
+    videos: list[Video],
+    frames: list[StoredItem],
+    frame_store: ItemStore,
+    parameters: EncodeParameters,
+    seed: int,
+    engine: EngineParameters,
+    feature_store: ItemStore,
+) -> tuple[list[StoredItem], list[Rejection]]:
+    """Turn the frames of annotated items into tokens, where the tables are of the same data."""
+    check_annotated(annotations, videos)
+    check_joined("frames", (item.item_id for item in frames), "annotations", {one.item_id for one in annotations}, "item")
+    return encode_frames(frames, frame_store, parameters, seed, engine, feature_store)
 
 
 def encode_frames(

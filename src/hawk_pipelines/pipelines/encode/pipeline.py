@@ -1,6 +1,6 @@
 from kedro.pipeline import Pipeline, node
 
-from hawk_pipelines.pipelines.encode.nodes import encode_frames
+from hawk_pipelines.pipelines.encode.nodes import encode_annotated_frames
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -8,8 +8,10 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             node(
-                encode_frames,
+                encode_annotated_frames,
                 inputs=[
+                    "annotations",
+                    "videos",
                     "frames",
                     "frame_store",
                     "params:encode",

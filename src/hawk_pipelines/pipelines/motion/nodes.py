@@ -2,7 +2,7 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
-from hawk_pipelines.engine.joins import check_joined
+from hawk_pipelines.engine.joins import check_annotated
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
@@ -22,7 +22,7 @@ def sample_frames(
 ) -> tuple[list[StoredItem], list[Rejection]]:
     """Sample every annotated item's frames with their motion, at the frame encoder's size."""
     by_id = {video.id: video for video in videos}
-    check_joined("annotations", (annotation.video_id for annotation in annotations), "videos", by_id)
+    check_annotated(annotations, videos)
     random = parameters.sampling == "random_halves"
     items = []
     for annotation in annotations:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from hawk_pipelines.engine.joins import check_joined
+from hawk_pipelines.engine.joins import check_annotated, check_joined
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
@@ -66,6 +66,7 @@ def register_model(
     known = {one.item_id for one in annotations}
     check_joined("predictions", (one.item_id for one in candidate), "annotations", known, "item")
     check_joined("train_samples", (sample.item_id for sample in train_samples), "annotations", known, "item")
+    check_annotated(annotations, videos)
     tested = _tested(candidate, annotations, videos)
     _insist_on_its_own_answers(folder, made_by, answered_by(folder, candidate, features, evaluate), metrics)
     recorded = provenance.read_training(folder)
@@ -206,14 +207,8 @@ def _answers(
 def _tested(candidate: Sequence[Prediction], annotations: Sequence[Annotation], videos: Sequence[Video]) -> list[Video]:
     """The videos that are tested on."""
     of_item = {one.item_id: one.video_id for one in annotations}
-    ids = {of_item.get(one.item_id, one.item_id) for one in candidate}
-    found = [video for video in videos if video.id in ids]
-    gone = sorted(ids - {video.id for video in found})
-    if gone:
-        what = f"`predictions` are about {len(gone)} video(s) that are not in `videos`, for example {gone[0]}"
-        msg = f"{what}: the data have changed since. Run `kedro run --pipelines=evaluate,register`."
-        raise RegisterError(msg)
-    return found
+    ids = {of_item[one.item_id] for one in candidate}
+    return [video for video in videos if video.id in ids]
 
 
 def _training_by_tables(samples: Sequence[Sample], annotations: Sequence[Annotation], videos: Sequence[Video]) -> "Training":

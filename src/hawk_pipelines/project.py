@@ -1,0 +1,72 @@
+"""The project around the working directory, and what the settings of an environment say there, without Kedro."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hawk_pipelines.errors import HawkError
+
+
+class ProjectError(HawkError):
+    """An environment that is not there, or whose settings cannot be read."""
+
+
+def project_folder(start: Path | None = None) -> Path | None:
+    """The nearest folder upwards that holds `conf/base`; None outside of a project.
+
+    Args:
+        start: where to begin; None: the working directory.
+    """
+    here = (start or Path.cwd()).absolute()
+    return next((folder for folder in (here, *here.parents) if (folder / "conf" / "base").is_dir()), None)
+
+
+def environment_settings(project: Path, file: str, env: str | None) -> dict[str, Any]:
+    """What `conf/base` and an environment say together in a file of settings; the environment's word counts.
+
+    Args:
+        project: its folder.
+        file: name of the file, such as `globals.yml`.
+        env: the environment; None: conf/local, as with `kedro run`.
+
+    Raises:
+        ProjectError: there is no such environment, or a file cannot be read.
+    """
+    conf = project / "conf"
+    if env is not None and not (conf / env).is_dir():
+        there = ", ".join(sorted(path.name for path in conf.glob("*") if any(path.glob("*.yml")))) or "none"
+        msg = f"There is no environment conf/{env}; there are {there}."
+        raise ProjectError(msg)
+    settings: dict[str, Any] = {}
+    for path in (conf / "base" / file, conf / (env or "local") / file):
+        if path.is_file():
+            settings = joined(settings, _read(path))
+    return settings
+
+
+def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of two files: what stands above counts, and what it leaves out stays as it is below.
+
+    A section that chooses another `kind` of thing shares no setting with the one below, and replaces it.
+    """
+    result = {**below, **above}
+    for name in below.keys() & above:
+        lower, upper = below[name], above[name]
+        if isinstance(lower, Mapping) and isinstance(upper, Mapping):
+            other_kind = upper.get("kind", lower.get("kind")) != lower.get("kind")
+            result[name] = upper if other_kind else joined(lower, upper)
+    return result
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        msg = f"{file} cannot be read ({' '.join(str(error).split())[:200]}); it is lines of `name: value`."
+        raise ProjectError(msg) from error
+    if not isinstance(settings, dict):
+        msg = f"{file} is no list of settings; it is lines of `name: value`, such as `data_root: data/mine`."
+        raise ProjectError(msg)
+    return settings

@@ -1,0 +1,179 @@
+"""The MLflow server, registry and files of runs: the same for `kedro run`, `hawk`, a notebook and MLflow's own pages."""
+
+import contextlib
+import copy
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from filelock import FileLock, Timeout
+
+from hawk_pipelines.errors import HawkError
+from hawk_pipelines.project import environment_settings, project_folder
+
+logger = logging.getLogger(__name__)
+
+_SQLITE = "sqlite:///"
+_LONGEST_WAIT_S = 300
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Tables and columns in which MLflow keeps where files are."""
+
+
+class TrackingServerError(HawkError):
+    """No tracking server is named, or its database is held by somebody else."""
+
+
+def tracking_uri(env: str | None = None, project: Path | None = None) -> str:
+    """Where MLflow's records are: `MLFLOW_TRACKING_URI`, otherwise what `mlflow.yml` of the environment or of conf/base says.
+
+    Args:
+        env: the environment; None: the one in `KEDRO_ENV`, otherwise conf/local.
+        project: its folder; None: the one around the working directory.
+
+    Returns:
+        An address; one of a file is whole, so that it means the same from every folder.
+
+    Raises:
+        TrackingServerError: neither is there.
+        ProjectError: there is no such environment, or `mlflow.yml` cannot be read.
+    """
+    project = project or project_folder()
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri and project is not None:
+        settings = environment_settings(project, "mlflow.yml", env or os.environ.get("KEDRO_ENV"))
+        uri = (settings.get("server") or {}).get("mlflow_tracking_uri")
+    if not uri:
+        where = f"{project}/conf/base/mlflow.yml names no `server.mlflow_tracking_uri`" if project else _outside()
+        msg = f"{where} and MLFLOW_TRACKING_URI is not set; change into the project or set it."
+        raise TrackingServerError(msg)
+    return _whole(str(uri), project or Path.cwd())
+
+
+def _outside() -> str:
+    return f"{Path.cwd()} is not inside a HAWK project"
+
+
+def _whole(uri: str, folder: Path) -> str:
+    if uri.startswith(_SQLITE):
+        return f"{_SQLITE}{folder / uri.removeprefix(_SQLITE)}"  # an absolute path stays what it is
+    return uri if urlparse(uri).scheme or uri.startswith("databricks") else str(folder / uri)
+
+
+def with_server(settings: Mapping[str, Any], uri: str) -> dict[str, Any]:
+    """Settings of `mlflow.yml` with a tracking server; runs of a server's keep their files where the server does.
+
+    Args:
+        settings: the file's content.
+        uri: of the tracking server.
+    """
+    settings = copy.deepcopy(dict(settings))
+    settings["server"] = {**(settings.get("server") or {}), "mlflow_tracking_uri": uri}
+    created = ((settings.get("tracking") or {}).get("experiment") or {}).get("create_experiment_kwargs") or {}
+    if uri.startswith(("http://", "https://")) and not urlparse(str(created.get("artifact_location", ""))).scheme:
+        created.pop("artifact_location", None)
+    return settings
+
+
+def database_file(uri: str) -> Path | None:
+    """The file of a database on this machine; None for a server, a folder or another database."""
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+@contextlib.contextmanager
+def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
+    """A database in a file, for one process alone: MLflow has made its tables, and files of a moved project are found again.
+
+    MLflow makes and changes tables without a lock; of processes that begin at once all but one fail, or break the database.
+
+    Args:
+        uri: of the tracking server; one that is not a file of ours is left alone.
+        project: its folder; None: the one around the working directory.
+
+    Raises:
+        TrackingServerError: another process holds the database for minutes.
+    """
+    database = database_file(uri)
+    if database is None or not database.parent.is_dir() or not os.access(database.parent, os.W_OK):
+        yield
+        return
+    lock = FileLock(f"{database}.lock", timeout=_LONGEST_WAIT_S)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        msg = f"{database} has been held by another run for {_LONGEST_WAIT_S} s ({lock.lock_file}); end that run and try again."
+        raise TrackingServerError(msg) from error
+    try:
+        _make_tables(uri)
+        folder = project or project_folder(database.parent)
+        if folder is not None and database.is_relative_to(folder):
+            _follow(database, folder.absolute())
+        yield
+    finally:
+        lock.release()
+
+
+def _make_tables(uri: str) -> None:
+    from mlflow import MlflowClient
+
+    MlflowClient(uri).search_experiments(max_results=1)
+
+
+def _follow(database: Path, project: Path) -> None:
+    """Bring the places of files to where the project is: MLflow keeps them from the file system's root.
+
+    A project that was moved or copied would otherwise look for its models in the old place, and write there.
+    """
+    with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+        columns = [(table, column) for table, column in _PLACES if _has(connection, table, column)]
+        locations = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        for location in [str(value) for (value,) in locations]:
+            here = _here(location, project)
+            if here is None or not _has_files(connection, columns, location, here):
+                continue
+            logger.warning("The project was moved or copied: files of MLflow's runs are in %s now, not in %s.", here, location)
+            for table, column in columns:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 (names of ours)
+                    f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                    (here, len(location) + 1, location, len(location) + 1, f"{location}/"),
+                )
+
+
+def _has(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    return column in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def _here(location: str, project: Path) -> str | None:
+    """Where a folder of files is now, written as it was; None where it is in its place, or is not the project's."""
+    address = urlparse(location)
+    if address.scheme not in ("", "file"):
+        return None
+    here = project / _path(location).name
+    now = here.as_uri() if address.scheme else str(here)
+    return now if now != location and here.is_dir() else None
+
+
+def _has_files(connection: sqlite3.Connection, columns: list[tuple[str, str]], location: str, here: str) -> bool:
+    """Whether a folder holds something that the database says is in another one; where it says nothing: whether that is gone."""
+    inside = f"{location}/"
+    kept: list[str] = []
+    for table, column in columns:
+        query = f"SELECT {column} FROM {table} WHERE substr({column}, 1, ?) = ?"  # noqa: S608 (names of ours)
+        kept += [str(value) for (value,) in connection.execute(query, (len(inside), inside))]
+    if not kept:
+        return not _path(location).exists()
+    return any((_path(here) / _path(value).relative_to(_path(location))).exists() for value in kept)
+
+
+def _path(location: str) -> Path:
+    return Path(unquote(urlparse(location).path) if location.startswith("file:") else location)
