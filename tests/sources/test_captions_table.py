@@ -227,6 +227,40 @@ def test_quotes_inside_a_text_are_its_own(ingested):
     assert result.reasons == []
 
 
+RIGHTLY_QUOTED = {  # a row about gate.mp4 with the label fall: its caption
+    'gate.mp4,"Two clips:\nother.mp4, and this one.",fall': "Two clips:\nother.mp4, and this one.",
+    'gate.mp4,"Clips, two:\nother.mp4, and this one.",fall': "Clips, two:\nother.mp4, and this one.",
+    'gate.mp4,"A man, in red" ,fall': "A man, in red",
+    'gate.mp4,"A man,\nin red" ,"fall" ': "A man,\nin red",
+    'gate.mp4, "A man, in red" , fall': "A man, in red",
+    'gate.mp4,"He says ""no"" , and goes.",fall': 'He says "no" , and goes.',
+    r'gate.mp4,"He says \"stop\", then runs.",fall': 'He says "stop", then runs.',
+    r'gate.mp4,"He says \"stop\"",fall': 'He says "stop"',
+    'gate.mp4,"He shows C:\\dir\\",fall': "He shows C:\\dir\\",
+}
+
+
+@pytest.mark.parametrize("row", RIGHTLY_QUOTED)
+def test_rightly_quoted_texts_are_read_as_they_are_meant(ingested, row):
+    result = ingested(f"video,caption,label\n{row}\nother.mp4,A dog barks.,dog\n")
+    assert (result.facts(), result.reasons) == (("fall", [], [RIGHTLY_QUOTED[row]]), [])
+    assert result.facts("other.mp4") == ("dog", [], ["A dog barks."])
+
+
+@pytest.mark.parametrize("row", [r"gate.mp4,He says \"stop\".,fall", r'gate.mp4,"He says \"no\" and ""yes"".",fall'])
+def test_quotes_with_backslashes_that_may_mean_several_are_refused_by_their_line(ingested, row):
+    result = ingested(f"video,caption,label\n{row}\nother.mp4,A dog barks.,dog\n")
+    assert (result.items, result.facts()) == (["captions.csv:2"], (None, [], []))
+    assert r"what \" in it means is not certain" in result.reasons[0]
+
+
+def test_a_row_of_its_own_below_a_quote_that_was_not_closed_is_kept(ingested):
+    rows = 'gate.mp4,"A man climbs\nother.mp4,A dog barks.,dog\nyard/0412.mp4,A cat",cat\n'
+    result = ingested("video,caption,label\n" + rows)
+    assert result.items == ["captions.csv:2", "captions.csv:4"]
+    assert result.facts("other.mp4") == ("dog", [], ["A dog barks."])
+
+
 @pytest.mark.parametrize(
     ("caption", "joined"), [("A man climbs, falls, and lies there.", True), ("A man climbs,climbing", False), ("A, ", False)]
 )
