@@ -8,6 +8,7 @@ import pytest
 from hawk_pipelines.schema import ANOMALY
 from hawk_pipelines.sources.folder import Parameters, read
 from hawk_pipelines.sources.reading import SourceError
+from hawk_pipelines.sources.table_labels import read_label
 from hawk_pipelines.sources.table_numbers import read_seconds
 
 H = "video,start_s,end_s,caption,label\n"
@@ -185,6 +186,29 @@ def test_a_row_with_cells_left_off_at_its_end_is_read_with_a_line_where_nothing_
     cut = ingested(H + "gate.mp4,1,3,A man climbs over the")  # the end of the file: maybe cut while it was written
     assert cut.facts() == (None, [], [])
     assert "Line 2" in cut.reasons[0]
+
+
+SHORT_ROWS = {  # header, row: label and group where it is certain which cells are missing, otherwise None
+    ("video,label,group", "gate.mp4,gate-monday"): None,
+    ("video,group,label", "gate.mp4,climb"): None,
+    ("video,label,caption", "gate.mp4,climb"): None,
+    ("video,start_s,end_s,label", "gate.mp4,3"): None,
+    ("video,caption,label,group", "gate.mp4,climb"): None,
+    ("video,caption,label,group", "gate.mp4,A man climbs.,climb"): ("climb", None),
+    ("video,label,group", "gate.mp4,normal"): ("normal", None),
+    ("video,label,start_s,end_s", "gate.mp4,climb"): ("climb", None),
+    ("video,start_s,end_s,label", "gate.mp4,3,5"): (None, None),
+}
+
+
+@pytest.mark.parametrize(("header", "row"), SHORT_ROWS)
+def test_a_cell_that_may_belong_to_a_missing_one_is_not_read_as_another(ingested, header, row):
+    result = ingested(f"{header}\n{row}\n")
+    expected = SHORT_ROWS[header, row]
+    gate = result.videos.get("gate.mp4")  # left out where the row may say its group
+    assert (gate and (gate.label, gate.group)) in ([expected] if expected else [None, (None, None)])
+    assert ("not certain which are missing" in result.reasons[0]) == (expected is None)
+    assert "captions.csv:2" in result.items
 
 
 @pytest.mark.parametrize(
@@ -400,3 +424,39 @@ def test_times(text, seconds):
 def test_no_times(text):
     with pytest.raises(ValueError, match=r"write seconds"):
         read_seconds(text, decimal_comma=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [("normal.", "normal"), ("'Normal'", "normal"), ("“normal”", "normal"), ("«normal»", "normal"), ("normal;", "normal"),
+     ("normal\u200b", "normal"), ("\ufeffnormal", "normal"), ("'normal'.", "normal"), ("“fall”", "fall"), ("fa\u200bll", "fall"),
+     ("rock 'n' roll", "rock 'n' roll"), ("abnormal", "abnormal"), ("anomaly", "anomaly"), ("no helmet", "no helmet"),
+     ("7", "7"), ("می\u200cافتد", "می\u200cافتد")],
+)  # fmt: skip
+def test_marks_that_nobody_means_do_not_make_another_label(written, label):
+    assert read_label(written) == label
+
+
+NO_LABELS = [
+    "none", "None", "nan", "N/A", "null", "-", "--", "?", "0", "1", "false", "unknown", "no anomaly", "non-anomalous",
+    "No_Anomaly", "not an anomaly", "Normal_Videos", "Training_Normal_Videos_Anomaly", "not normal", "normal, walking",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", NO_LABELS)
+def test_a_label_that_may_say_nothing_is_refused_and_makes_its_video_neither_normal_nor_unusual(ingested, written):
+    result = ingested(f'video,label,split\ngate.mp4,"{written}",test\nother.mp4,normal,train\nother.mp4,"{written}",train\n')
+    assert [(video.label, video.split) for video in result.videos.values()] == [(None, "test"), (None, "train"), (None, None)]
+    assert result.items == ["captions.csv:2", "captions.csv:4"]
+    assert f"label: {written!r} names no class" in result.reasons[0] or f"whether {written!r} means normal" in result.reasons[0]
+
+
+@pytest.mark.parametrize("written", ["“gate.mp4”", "'gate.mp4'", "gate.mp4\u200b", "\u2068gate.mp4\u2069", "ga\u200bte.mp4"])
+def test_marks_around_a_name_and_in_the_header_do_not_matter(ingested, written):
+    result = ingested(f"\u200b“video”,la\u200bbel\n{written},theft\n")
+    assert (result.facts()[0], result.reasons) == ("theft", [])
+
+
+def test_a_file_whose_name_has_such_marks_is_found_by_them(ingested):
+    result = ingested("video,label\n“gate.mp4,theft\ngate.mp4,fall\n", files=("“gate.mp4", "gate.mp4"))
+    assert [result.facts(name)[0] for name in ("“gate.mp4", "gate.mp4")] == ["theft", "fall"]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from hawk_pipelines.schema import ANOMALY, Rejection, Span, Split
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow
 from hawk_pipelines.sources.reading import TimedText, note
+from hawk_pipelines.sources.table_labels import NORMAL
 
-NORMAL = "normal"
 _SPLITS: tuple[Split, ...] = ("test", "validation", "train")
 
 
@@ -142,8 +142,8 @@ def _label(
     Anomalies of several classes at several times are all kept. A stretch that is normal and unusual at once leaves the video
     without a label; one that is of two classes at once is an anomaly whose class is not certain.
     """
-    normal = [row for row in rows if row.label and row.label.casefold() == NORMAL]
-    unusual = [row for row in rows if row.label and row.label.casefold() != NORMAL]
+    normal = [row for row in rows if row.label == NORMAL]
+    unusual = [row for row in rows if row.label and row.label != NORMAL]
     if not unusual:
         return (NORMAL if normal else None), []
     for calm in normal:

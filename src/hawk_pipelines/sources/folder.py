@@ -15,11 +15,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import Rejection
-from hawk_pipelines.sources.caption_rows import NORMAL, VideoFacts, combine_rows, join_groups
+from hawk_pipelines.sources.caption_rows import VideoFacts, combine_rows, join_groups
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow, read_captions_table
 from hawk_pipelines.sources.folder_contents import read_contents
 from hawk_pipelines.sources.links import link_rules
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, existing_folder, note, some
+from hawk_pipelines.sources.table_labels import NORMAL
 from hawk_pipelines.sources.tree import VIDEO_EXTENSIONS
 from hawk_pipelines.sources.video_names import VideoNames
 
@@ -119,7 +120,7 @@ def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejec
             rows[matches[0]].append(row)
         elif matches:
             what = f"Line {row.line} of {table} was left out (video: {row.video} may be {' or '.join(sorted(matches))})"
-            unusual = row.label is not None and row.label.casefold() != NORMAL
+            unusual = row.label not in (None, NORMAL)
             unknown = frozenset(column for column in ("split", "group") if getattr(row, column))
             refused_rows.append(RefusedRow(row.line, row.video, f"{what}; write the whole name.", unusual, unknown=unknown))
         else:
