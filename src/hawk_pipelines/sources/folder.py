@@ -8,6 +8,8 @@ video, without `start_s` from its beginning.
 """
 
 import logging
+import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +20,7 @@ from hawk_pipelines.schema import Rejection
 from hawk_pipelines.sources.caption_rows import VideoFacts, combine_rows, join_groups
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow, read_captions_table
 from hawk_pipelines.sources.folder_contents import read_contents
-from hawk_pipelines.sources.links import link_rules
+from hawk_pipelines.sources.links import is_followed, link_rules
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError, existing_folder, note, some
 from hawk_pipelines.sources.table_labels import NORMAL
 from hawk_pipelines.sources.tree import VIDEO_EXTENSIONS
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 TABLE = "captions.csv"
 _READ_AS_TABLE = {".csv", ".tsv", ".tab", ".txt"}
+_TABLE_NAME = re.compile(r"captions?(\.[a-z]+)*\.(csv|tsv|tab|txt)")
 
 
 class Parameters(BaseModel):
@@ -44,12 +47,14 @@ def read(parameters: Parameters) -> Reading:
     """Find every video below the directory, and what its table says of each.
 
     Raises:
-        SourceError: the directory is missing or holds no video, or `captions.csv` is not the table it should be.
+        SourceError: the directory is missing or holds no video, or `captions.csv` is not the table it should be or a link that is
+            not followed.
     """
     root = existing_folder(parameters.path, "ingest.folder.path")
     with link_rules([root]) as left_out:
         contents = read_contents(root)
-    notes: list[Rejection] = []
+        _check_table_is_followed(root, contents.tables)
+    notes = _note_folders_named_like_table(root)
     if not contents.videos:
         kinds = ", ".join(sorted(VIDEO_EXTENSIONS))
         msg = f"{root} holds no video file ({kinds}) and no folder of numbered pictures; "
@@ -69,6 +74,32 @@ def read(parameters: Parameters) -> Reading:
                 )
             )  # fmt: skip
     return Reading(videos, [*notes, *contents.notes, *left_out], parameters.licence)
+
+
+def _check_table_is_followed(root: Path, tables: Sequence[Path]) -> None:
+    """Refuse a folder whose table is a link that is not followed: it may say which videos are tested on.
+
+    Raises:
+        SourceError: `captions.csv` is such a link, or, where no table is there, another name that it may have is.
+    """
+    for path in sorted(root.iterdir()):
+        is_table = _is_called_table(path) or (not tables and _TABLE_NAME.fullmatch(path.name.casefold()) is not None)
+        if not is_table or not path.is_symlink() or is_followed(path):
+            continue
+        if os.path.exists(path):  # noqa: PTH110 - a Path's own raises where it may not look
+            what = f"leads out of the folder, to {os.path.realpath(path)}, and is not followed"
+            remedy = "copy the table here, or set `ingest.follow_links: true`"
+        else:
+            what, remedy = "leads to nothing", "put the table there, or remove the link"
+        risk = "the table of the videos was not read, and without it videos may be trained on that it keeps for the test"
+        msg = f"{path} is a link that {what}: {risk}; {remedy}."
+        raise SourceError(msg)
+
+
+def _note_folders_named_like_table(root: Path) -> list[Rejection]:
+    folders = [path for path in sorted(root.iterdir()) if _is_called_table(path) and os.path.isdir(path)]  # noqa: PTH112 - as above
+    what = f"is a folder and is not read as the table; put the rows into a file {TABLE}, and give the folder another name"
+    return [note(path.name, f"{path} {what}.") for path in folders]
 
 
 def _table(tables: Sequence[Path], notes: list[Rejection]) -> Path | None:
