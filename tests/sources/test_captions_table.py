@@ -48,7 +48,7 @@ REPORTED = {
     "unquoted_comma_2.csv": ((None, [], []), "Line 2 of"),
     "unquoted_comma_last_column.csv": ((None, [], ["A man climbs over the gate, then he runs away."]), None),
     "missing_quote.csv": ((None, [], []), "Line 2 of"),
-    "start_without_end.csv": (("climbing", [(1.0, None)], ["A man climbs."]), None),
+    "start_without_end.csv": (("climbing", [(1.0, None)], ["A man climbs."]), "1 row(s) of an anomaly with a start and no end"),
     "two_labels.csv": (("climbing and falling", [(1.0, 2.0), (2.0, 3.0)], []), None),
     "two_splits.csv": (("climbing", [], ["A man climbs.", "He falls."]), "is used for test only"),
     "semicolons.csv": (("climbing", [(1.0, 3.5)], ["A man climbs."]), None),
@@ -76,9 +76,9 @@ def test_an_anomaly_without_an_end_lasts_to_the_end_of_the_video(real_data, tmp_
     frames = videos["a.mp4"].frames
     assert [(span.start_frame, span.end_frame) for span in videos["a.mp4"].spans] == [(10, frames)]
     assert videos["b.mp4"].spans == []
-    (reason,) = said
-    assert "b.mp4 is said to be at frames 700" in reason
-    assert "but the video ends at" in reason
+    understood, reason = said
+    assert "2 row(s) of an anomaly with a start and no end: it lasts to the end of the video" in understood
+    assert "The anomaly of b.mp4 is said to begin at 70 s and to last to the end, but the video ends at" in reason
 
 
 def test_every_reported_table_is_tested(real_data):
@@ -312,6 +312,9 @@ def test_a_name_that_fits_two_files_is_refused_and_an_exact_one_is_not(ingested)
     result = ingested("video,label\ngate,theft\nGATE.mp4,theft\ngate.mp4,normal\n", files=("gate.mp4", "gate.avi", "Gate.MP4"))
     assert result.items == ["captions.csv:2", "captions.csv:3"]
     assert "gate may be Gate.MP4 or gate.avi or gate.mp4" in result.reasons[0]
+    assert result.reasons[0].endswith(
+        "Until then each of Gate.MP4 and gate.avi has no label. Until then gate.mp4 does not count as normal."
+    )
     assert [result.facts(name)[0] for name in ("gate.mp4", "gate.avi", "Gate.MP4")] == [None] * 3
 
 
@@ -343,9 +346,9 @@ def test_contradictions_are_named_and_nothing_uncertain_is_left(ingested, rows):
 NO_CONTRADICTIONS = {
     "gate.mp4,0,1,,normal|gate.mp4,1,2,,theft": ("theft", [(1.0, 2.0)]),
     "gate.mp4,0,1,,normal|gate.mp4,,,,theft": ("theft", []),
-    "gate.mp4,1,2,,Theft|gate.mp4,4,,,theft": ("Theft", [(1.0, 2.0), (4.0, None)]),
+    "gate.mp4,1,2,,Theft|gate.mp4,4,5,,theft": ("Theft", [(1.0, 2.0), (4.0, 5.0)]),
+    "gate.mp4,,,,normal|gate.mp4,1,2,,normal": ("normal", []),
     "gate.mp4,1,2,,theft|gate.mp4,1.5,3,,fight": ("theft and fight", [(1.0, 2.0), (1.5, 3.0)]),
-    "gate.mp4,,2,,theft": ("theft", [(0.0, 2.0)]),
     "gate.mp4,1,2,A.,theft|gate.mp4,1,2,B.,theft": ("theft", [(1.0, 2.0)]),
 }
 
@@ -354,6 +357,28 @@ NO_CONTRADICTIONS = {
 def test_what_holds_together_is_kept_together(ingested, rows):
     result = ingested(H + rows.replace("|", "\n") + "\n")
     assert (result.facts()[:2], result.reasons) == (NO_CONTRADICTIONS[rows], [])
+
+
+UNDERSTOOD = {  # rows: the label and spans of gate.mp4, words of the only line, where it stands
+    "gate.mp4,1,,,theft|other.mp4,2,,,theft": (
+        ("theft", [(1.0, None)]), "2 row(s) of an anomaly with a start and no end: it lasts to the end of the video", 2),
+    "gate.mp4,,2,,theft": (
+        ("theft", [(0.0, 2.0)]), "1 row(s) of an anomaly with an end and no start: it lasts from the beginning of the video", 2),
+    "other.mp4,,,,fall|gate.mp4,0,3,,normal": (
+        (None, []), "calls gate.mp4 normal from 0 s to 3 s (line 3), and what is at other times is not known", 3),
+    "gate.mp4,5,,,normal": ((None, []), "calls gate.mp4 normal from 5 s to its end (line 2)", 2),
+    "gate.mp4,0,3,Calm.,normal|gate.mp4,3,5,Calm too.,normal": (
+        ("normal", []), "2 row(s) with a caption, times and the label normal: the times are those of the caption", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", UNDERSTOOD)
+def test_how_times_are_understood_that_do_not_say_it_all_is_said_by_lines(ingested, rows):
+    expected, words, line = UNDERSTOOD[rows]
+    result = ingested(H + rows.replace("|", "\n") + "\n")
+    (reason,) = result.reasons
+    assert (result.facts()[:2], result.items) == (expected, [f"captions.csv:{line}"])
+    assert words in reason
 
 
 def test_a_video_in_two_splits_is_tested_on_and_groups_that_share_it_are_one(ingested):
@@ -460,3 +485,37 @@ def test_marks_around_a_name_and_in_the_header_do_not_matter(ingested, written):
 def test_a_file_whose_name_has_such_marks_is_found_by_them(ingested):
     result = ingested("video,label\n“gate.mp4,theft\ngate.mp4,fall\n", files=("“gate.mp4", "gate.mp4"))
     assert [result.facts(name)[0] for name in ("“gate.mp4", "gate.mp4")] == ["theft", "fall"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The guard’s cap – fallen.", "“Stop,” he says.", "He can’t say ‘no’ — he runs.", "Öl läuft: “Überfall”, 3–5 s.", "• A man"],
+)
+def test_typographic_marks_of_windows_end_no_run(ingested, text):
+    result = ingested(f"video;caption\ngate.mp4;{text}\n", "windows-1252")
+    assert result.facts()[2] == [text]
+    (reason,) = result.reasons
+    assert ("quotation marks or dashes" in reason, "umlauts" in reason) == (True, "Öl" in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("Es así.", "mac_roman"), ("La canción.", "mac_roman"), ("Un kör.", "cp437"), ("Blod flöt.", "cp850"),
+                           ("Noël.", "mac_roman"), ("Sí.", "mac_roman"), ("Une voix “à part”.", "windows-1252")],
+)  # fmt: skip
+def test_letters_of_other_encodings_are_not_taken_for_such_marks(ingested, text, encoding):
+    with pytest.raises(SourceError, match=r"is not certain; save it as UTF-8"):
+        ingested(f"video;caption\ngate.mp4;{text}\n", encoding)
+
+
+def test_a_column_without_a_header_that_counts_the_rows_is_not_used(ingested):
+    result = ingested(",video,caption,label\n0,gate.mp4,A man.,climb\n1,other.mp4,A dog barks.\n")
+    assert (result.facts(), result.facts("other.mp4")) == (("climb", [], ["A man."]), (None, [], ["A dog barks."]))
+    assert "Column 1 of" in result.reasons[0]
+    assert "counts the rows; it is not used" in result.reasons[0]
+    other = ingested(",video,label\n0,gate.mp4,climb\n7,other.mp4,climb\n")
+    assert [("stands below no header" in reason) for reason in other.reasons] == [True, True]
+
+
+def test_columns_that_are_not_known_are_named_and_nothing_else_is_advised(ingested):
+    with pytest.raises(SourceError, match=r"has the column\(s\) notes, but only video, .* are known; rename or remove them\.$"):
+        ingested("video,caption,notes\ngate.mp4,A man.,x\n")

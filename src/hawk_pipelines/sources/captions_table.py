@@ -6,7 +6,7 @@ capitals. Everything else is refused by its line.
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -28,6 +28,8 @@ from hawk_pipelines.sources.tree import is_video_file
 
 COLUMNS = ("video", "start_s", "end_s", "caption", "label", "split", "group")
 _TEXTS = ("caption", "label", "group")
+_ROW_NUMBER = "row number"
+"""Stands for the header of a column that counts the rows: no header is compared equal to it."""
 _NAME_CELLS = 4
 """Into how many cells a name with separators may have been cut."""
 _SPLITS: dict[str, Split] = {
@@ -100,7 +102,12 @@ def read_captions_table(path: Path, is_video: Callable[[str], bool]) -> Captions
 
     rows: list[CaptionRow] = []
     refused: list[RefusedRow] = []
-    for record in read_records(lines, layout.start, layout.delimiter, len(layout.columns), begins_row):
+    records = list(read_records(lines, layout.start, layout.delimiter, len(layout.columns), begins_row))
+    for index in _row_numbers(layout.columns, records):
+        layout.columns[index] = _ROW_NUMBER
+        what = f"Column {index + 1} of {path} has no header and counts the rows; it is not used"
+        notes.append(note(f"{path.name}:{layout.start}", f"{what}. Remove it, or go on."))
+    for record in records:
         remarks: list[str] = []
         ends_early = record.line == len(lines) and not lines[-1].endswith(("\n", "\r"))
         read = _Reader(layout, ends_early, is_video).read(record, remarks)
@@ -138,10 +145,25 @@ def _read_layout(path: Path, lines: list[str]) -> _Layout:
     layout = max(layouts, key=lambda layout: len(layout.columns), default=None)
     if layout is None or set(layout.columns) - {*COLUMNS, ""}:
         columns = written[layout.delimiter if layout else delimiters[0]]
+        if layout:
+            unknown = [cell for cell in columns if _column(cell) not in {*COLUMNS, ""}]
+            msg = f"{path} has the column(s) {some(unknown)}, but only {', '.join(COLUMNS)} are known; rename or remove them."
+            raise SourceError(msg)
         needed = f"`video` is needed and only {sorted(COLUMNS)} are known"
         msg = f"{path} has the columns {columns}, but {needed}; rename them, or, if it is no such table, {SAVE_AS}."
         raise SourceError(msg)
     return layout
+
+
+def _row_numbers(columns: Sequence[str], records: Sequence[Record]) -> list[int]:
+    """The columns without a header whose cells are 0, 1, 2 and so on, as some programs write them before the others."""
+    return [
+        index
+        for index, column in enumerate(columns)
+        if not column
+        and records
+        and all(record.cells[index : index + 1] == [str(number)] for number, record in enumerate(records))
+    ]
 
 
 def _column(cell: str) -> str:
@@ -167,6 +189,8 @@ class _Reader(NamedTuple):
             value = cell.strip()
             if column == "video" and not self.is_video(value):
                 value = without_marks(value)
+            if column == _ROW_NUMBER:
+                continue
             if value and not column:
                 faults.append(f"{value[:40]!r} stands below no header")
             elif value and values.setdefault(column, value) != value:
@@ -240,6 +264,7 @@ class _Reader(NamedTuple):
         A caption is a sentence there, and nothing else is one. Without a caption no cell may be meant for a missing column.
         """
         values = {name: cell.strip() for name, cell in zip(self.layout.columns, cells, strict=False) if cell.strip()}
+        values.pop(_ROW_NUMBER, None)
         if self.ends_early and not re.search(r"[.!?…]$", cells[-1].strip()):
             return False
         others = [values[name] for name in ("label", "group") if name in values]

@@ -18,6 +18,15 @@ DELIMITERS = ",;\t|"
 SAVE_AS = "save it as UTF-8 (in Excel: `CSV UTF-8`)"
 _UMLAUTS = "ÄÖÜäöüß".encode("windows-1252")
 _LONE_UMLAUT = re.compile(rb"[\x00-\x7f]*(?:(?<![\x80-\xff])[" + _UMLAUTS + rb"](?![\x80-\xff])[\x00-\x7f]*)*")
+_MARKS: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
+    (re.compile(rb"(?<![\w\x80-\xff])\x93([^\x93\x94\r\n]*)\x94(?![\w\x80-\xff])"), rb'"\1"'),
+    (re.compile(rb"(?<=[A-Za-z])\x92(?=(?:s|t|d|m|ll|re|ve)(?![\w\x80-\xff]))"), b"'"),
+    (re.compile(rb"(?<![\w\x80-\xff])\x91([^\x91\x92\r\n]*)\x92(?![\w\x80-\xff])"), rb"'\1'"),
+    (re.compile(rb"(?<=[ 0-9])[\x96\x97](?=[ 0-9])"), b"-"),
+    (re.compile(rb"(?<![\w\x80-\xff])\x95(?= )"), b"*"),
+)
+"""Quotation marks, apostrophes, dashes and bullets of all Windows code pages, where they stand as such, and what they are like in
+ASCII. In other encodings these bytes are letters."""
 _ESCAPED_QUOTE = '\\"'
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
@@ -37,7 +46,8 @@ def decode_table(path: Path) -> tuple[str, str | None]:
     """The text of a file, and what was taken for granted to read it.
 
     UTF-8 and UTF-16, and Windows-1252 where the only foreign letters are German umlauts that stand alone: those are the same in
-    all code pages of Western and Central Europe, and in others their bytes do not stand alone between Latin letters.
+    all code pages of Western and Central Europe, and in others their bytes do not stand alone between Latin letters. Typographic
+    quotation marks and dashes may stand there, too.
 
     Raises:
         SourceError: it cannot be read, or its encoding is not certain.
@@ -56,11 +66,18 @@ def decode_table(path: Path) -> tuple[str, str | None]:
     except SourceError as error:
         if not isinstance(error.__cause__, UnicodeError):
             raise
-        content = path.read_bytes()
-        if not _LONE_UMLAUT.fullmatch(content):
+        content = letters = path.read_bytes()
+        for mark, plain in _MARKS:
+            letters = mark.sub(plain, letters)
+        if not _LONE_UMLAUT.fullmatch(letters):
             msg = f"{path} is no text in UTF-8 or UTF-16, and which letters it means is not certain; {SAVE_AS}."
             raise SourceError(msg) from error
-        return content.decode("windows-1252"), f"{path} is not UTF-8 and was read as Windows-1252 (for its umlauts); {SAVE_AS}."
+        kinds = [
+            *(["umlauts"] if re.search(rb"[\x80-\xff]", letters) else []),
+            *(["quotation marks or dashes"] if letters != content else []),
+        ]
+        remark = f"{path} is not UTF-8 and was read as Windows-1252 (for its {' and '.join(kinds)}); {SAVE_AS}."
+        return content.decode("windows-1252"), remark
 
 
 def split_lines(text: str) -> list[str]:

@@ -4,7 +4,7 @@ A file `captions.csv` in it, where there is one, says what happens in them. Its 
 and, each optional: `start_s`, `end_s`, `caption`, `label` (the class of the anomaly, or "normal"), `split` ("train", "validation"
 or "test") and `group` (the source video that it was cut from: a group is never on both sides of the split). One row a caption.
 `start_s` and `end_s` of a row with a label other than "normal" also say where the anomaly is: without `end_s` to the end of the
-video, without `start_s` from its beginning.
+video, without `start_s` from its beginning. A video that is "normal" at some times only, in rows without a caption, has no label.
 """
 
 import logging
@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hawk_pipelines.schema import Rejection
-from hawk_pipelines.sources.caption_rows import VideoFacts, combine_rows, join_groups
+from hawk_pipelines.sources.caption_rows import VideoFacts, combine_rows, join_groups, note_times
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow, read_captions_table
 from hawk_pipelines.sources.folder_contents import read_contents
 from hawk_pipelines.sources.links import is_followed, link_rules
@@ -161,7 +161,7 @@ def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejec
             refused[name].append(lost)
     facts: dict[str, VideoFacts] = {}
     left_out: dict[str, VideoFacts | None] = {}
-    consequences: dict[int, list[str]] = defaultdict(list)
+    consequences: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     contradictions: list[Rejection] = []
     for name in sorted({*rows, *refused}):
         combined = combine_rows(name, rows[name], refused[name], table.name, contradictions)
@@ -170,14 +170,22 @@ def _read_facts(table: Path, root: Path, names: Sequence[str], notes: list[Rejec
         else:
             facts[name] = combined.facts
         for line, consequence in combined.consequences.items():
-            consequences[line].append(consequence)
+            consequences[line][consequence].append(name)
     for lost in sorted(refused_rows, key=lambda row: row.line):
-        notes.append(note(f"{table.name}:{lost.line}", " ".join([lost.reason, *consequences[lost.line]])))
+        notes.append(note(f"{table.name}:{lost.line}", " ".join([lost.reason, *map(_in_words, consequences[lost.line].items())])))
     for name, lines in absent.items():
         what = f"{table.name} has {len(lines)} row(s) about {name}, which is not in {root} (line {some(list(map(str, lines)))})"
         notes.append(note(name, f"{what}; add the video or remove the rows."))
     everything: dict[str, list[CaptionRow | RefusedRow]] = {name: [*rows[name], *refused[name]] for name in facts}
     groups = {name: [(row.line, row.group) for row in of_video if row.group] for name, of_video in everything.items()}
+    notes += note_times(rows, table.name)
     settled = join_groups(facts, groups, table.name, contradictions)
     notes += contradictions
     return {**settled, **left_out}
+
+
+def _in_words(consequence: tuple[str, Sequence[str]]) -> str:
+    """What follows from a row for the videos that it may be about."""
+    what, names = consequence
+    videos = names[0] if len(names) == 1 else f"each of {', '.join(names[:-1])} and {names[-1]}"
+    return f"Until then {videos} {what}."
