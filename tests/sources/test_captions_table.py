@@ -6,41 +6,11 @@ import unicodedata
 import pytest
 
 from hawk_pipelines.schema import ANOMALY
-from hawk_pipelines.sources.folder import Parameters, read
 from hawk_pipelines.sources.reading import SourceError
-from hawk_pipelines.sources.table_labels import read_label
 from hawk_pipelines.sources.table_numbers import read_seconds
+from tests.sources.folders import ReadFolder
 
 H = "video,start_s,end_s,caption,label\n"
-
-
-class Ingested:
-    """A folder that was read."""
-
-    def __init__(self, root):
-        reading = read(Parameters(path=root))
-        self.root = root
-        self.videos = {video.name: video for video in reading.videos}
-        self.reasons = [rejection.reason for rejection in reading.rejections]
-        self.items = [rejection.item for rejection in reading.rejections]
-
-    def facts(self, name="gate.mp4"):
-        """Label, spans (None: to the end) and captions of a video."""
-        video = self.videos[name]
-        spans = [(span.start_s, span.end_s) for span in video.spans] + [(start_s, None) for start_s in video.open_spans]
-        return video.label, spans, [caption.text for caption in video.captions]
-
-
-@pytest.fixture
-def ingested(tmp_path):
-    def ingested(table, encoding="utf-8", name="captions.csv", files=("gate.mp4", "other.mp4", "yard/0412.mp4")):
-        for file in files:
-            (tmp_path / file).parent.mkdir(exist_ok=True)
-            (tmp_path / file).touch()
-        (tmp_path / name).write_bytes(table.replace("ROOT", str(tmp_path)).encode(encoding))
-        return Ingested(tmp_path)
-
-    return ingested
 
 
 REPORTED = {
@@ -62,7 +32,7 @@ def test_tables_that_went_wrong_for_users(real_data, tmp_path, name):
     shutil.copy(folder / "gate.mp4", tmp_path)
     shutil.copy(folder / name, tmp_path / "captions.csv")
     expected, reason = REPORTED[name]
-    result = Ingested(tmp_path)
+    result = ReadFolder(tmp_path)
     assert result.facts() == expected
     assert (reason in result.reasons[0]) if reason else (result.reasons == [])
 
@@ -109,23 +79,6 @@ def test_what_is_certain_is_read_however_it_is_written(ingested, name):
     result = ingested(READ[name])
     assert result.facts() == SAME
     assert [item for item in result.items if item != "captions.csv:1"] == []  # a doubled column is named
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"])
-def test_umlauts_in_every_encoding_of_spreadsheet_programs(ingested, encoding):
-    result = ingested("video;caption;label\ngate.mp4;Ein Mann läuft über die Straße.;Überfall\n", encoding)
-    assert result.facts() == ("Überfall", [], ["Ein Mann läuft über die Straße."])
-    assert ["Windows-1252" in reason for reason in result.reasons] == [True] * (encoding == "windows-1252")
-
-
-@pytest.mark.parametrize(
-    ("text", "encoding"),
-    [("Ein Mann läuft.", "cp850"), ("Ein Mann läuft.", "mac_roman"), ("Человек упал.", "cp1251"), ("男が倒れる。", "shift_jis"),
-     ("Deux voitures à côté.", "windows-1252"), ("Padł na ziemię.", "windows-1250")],
-)  # fmt: skip
-def test_an_encoding_that_is_not_certain_is_refused_with_what_to_save_as(ingested, text, encoding):
-    with pytest.raises(SourceError, match=r"is not certain; save it as UTF-8 \(in Excel: `CSV UTF-8`\)"):
-        ingested(f"video;caption\ngate.mp4;{text}\n", encoding)
 
 
 REFUSED = {  # a row about gate.mp4: words of the reason
@@ -209,80 +162,6 @@ def test_a_cell_that_may_belong_to_a_missing_one_is_not_read_as_another(ingested
     assert (gate and (gate.label, gate.group)) in ([expected] if expected else [None, (None, None)])
     assert ("not certain which are missing" in result.reasons[0]) == (expected is None)
     assert "captions.csv:2" in result.items
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        'video,caption,label\ngate.mp4,"A man climbs.\nHe falls, too.",climbing\nother.mp4,A dog barks.,dog\n',
-        'video,caption,label\r\ngate.mp4,"A man climbs.\r\nHe falls, too.",climbing\r\nother.mp4,A dog barks.,dog\r\n',
-        'video, caption, label\ngate.mp4, "A man climbs.\nHe falls, too.", climbing\nother.mp4, A dog barks., dog\n',
-    ],
-)
-def test_a_quoted_caption_may_run_over_lines(ingested, table):
-    result = ingested(table)
-    assert result.facts()[2][0].split() == ["A", "man", "climbs.", "He", "falls,", "too."]
-    assert (result.facts("other.mp4"), result.reasons) == (("dog", [], ["A dog barks."]), [])
-
-
-@pytest.mark.parametrize(
-    ("rows", "refused"),
-    [
-        ('gate.mp4,"A man climbs.,climbing\nother.mp4,A dog barks.,dog\n', [2]),
-        ('gate.mp4,"A man climbs.,climbing\nother.mp4,"A dog, barks.",dog\n', [2]),
-        ('gate.mp4,"A man climbs.,climbing\nother.mp4,A dog barks.",dog\n', [2, 3]),
-        ('gate.mp4,"A man climbs.,climbing\nabsent.mp4,A dog barks.",dog\n', [2, 3]),
-        ('gate.mp4,"A man\nclimbs.,climbing\nother.mp4,A dog barks.,dog\n', [2, 3]),
-    ],
-)
-def test_an_open_quote_costs_the_line_where_it_began(ingested, rows, refused):
-    result = ingested("video,caption,label\n" + rows)
-    assert [item for item in result.items if ":" in item] == [f"captions.csv:{line}" for line in refused]
-    assert result.facts()[0] is None
-    assert all("climbs" not in text for name in ("gate.mp4", "other.mp4") for text in result.facts(name)[2])
-
-
-def test_quotes_inside_a_text_are_its_own(ingested):
-    result = ingested('video,caption\ngate.mp4,"Stop" he says.\nother.mp4,A 5" pipe and "a stop" sign.\n')
-    assert [result.facts(name)[2] for name in ("gate.mp4", "other.mp4")] == [
-        ['"Stop" he says.'],
-        ['A 5" pipe and "a stop" sign.'],
-    ]
-    assert result.reasons == []
-
-
-RIGHTLY_QUOTED = {  # a row about gate.mp4 with the label fall: its caption
-    'gate.mp4,"Two clips:\nother.mp4, and this one.",fall': "Two clips:\nother.mp4, and this one.",
-    'gate.mp4,"Clips, two:\nother.mp4, and this one.",fall': "Clips, two:\nother.mp4, and this one.",
-    'gate.mp4,"A man, in red" ,fall': "A man, in red",
-    'gate.mp4,"A man,\nin red" ,"fall" ': "A man,\nin red",
-    'gate.mp4, "A man, in red" , fall': "A man, in red",
-    'gate.mp4,"He says ""no"" , and goes.",fall': 'He says "no" , and goes.',
-    r'gate.mp4,"He says \"stop\", then runs.",fall': 'He says "stop", then runs.',
-    r'gate.mp4,"He says \"stop\"",fall': 'He says "stop"',
-    'gate.mp4,"He shows C:\\dir\\",fall': "He shows C:\\dir\\",
-}
-
-
-@pytest.mark.parametrize("row", RIGHTLY_QUOTED)
-def test_rightly_quoted_texts_are_read_as_they_are_meant(ingested, row):
-    result = ingested(f"video,caption,label\n{row}\nother.mp4,A dog barks.,dog\n")
-    assert (result.facts(), result.reasons) == (("fall", [], [RIGHTLY_QUOTED[row]]), [])
-    assert result.facts("other.mp4") == ("dog", [], ["A dog barks."])
-
-
-@pytest.mark.parametrize("row", [r"gate.mp4,He says \"stop\".,fall", r'gate.mp4,"He says \"no\" and ""yes"".",fall'])
-def test_quotes_with_backslashes_that_may_mean_several_are_refused_by_their_line(ingested, row):
-    result = ingested(f"video,caption,label\n{row}\nother.mp4,A dog barks.,dog\n")
-    assert (result.items, result.facts()) == (["captions.csv:2"], (None, [], []))
-    assert r"what \" in it means is not certain" in result.reasons[0]
-
-
-def test_a_row_of_its_own_below_a_quote_that_was_not_closed_is_kept(ingested):
-    rows = 'gate.mp4,"A man climbs\nother.mp4,A dog barks.,dog\nyard/0412.mp4,A cat",cat\n'
-    result = ingested("video,caption,label\n" + rows)
-    assert result.items == ["captions.csv:2", "captions.csv:4"]
-    assert result.facts("other.mp4") == ("dog", [], ["A dog barks."])
 
 
 @pytest.mark.parametrize(
@@ -449,62 +328,6 @@ def test_times(text, seconds):
 def test_no_times(text):
     with pytest.raises(ValueError, match=r"write seconds"):
         read_seconds(text, decimal_comma=False)
-
-
-@pytest.mark.parametrize(
-    ("written", "label"),
-    [("normal.", "normal"), ("'Normal'", "normal"), ("“normal”", "normal"), ("«normal»", "normal"), ("normal;", "normal"),
-     ("normal\u200b", "normal"), ("\ufeffnormal", "normal"), ("'normal'.", "normal"), ("“fall”", "fall"), ("fa\u200bll", "fall"),
-     ("rock 'n' roll", "rock 'n' roll"), ("abnormal", "abnormal"), ("anomaly", "anomaly"), ("no helmet", "no helmet"),
-     ("7", "7"), ("می\u200cافتد", "می\u200cافتد")],
-)  # fmt: skip
-def test_marks_that_nobody_means_do_not_make_another_label(written, label):
-    assert read_label(written) == label
-
-
-NO_LABELS = [
-    "none", "None", "nan", "N/A", "null", "-", "--", "?", "0", "1", "false", "unknown", "no anomaly", "non-anomalous",
-    "No_Anomaly", "not an anomaly", "Normal_Videos", "Training_Normal_Videos_Anomaly", "not normal", "normal, walking",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("written", NO_LABELS)
-def test_a_label_that_may_say_nothing_is_refused_and_makes_its_video_neither_normal_nor_unusual(ingested, written):
-    result = ingested(f'video,label,split\ngate.mp4,"{written}",test\nother.mp4,normal,train\nother.mp4,"{written}",train\n')
-    assert [(video.label, video.split) for video in result.videos.values()] == [(None, "test"), (None, "train"), (None, None)]
-    assert result.items == ["captions.csv:2", "captions.csv:4"]
-    assert f"label: {written!r} names no class" in result.reasons[0] or f"whether {written!r} means normal" in result.reasons[0]
-
-
-@pytest.mark.parametrize("written", ["“gate.mp4”", "'gate.mp4'", "gate.mp4\u200b", "\u2068gate.mp4\u2069", "ga\u200bte.mp4"])
-def test_marks_around_a_name_and_in_the_header_do_not_matter(ingested, written):
-    result = ingested(f"\u200b“video”,la\u200bbel\n{written},theft\n")
-    assert (result.facts()[0], result.reasons) == ("theft", [])
-
-
-def test_a_file_whose_name_has_such_marks_is_found_by_them(ingested):
-    result = ingested("video,label\n“gate.mp4,theft\ngate.mp4,fall\n", files=("“gate.mp4", "gate.mp4"))
-    assert [result.facts(name)[0] for name in ("“gate.mp4", "gate.mp4")] == ["theft", "fall"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["The guard’s cap – fallen.", "“Stop,” he says.", "He can’t say ‘no’ — he runs.", "Öl läuft: “Überfall”, 3–5 s.", "• A man"],
-)
-def test_typographic_marks_of_windows_end_no_run(ingested, text):
-    result = ingested(f"video;caption\ngate.mp4;{text}\n", "windows-1252")
-    assert result.facts()[2] == [text]
-    (reason,) = result.reasons
-    assert ("quotation marks or dashes" in reason, "umlauts" in reason) == (True, "Öl" in text)
-
-
-@pytest.mark.parametrize(
-    ("text", "encoding"), [("Es así.", "mac_roman"), ("La canción.", "mac_roman"), ("Un kör.", "cp437"), ("Blod flöt.", "cp850"),
-                           ("Noël.", "mac_roman"), ("Sí.", "mac_roman"), ("Une voix “à part”.", "windows-1252")],
-)  # fmt: skip
-def test_letters_of_other_encodings_are_not_taken_for_such_marks(ingested, text, encoding):
-    with pytest.raises(SourceError, match=r"is not certain; save it as UTF-8"):
-        ingested(f"video;caption\ngate.mp4;{text}\n", encoding)
 
 
 def test_a_column_without_a_header_that_counts_the_rows_is_not_used(ingested):
