@@ -6,6 +6,7 @@ from hawk_pipelines.engine.run import EngineParameters
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.sources.listing import list_videos
 from hawk_pipelines.sources.parameters import IngestParameters, read_source
+from tests.sources.folders import ReadFolder
 
 
 @pytest.fixture
@@ -22,3 +23,17 @@ def ingest(tmp_path_factory):
         return {video.name: video for video, _ in listing.videos}, said, {video.name: about for video, about in listing.videos}
 
     return ingest
+
+
+@pytest.fixture
+def ingested(tmp_path):
+    """Write a table beside empty videos and read their folder."""
+
+    def ingested(table, encoding="utf-8", name="captions.csv", files=("gate.mp4", "other.mp4", "yard/0412.mp4")):
+        for file in files:
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).touch()
+        (tmp_path / name).write_bytes(table.replace("ROOT", str(tmp_path)).encode(encoding))
+        return ReadFolder(tmp_path)
+
+    return ingested

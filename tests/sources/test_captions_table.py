@@ -6,40 +6,11 @@ import unicodedata
 import pytest
 
 from hawk_pipelines.schema import ANOMALY
-from hawk_pipelines.sources.folder import Parameters, read
 from hawk_pipelines.sources.reading import SourceError
 from hawk_pipelines.sources.table_numbers import read_seconds
+from tests.sources.folders import ReadFolder
 
 H = "video,start_s,end_s,caption,label\n"
-
-
-class Ingested:
-    """A folder that was read."""
-
-    def __init__(self, root):
-        reading = read(Parameters(path=root))
-        self.root = root
-        self.videos = {video.name: video for video in reading.videos}
-        self.reasons = [rejection.reason for rejection in reading.rejections]
-        self.items = [rejection.item for rejection in reading.rejections]
-
-    def facts(self, name="gate.mp4"):
-        """Label, spans (None: to the end) and captions of a video."""
-        video = self.videos[name]
-        spans = [(span.start_s, span.end_s) for span in video.spans] + [(start_s, None) for start_s in video.open_spans]
-        return video.label, spans, [caption.text for caption in video.captions]
-
-
-@pytest.fixture
-def ingested(tmp_path):
-    def ingested(table, encoding="utf-8", name="captions.csv", files=("gate.mp4", "other.mp4", "yard/0412.mp4")):
-        for file in files:
-            (tmp_path / file).parent.mkdir(exist_ok=True)
-            (tmp_path / file).touch()
-        (tmp_path / name).write_bytes(table.replace("ROOT", str(tmp_path)).encode(encoding))
-        return Ingested(tmp_path)
-
-    return ingested
 
 
 REPORTED = {
@@ -47,7 +18,7 @@ REPORTED = {
     "unquoted_comma_2.csv": ((None, [], []), "Line 2 of"),
     "unquoted_comma_last_column.csv": ((None, [], ["A man climbs over the gate, then he runs away."]), None),
     "missing_quote.csv": ((None, [], []), "Line 2 of"),
-    "start_without_end.csv": (("climbing", [(1.0, None)], ["A man climbs."]), None),
+    "start_without_end.csv": (("climbing", [(1.0, None)], ["A man climbs."]), "1 row(s) of an anomaly with a start and no end"),
     "two_labels.csv": (("climbing and falling", [(1.0, 2.0), (2.0, 3.0)], []), None),
     "two_splits.csv": (("climbing", [], ["A man climbs.", "He falls."]), "is used for test only"),
     "semicolons.csv": (("climbing", [(1.0, 3.5)], ["A man climbs."]), None),
@@ -61,7 +32,7 @@ def test_tables_that_went_wrong_for_users(real_data, tmp_path, name):
     shutil.copy(folder / "gate.mp4", tmp_path)
     shutil.copy(folder / name, tmp_path / "captions.csv")
     expected, reason = REPORTED[name]
-    result = Ingested(tmp_path)
+    result = ReadFolder(tmp_path)
     assert result.facts() == expected
     assert (reason in result.reasons[0]) if reason else (result.reasons == [])
 
@@ -75,9 +46,9 @@ def test_an_anomaly_without_an_end_lasts_to_the_end_of_the_video(real_data, tmp_
     frames = videos["a.mp4"].frames
     assert [(span.start_frame, span.end_frame) for span in videos["a.mp4"].spans] == [(10, frames)]
     assert videos["b.mp4"].spans == []
-    (reason,) = said
-    assert "b.mp4 is said to be at frames 700" in reason
-    assert "but the video ends at" in reason
+    understood, reason = said
+    assert "2 row(s) of an anomaly with a start and no end: it lasts to the end of the video" in understood
+    assert "The anomaly of b.mp4 is said to begin at 70 s and to last to the end, but the video ends at" in reason
 
 
 def test_every_reported_table_is_tested(real_data):
@@ -108,23 +79,6 @@ def test_what_is_certain_is_read_however_it_is_written(ingested, name):
     result = ingested(READ[name])
     assert result.facts() == SAME
     assert [item for item in result.items if item != "captions.csv:1"] == []  # a doubled column is named
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"])
-def test_umlauts_in_every_encoding_of_spreadsheet_programs(ingested, encoding):
-    result = ingested("video;caption;label\ngate.mp4;Ein Mann läuft über die Straße.;Überfall\n", encoding)
-    assert result.facts() == ("Überfall", [], ["Ein Mann läuft über die Straße."])
-    assert ["Windows-1252" in reason for reason in result.reasons] == [True] * (encoding == "windows-1252")
-
-
-@pytest.mark.parametrize(
-    ("text", "encoding"),
-    [("Ein Mann läuft.", "cp850"), ("Ein Mann läuft.", "mac_roman"), ("Человек упал.", "cp1251"), ("男が倒れる。", "shift_jis"),
-     ("Deux voitures à côté.", "windows-1252"), ("Padł na ziemię.", "windows-1250")],
-)  # fmt: skip
-def test_an_encoding_that_is_not_certain_is_refused_with_what_to_save_as(ingested, text, encoding):
-    with pytest.raises(SourceError, match=r"is not certain; save it as UTF-8 \(in Excel: `CSV UTF-8`\)"):
-        ingested(f"video;caption\ngate.mp4;{text}\n", encoding)
 
 
 REFUSED = {  # a row about gate.mp4: words of the reason
@@ -187,44 +141,27 @@ def test_a_row_with_cells_left_off_at_its_end_is_read_with_a_line_where_nothing_
     assert "Line 2" in cut.reasons[0]
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        'video,caption,label\ngate.mp4,"A man climbs.\nHe falls, too.",climbing\nother.mp4,A dog barks.,dog\n',
-        'video,caption,label\r\ngate.mp4,"A man climbs.\r\nHe falls, too.",climbing\r\nother.mp4,A dog barks.,dog\r\n',
-        'video, caption, label\ngate.mp4, "A man climbs.\nHe falls, too.", climbing\nother.mp4, A dog barks., dog\n',
-    ],
-)
-def test_a_quoted_caption_may_run_over_lines(ingested, table):
-    result = ingested(table)
-    assert result.facts()[2][0].split() == ["A", "man", "climbs.", "He", "falls,", "too."]
-    assert (result.facts("other.mp4"), result.reasons) == (("dog", [], ["A dog barks."]), [])
+SHORT_ROWS = {  # header, row: label and group where it is certain which cells are missing, otherwise None
+    ("video,label,group", "gate.mp4,gate-monday"): None,
+    ("video,group,label", "gate.mp4,climb"): None,
+    ("video,label,caption", "gate.mp4,climb"): None,
+    ("video,start_s,end_s,label", "gate.mp4,3"): None,
+    ("video,caption,label,group", "gate.mp4,climb"): None,
+    ("video,caption,label,group", "gate.mp4,A man climbs.,climb"): ("climb", None),
+    ("video,label,group", "gate.mp4,normal"): ("normal", None),
+    ("video,label,start_s,end_s", "gate.mp4,climb"): ("climb", None),
+    ("video,start_s,end_s,label", "gate.mp4,3,5"): (None, None),
+}
 
 
-@pytest.mark.parametrize(
-    ("rows", "refused"),
-    [
-        ('gate.mp4,"A man climbs.,climbing\nother.mp4,A dog barks.,dog\n', [2]),
-        ('gate.mp4,"A man climbs.,climbing\nother.mp4,"A dog, barks.",dog\n', [2]),
-        ('gate.mp4,"A man climbs.,climbing\nother.mp4,A dog barks.",dog\n', [2, 3]),
-        ('gate.mp4,"A man climbs.,climbing\nabsent.mp4,A dog barks.",dog\n', [2, 3]),
-        ('gate.mp4,"A man\nclimbs.,climbing\nother.mp4,A dog barks.,dog\n', [2, 3]),
-    ],
-)
-def test_an_open_quote_costs_the_line_where_it_began(ingested, rows, refused):
-    result = ingested("video,caption,label\n" + rows)
-    assert [item for item in result.items if ":" in item] == [f"captions.csv:{line}" for line in refused]
-    assert result.facts()[0] is None
-    assert all("climbs" not in text for name in ("gate.mp4", "other.mp4") for text in result.facts(name)[2])
-
-
-def test_quotes_inside_a_text_are_its_own(ingested):
-    result = ingested('video,caption\ngate.mp4,"Stop" he says.\nother.mp4,A 5" pipe and "a stop" sign.\n')
-    assert [result.facts(name)[2] for name in ("gate.mp4", "other.mp4")] == [
-        ['"Stop" he says.'],
-        ['A 5" pipe and "a stop" sign.'],
-    ]
-    assert result.reasons == []
+@pytest.mark.parametrize(("header", "row"), SHORT_ROWS)
+def test_a_cell_that_may_belong_to_a_missing_one_is_not_read_as_another(ingested, header, row):
+    result = ingested(f"{header}\n{row}\n")
+    expected = SHORT_ROWS[header, row]
+    gate = result.videos.get("gate.mp4")  # left out where the row may say its group
+    assert (gate and (gate.label, gate.group)) in ([expected] if expected else [None, (None, None)])
+    assert ("not certain which are missing" in result.reasons[0]) == (expected is None)
+    assert "captions.csv:2" in result.items
 
 
 @pytest.mark.parametrize(
@@ -254,6 +191,9 @@ def test_a_name_that_fits_two_files_is_refused_and_an_exact_one_is_not(ingested)
     result = ingested("video,label\ngate,theft\nGATE.mp4,theft\ngate.mp4,normal\n", files=("gate.mp4", "gate.avi", "Gate.MP4"))
     assert result.items == ["captions.csv:2", "captions.csv:3"]
     assert "gate may be Gate.MP4 or gate.avi or gate.mp4" in result.reasons[0]
+    assert result.reasons[0].endswith(
+        "Until then each of Gate.MP4 and gate.avi has no label. Until then gate.mp4 does not count as normal."
+    )
     assert [result.facts(name)[0] for name in ("gate.mp4", "gate.avi", "Gate.MP4")] == [None] * 3
 
 
@@ -285,9 +225,9 @@ def test_contradictions_are_named_and_nothing_uncertain_is_left(ingested, rows):
 NO_CONTRADICTIONS = {
     "gate.mp4,0,1,,normal|gate.mp4,1,2,,theft": ("theft", [(1.0, 2.0)]),
     "gate.mp4,0,1,,normal|gate.mp4,,,,theft": ("theft", []),
-    "gate.mp4,1,2,,Theft|gate.mp4,4,,,theft": ("Theft", [(1.0, 2.0), (4.0, None)]),
+    "gate.mp4,1,2,,Theft|gate.mp4,4,5,,theft": ("Theft", [(1.0, 2.0), (4.0, 5.0)]),
+    "gate.mp4,,,,normal|gate.mp4,1,2,,normal": ("normal", []),
     "gate.mp4,1,2,,theft|gate.mp4,1.5,3,,fight": ("theft and fight", [(1.0, 2.0), (1.5, 3.0)]),
-    "gate.mp4,,2,,theft": ("theft", [(0.0, 2.0)]),
     "gate.mp4,1,2,A.,theft|gate.mp4,1,2,B.,theft": ("theft", [(1.0, 2.0)]),
 }
 
@@ -296,6 +236,28 @@ NO_CONTRADICTIONS = {
 def test_what_holds_together_is_kept_together(ingested, rows):
     result = ingested(H + rows.replace("|", "\n") + "\n")
     assert (result.facts()[:2], result.reasons) == (NO_CONTRADICTIONS[rows], [])
+
+
+UNDERSTOOD = {  # rows: the label and spans of gate.mp4, words of the only line, where it stands
+    "gate.mp4,1,,,theft|other.mp4,2,,,theft": (
+        ("theft", [(1.0, None)]), "2 row(s) of an anomaly with a start and no end: it lasts to the end of the video", 2),
+    "gate.mp4,,2,,theft": (
+        ("theft", [(0.0, 2.0)]), "1 row(s) of an anomaly with an end and no start: it lasts from the beginning of the video", 2),
+    "other.mp4,,,,fall|gate.mp4,0,3,,normal": (
+        (None, []), "calls gate.mp4 normal from 0 s to 3 s (line 3), and what is at other times is not known", 3),
+    "gate.mp4,5,,,normal": ((None, []), "calls gate.mp4 normal from 5 s to its end (line 2)", 2),
+    "gate.mp4,0,3,Calm.,normal|gate.mp4,3,5,Calm too.,normal": (
+        ("normal", []), "2 row(s) with a caption, times and the label normal: the times are those of the caption", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", UNDERSTOOD)
+def test_how_times_are_understood_that_do_not_say_it_all_is_said_by_lines(ingested, rows):
+    expected, words, line = UNDERSTOOD[rows]
+    result = ingested(H + rows.replace("|", "\n") + "\n")
+    (reason,) = result.reasons
+    assert (result.facts()[:2], result.items) == (expected, [f"captions.csv:{line}"])
+    assert words in reason
 
 
 def test_a_video_in_two_splits_is_tested_on_and_groups_that_share_it_are_one(ingested):
@@ -366,3 +328,17 @@ def test_times(text, seconds):
 def test_no_times(text):
     with pytest.raises(ValueError, match=r"write seconds"):
         read_seconds(text, decimal_comma=False)
+
+
+def test_a_column_without_a_header_that_counts_the_rows_is_not_used(ingested):
+    result = ingested(",video,caption,label\n0,gate.mp4,A man.,climb\n1,other.mp4,A dog barks.\n")
+    assert (result.facts(), result.facts("other.mp4")) == (("climb", [], ["A man."]), (None, [], ["A dog barks."]))
+    assert "Column 1 of" in result.reasons[0]
+    assert "counts the rows; it is not used" in result.reasons[0]
+    other = ingested(",video,label\n0,gate.mp4,climb\n7,other.mp4,climb\n")
+    assert [("stands below no header" in reason) for reason in other.reasons] == [True, True]
+
+
+def test_columns_that_are_not_known_are_named_and_nothing_else_is_advised(ingested):
+    with pytest.raises(SourceError, match=r"has the column\(s\) notes, but only video, .* are known; rename or remove them\.$"):
+        ingested("video,caption,notes\ngate.mp4,A man.,x\n")

@@ -37,6 +37,14 @@ def test_frames_become_seconds_at_the_videos_own_rate():
     assert [(s.start_s, s.end_s) for s in fitted.spans] == [(0.0, 0.08), (2.0, 4.0)]
 
 
+def test_an_open_span_lasts_to_the_end_and_one_past_it_is_named_as_it_was_written():
+    fitted = _fit(open_spans=[2.0, 10800.0])
+    assert [(span.start_frame, span.end_frame) for span in fitted.spans] == [(50, 100)]
+    assert fitted.notes == [
+        "The anomaly of a.mp4 is said to begin at 10800 s and to last to the end, but the video ends at 4.00 s; mend the label."
+    ]
+
+
 def test_spans_are_cut_merged_or_left_out_with_a_line():
     fitted = _fit(frame_spans=[(50, 400), (40, 60), (100, 120), (5, 5), (9, 3), (-1, 4), (99, 101)])
     assert [(s.start_frame, s.end_frame) for s in fitted.spans] == [(40, 100)]

@@ -29,7 +29,7 @@ def test_captions_labels_times_and_split_reach_their_video(folder):
 
 @pytest.mark.parametrize("label", ["normal", "Normal", " NORMAL "])
 def test_normal_is_normal_however_it_is_written(folder, label):
-    video = folder(f"video,start_s,end_s,label\na.mp4,0,1,{label}\n").videos[0]
+    video = folder(f"video,start_s,end_s,label\na.mp4,,,{label}\n").videos[0]
     assert video.label == "normal"
     assert video.spans == []
 

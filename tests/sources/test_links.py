@@ -57,14 +57,6 @@ def test_a_root_that_is_a_link_is_read_as_before(linked, tmp_path):
     assert [video.name for video in read(Parameters(path=tmp_path / "alias")).videos] == INSIDE
 
 
-def test_a_table_that_is_a_link_out_is_not_read(linked, tmp_path):
-    (tmp_path / "outside/captions.csv").write_text("video,label\nown.mp4,theft\n")
-    (linked / "captions.csv").symlink_to(tmp_path / "outside/captions.csv")
-    reading = read(Parameters(path=linked))
-    assert [video.label for video in reading.videos] == [None] * 3
-    assert "captions.csv" in reading.rejections[0].reason
-
-
 def test_pictures_that_lead_out_make_no_other_video_of_their_folder(tmp_path):
     (tmp_path / "root").mkdir()
     pictures(tmp_path / "root", "camera")
@@ -125,3 +117,32 @@ def read(parameters):
     assert names == {"copy.mp4", "own.mp4", "near.mp4"}
     parameters["follow_links"] = True
     assert {video.path.name for video in read_source(IngestParameters.model_validate(parameters), 0, 0).videos} > names
+
+
+@pytest.mark.parametrize("name", ["captions.csv", "Captions.CSV", "caption.csv", "captions.tsv"])
+@pytest.mark.parametrize("is_broken", [False, True], ids=["leads out", "leads to nothing"])
+def test_a_table_that_is_a_link_which_is_not_followed_ends_the_run(linked, name, is_broken):
+    table = linked.parent / "outside/captions.csv"
+    if not is_broken:
+        table.write_text("video,label,split\nown.mp4,fall,test\n")
+    (linked / name).symlink_to(table)
+    remedy = "put the table there, or remove the link" if is_broken else "copy the table here, or set `ingest.follow_links"
+    with pytest.raises(SourceError, match=rf"{name} is a link that leads .*the table of the videos was not read.*{remedy}"):
+        read(Parameters(path=linked))
+    if not is_broken:
+        parameters = {"source": "folder", "folder": {"path": str(linked)}, "follow_links": True}
+        reading = read_source(IngestParameters.model_validate(parameters), seed=0, workers=0)
+        assert [video.split for video in reading.videos if video.name == "own.mp4"] == ["test"]
+
+
+def test_a_table_that_is_a_link_inside_the_folder_is_read_and_beside_it_another_link_changes_nothing(linked):
+    (linked / "real/rows.csv").write_text("video,label,split\nown.mp4,fall,test\n")
+    (linked / "captions.csv").symlink_to("real/rows.csv")
+    (linked / "captions.txt").symlink_to(linked.parent / "outside/film.mp4")
+    assert [video.split for video in read(Parameters(path=linked)).videos if video.name == "own.mp4"] == ["test"]
+
+
+def test_a_folder_called_like_the_table_is_named(linked):
+    (linked / "captions.csv").mkdir()
+    (first, *_) = read(Parameters(path=linked)).rejections
+    assert (first.item, "is a folder and is not read as the table" in first.reason) == ("captions.csv", True)

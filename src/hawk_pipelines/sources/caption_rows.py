@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from hawk_pipelines.schema import ANOMALY, Rejection, Span, Split
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow
-from hawk_pipelines.sources.reading import TimedText, note
+from hawk_pipelines.sources.reading import TimedText, note, some
+from hawk_pipelines.sources.table_labels import NORMAL
 
-NORMAL = "normal"
 _SPLITS: tuple[Split, ...] = ("test", "validation", "train")
 
 
@@ -35,7 +35,7 @@ class CombinedRows(NamedTuple):
     facts: VideoFacts | None
     """None where the video is left out, since a row that may say on which side of the split it is cannot be read."""
     consequences: dict[int, str]
-    """What follows from the refused rows for the video, by their lines."""
+    """What follows from the refused rows for the video, by their lines: words that come after its name."""
 
 
 def combine_rows(
@@ -55,8 +55,7 @@ def combine_rows(
     sides = {"split": _split(name, everything, table, notes), "group": next((row.group for row in everything if row.group), None)}
     for row in refused:
         if missing := sorted(column for column in row.unknown if not sides[column]):
-            what = f"Until then {name} is left out, since the line may say its {' and '.join(missing)}"
-            return CombinedRows(None, {row.line: f"{what}."})
+            return CombinedRows(None, {row.line: f"is left out, since the line may say its {' and '.join(missing)}"})
     label, spans = _label(name, rows, table, notes)
     lost = [row.line for row in refused if row.anomaly_possible]
     consequences = {}
@@ -66,7 +65,7 @@ def combine_rows(
             label, consequence = None, "does not count as normal"
         elif label:
             spans, consequence = [], f"keeps the label {label} without the times of its anomaly, since they may not be all"
-        consequences = dict.fromkeys(lost, f"Until then {name} {consequence}.")
+        consequences = dict.fromkeys(lost, consequence)
     facts = VideoFacts(
         label,
         [Span(start_s=start_s, end_s=end_s) for start_s, end_s in spans if end_s is not None],
@@ -76,6 +75,43 @@ def combine_rows(
         sides["group"],
     )
     return CombinedRows(facts, consequences)
+
+
+def note_times(rows: Mapping[str, Sequence[CaptionRow]], table: str) -> list[Rejection]:
+    """Say in one line each how the times of rows are understood that do not say it all themselves.
+
+    Args:
+        rows: by video.
+        table: the name of the table.
+    """
+    unusual = [row for of_video in rows.values() for row in of_video if row.label not in (None, NORMAL)]
+    timed_normal = [
+        row
+        for of_video in rows.values()
+        if not any(row.label not in (None, NORMAL) or (row.label == NORMAL and not _is_timed(row)) for row in of_video)
+        for row in of_video
+        if row.label == NORMAL and row.caption
+    ]
+    kinds = (
+        (
+            [row.line for row in unusual if row.start_s is not None and row.end_s is None],
+            "of an anomaly with a start and no end: it lasts to the end of the video; write the end where it ends before",
+        ),
+        (
+            [row.line for row in unusual if row.start_s is None and row.end_s is not None],
+            "of an anomaly with an end and no start: it lasts from the beginning of the video; write the start where it is later",
+        ),
+        (
+            [row.line for row in timed_normal],
+            f"with a caption, times and the label {NORMAL}: the times are those of the caption, and the whole video counts as "
+            f"{NORMAL}; leave out the label where only that time is",
+        ),
+    )
+    return [
+        note(f"{table}:{min(lines)}", f"{table} has {len(lines):,} row(s) {what} (line {some(list(map(str, sorted(lines))))}).")
+        for lines, what in kinds
+        if lines
+    ]
 
 
 def join_groups(
@@ -142,10 +178,15 @@ def _label(
     Anomalies of several classes at several times are all kept. A stretch that is normal and unusual at once leaves the video
     without a label; one that is of two classes at once is an anomaly whose class is not certain.
     """
-    normal = [row for row in rows if row.label and row.label.casefold() == NORMAL]
-    unusual = [row for row in rows if row.label and row.label.casefold() != NORMAL]
+    normal = [row for row in rows if row.label == NORMAL]
+    unusual = [row for row in rows if row.label and row.label != NORMAL]
     if not unusual:
-        return (NORMAL if normal else None), []
+        if not normal or any(row.caption or not _is_timed(row) for row in normal):  # a caption's times are its own
+            return (NORMAL if normal else None), []
+        times = " and ".join(f"{_times(row)} (line {row.line})" for row in normal)
+        what = f"{table} calls {name} {NORMAL} {times}, and what is at other times is not known, so it has no label"
+        notes.append(note(f"{table}:{normal[0].line}", f"{what}. Leave out the times where all of it is {NORMAL}."))
+        return None, []
     for calm in normal:
         for row in unusual:
             if _contradict(calm, row):
@@ -170,6 +211,10 @@ def _label(
 
 def _is_timed(row: CaptionRow) -> bool:
     return row.start_s is not None or row.end_s is not None
+
+
+def _times(row: CaptionRow) -> str:
+    return f"from {row.start_s or 0:g} s to {'its end' if row.end_s is None else f'{row.end_s:g} s'}"
 
 
 def _stretch(row: CaptionRow) -> tuple[float, float]:

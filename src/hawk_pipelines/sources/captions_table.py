@@ -6,7 +6,7 @@ capitals. Everything else is refused by its line.
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -22,11 +22,14 @@ from hawk_pipelines.sources.delimited_text import (
     split_lines,
 )
 from hawk_pipelines.sources.reading import SourceError, note, some
-from hawk_pipelines.sources.table_numbers import read_seconds
+from hawk_pipelines.sources.table_labels import NORMAL, read_label, without_marks
+from hawk_pipelines.sources.table_numbers import is_number, read_seconds
 from hawk_pipelines.sources.tree import is_video_file
 
 COLUMNS = ("video", "start_s", "end_s", "caption", "label", "split", "group")
 _TEXTS = ("caption", "label", "group")
+_ROW_NUMBER = "row number"
+"""Stands for the header of a column that counts the rows: no header is compared equal to it."""
 _NAME_CELLS = 4
 """Into how many cells a name with separators may have been cut."""
 _SPLITS: dict[str, Split] = {
@@ -94,12 +97,17 @@ def read_captions_table(path: Path, is_video: Callable[[str], bool]) -> Captions
     video = layout.columns.index("video")
 
     def begins_row(cells: list[str]) -> bool:
-        named = cells[video] if len(cells) > 1 and video < len(cells) else ""
+        named = without_marks(cells[video]) if len(cells) > 1 and video < len(cells) else ""
         return bool(named) and (is_video(named) or is_video_file(PurePosixPath(named)))
 
     rows: list[CaptionRow] = []
     refused: list[RefusedRow] = []
-    for record in read_records(lines, layout.start, layout.delimiter, len(layout.columns), begins_row):
+    records = list(read_records(lines, layout.start, layout.delimiter, len(layout.columns), begins_row))
+    for index in _row_numbers(layout.columns, records):
+        layout.columns[index] = _ROW_NUMBER
+        what = f"Column {index + 1} of {path} has no header and counts the rows; it is not used"
+        notes.append(note(f"{path.name}:{layout.start}", f"{what}. Remove it, or go on."))
+    for record in records:
         remarks: list[str] = []
         ends_early = record.line == len(lines) and not lines[-1].endswith(("\n", "\r"))
         read = _Reader(layout, ends_early, is_video).read(record, remarks)
@@ -126,7 +134,7 @@ def _read_layout(path: Path, lines: list[str]) -> _Layout:
     delimiters = DELIMITERS
     filled = [index for index, line in enumerate(lines) if line.strip(" \t\r\n\ufeff")]
     header = filled[0] if filled else 0
-    first = lines[header].strip(' "\r\n\ufeff') if filled else ""
+    first = without_marks(lines[header]) if filled else ""
     declared = re.fullmatch(r"sep=(.|\\t)", first, re.IGNORECASE)
     if declared:  # the first line that Excel writes and reads
         delimiters = declared[1].replace("\\t", "\t")
@@ -137,16 +145,30 @@ def _read_layout(path: Path, lines: list[str]) -> _Layout:
     layout = max(layouts, key=lambda layout: len(layout.columns), default=None)
     if layout is None or set(layout.columns) - {*COLUMNS, ""}:
         columns = written[layout.delimiter if layout else delimiters[0]]
+        if layout:
+            unknown = [cell for cell in columns if _column(cell) not in {*COLUMNS, ""}]
+            msg = f"{path} has the column(s) {some(unknown)}, but only {', '.join(COLUMNS)} are known; rename or remove them."
+            raise SourceError(msg)
         needed = f"`video` is needed and only {sorted(COLUMNS)} are known"
         msg = f"{path} has the columns {columns}, but {needed}; rename them, or, if it is no such table, {SAVE_AS}."
         raise SourceError(msg)
     return layout
 
 
+def _row_numbers(columns: Sequence[str], records: Sequence[Record]) -> list[int]:
+    """The columns without a header whose cells are 0, 1, 2 and so on, as some programs write them before the others."""
+    return [
+        index
+        for index, column in enumerate(columns)
+        if not column
+        and records
+        and all(record.cells[index : index + 1] == [str(number)] for number, record in enumerate(records))
+    ]
+
+
 def _column(cell: str) -> str:
     """A header as it is compared: without quotes, blanks around it, byte-order mark, and capitals."""
-    name = cell.strip("\ufeff\u200b \t'\"`\u201c\u201d\u201e\u00ab\u00bb\u00a0").casefold()
-    return re.sub(r"[\s-]+", "_", name)
+    return re.sub(r"[\s-]+", "_", without_marks(cell).casefold())
 
 
 class _Reader(NamedTuple):
@@ -165,6 +187,10 @@ class _Reader(NamedTuple):
         faults = []
         for column, cell in zip(self.layout.columns, cells, strict=True):
             value = cell.strip()
+            if column == "video" and not self.is_video(value):
+                value = without_marks(value)
+            if column == _ROW_NUMBER:
+                continue
             if value and not column:
                 faults.append(f"{value[:40]!r} stands below no header")
             elif value and values.setdefault(column, value) != value:
@@ -177,6 +203,11 @@ class _Reader(NamedTuple):
                     row[name] = read_seconds(values[name], decimal_comma=self.layout.delimiter == ";")
                 except ValueError as error:
                     faults.append(f"{name}: {error}")
+        if values.get("label"):
+            try:
+                row["label"] = read_label(values["label"])
+            except ValueError as error:
+                faults.append(str(error))
         if values.get("split"):
             row["split"] = _SPLITS.get(values["split"].casefold())
             if row["split"] is None:
@@ -189,12 +220,11 @@ class _Reader(NamedTuple):
         if not faults:
             return CaptionRow(record.line, **row)  # type: ignore[arg-type]
         remarks += faults
-        label = values.get("label")
         return RefusedRow(
             record.line,
             values.get("video"),
             "",
-            label == "" or (label is not None and label.casefold() != "normal"),
+            "label" in values and row.get("label") != NORMAL,
             row.get("split"),  # type: ignore[arg-type]
             row.get("group"),  # type: ignore[arg-type]
             frozenset(name for name in ("split", "group") if name in values and row.get(name) is None),
@@ -229,15 +259,23 @@ class _Reader(NamedTuple):
         return cells + [""] * -difference
 
     def _is_certain(self, cells: list[str]) -> bool:
-        """Whether the cells that are there stand below their headers: a caption is a sentence there, and nothing else is one."""
-        values = dict(zip(self.layout.columns, map(str.strip, cells), strict=False))
-        caption = values.get("caption", "")
+        """Whether the cells that are there stand below their headers.
+
+        A caption is a sentence there, and nothing else is one. Without a caption no cell may be meant for a missing column.
+        """
+        values = {name: cell.strip() for name, cell in zip(self.layout.columns, cells, strict=False) if cell.strip()}
+        values.pop(_ROW_NUMBER, None)
         if self.ends_early and not re.search(r"[.!?…]$", cells[-1].strip()):
             return False
-        others = [values[name] for name in ("label", "group") if values.get(name)]
-        return (not caption or _is_sentence(caption)) and not any(
-            _is_sentence(text) or text.casefold() in _SPLITS for text in others
-        )
+        others = [values[name] for name in ("label", "group") if name in values]
+        if any(_is_sentence(text) or text.casefold() in _SPLITS for text in others):
+            return False
+        if "caption" in values:
+            return _is_sentence(values["caption"])
+        missing = set(self.layout.columns[len(cells) :])
+        has_number = any(map(is_number, values.values()))
+        has_text = any(not is_number(text) and without_marks(text).casefold() != NORMAL for text in others)
+        return not (has_number and missing & {"start_s", "end_s"}) and not (has_text and missing & set(_TEXTS))
 
     def _refused(self, record: Record) -> RefusedRow:
         columns = self.layout.columns
@@ -250,7 +288,8 @@ class _Reader(NamedTuple):
         widths = range(min(_NAME_CELLS, len(cells) - first), 0, -1)
         names = [self.layout.delimiter.join(cells[first : first + width]) for width in widths]
         names += [*cells, *re.split(f"[{DELIMITERS}]", self.layout.delimiter.join(cells))]
-        return next((name for name in (name.strip(' "') for name in names) if name and self.is_video(name)), None)
+        names = [form for name in names for form in (name.strip(' "'), without_marks(name))]
+        return next((name for name in names if name and self.is_video(name)), None)
 
 
 def _is_sentence(text: str) -> bool:

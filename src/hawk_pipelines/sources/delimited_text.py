@@ -7,7 +7,7 @@ was not closed costs its own line only.
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,16 @@ DELIMITERS = ",;\t|"
 SAVE_AS = "save it as UTF-8 (in Excel: `CSV UTF-8`)"
 _UMLAUTS = "ÄÖÜäöüß".encode("windows-1252")
 _LONE_UMLAUT = re.compile(rb"[\x00-\x7f]*(?:(?<![\x80-\xff])[" + _UMLAUTS + rb"](?![\x80-\xff])[\x00-\x7f]*)*")
+_MARKS: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
+    (re.compile(rb"(?<![\w\x80-\xff])\x93([^\x93\x94\r\n]*)\x94(?![\w\x80-\xff])"), rb'"\1"'),
+    (re.compile(rb"(?<=[A-Za-z])\x92(?=(?:s|t|d|m|ll|re|ve)(?![\w\x80-\xff]))"), b"'"),
+    (re.compile(rb"(?<![\w\x80-\xff])\x91([^\x91\x92\r\n]*)\x92(?![\w\x80-\xff])"), rb"'\1'"),
+    (re.compile(rb"(?<=[ 0-9])[\x96\x97](?=[ 0-9])"), b"-"),
+    (re.compile(rb"(?<![\w\x80-\xff])\x95(?= )"), b"*"),
+)
+"""Quotation marks, apostrophes, dashes and bullets of all Windows code pages, where they stand as such, and what they are like in
+ASCII. In other encodings these bytes are letters."""
+_ESCAPED_QUOTE = '\\"'
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
@@ -36,7 +46,8 @@ def decode_table(path: Path) -> tuple[str, str | None]:
     """The text of a file, and what was taken for granted to read it.
 
     UTF-8 and UTF-16, and Windows-1252 where the only foreign letters are German umlauts that stand alone: those are the same in
-    all code pages of Western and Central Europe, and in others their bytes do not stand alone between Latin letters.
+    all code pages of Western and Central Europe, and in others their bytes do not stand alone between Latin letters. Typographic
+    quotation marks and dashes may stand there, too.
 
     Raises:
         SourceError: it cannot be read, or its encoding is not certain.
@@ -55,11 +66,18 @@ def decode_table(path: Path) -> tuple[str, str | None]:
     except SourceError as error:
         if not isinstance(error.__cause__, UnicodeError):
             raise
-        content = path.read_bytes()
-        if not _LONE_UMLAUT.fullmatch(content):
+        content = letters = path.read_bytes()
+        for mark, plain in _MARKS:
+            letters = mark.sub(plain, letters)
+        if not _LONE_UMLAUT.fullmatch(letters):
             msg = f"{path} is no text in UTF-8 or UTF-16, and which letters it means is not certain; {SAVE_AS}."
             raise SourceError(msg) from error
-        return content.decode("windows-1252"), f"{path} is not UTF-8 and was read as Windows-1252 (for its umlauts); {SAVE_AS}."
+        kinds = [
+            *(["umlauts"] if re.search(rb"[\x80-\xff]", letters) else []),
+            *(["quotation marks or dashes"] if letters != content else []),
+        ]
+        remark = f"{path} is not UTF-8 and was read as Windows-1252 (for its {' and '.join(kinds)}); {SAVE_AS}."
+        return content.decode("windows-1252"), remark
 
 
 def split_lines(text: str) -> list[str]:
@@ -108,21 +126,26 @@ def _read_record(
 ) -> tuple[Record, int]:
     """The record that begins at a line, and how many lines it has."""
     line = lines[position].rstrip("\r\n")
-    if '"' not in line:
-        return Record(position + 1, _trimmed(line.split(delimiter), width)), 1
     literal = _trimmed(line.split(delimiter), width)
-    plain = _parse(lines, position, delimiter, skip_blanks=False)
-    blank_before_quote = re.search(rf'(^|{re.escape(delimiter)}) +"', line) is not None
-    spaced = _parse(lines, position, delimiter, skip_blanks=True) if blank_before_quote else None
-    for parsed in (spaced, plain):
-        if parsed is None or _swallows_row(lines, position, parsed.height, delimiter, begins_row):
+    if '"' not in line:
+        return Record(position + 1, literal), 1
+    spaced_first = re.search(rf'(^|{re.escape(delimiter)}) +"', line) is not None
+    readings = (_parse, _parse_spaced, _parse_escaped)
+    for read in (_parse_spaced, _parse, _parse_escaped) if spaced_first else readings:
+        parsed = read(lines, position, delimiter)
+        if parsed is None or _swallows_row(lines, position, parsed.height, delimiter, width, begins_row):
             continue
         cells = _trimmed(parsed.cells, width)
-        if len(cells) == width and (parsed is spaced or not any(map(_has_lone_quote, cells))):
+        is_uncertain = any(map(_has_lone_quote, cells)) and not (spaced_first and read is _parse_spaced)
+        if len(cells) == width and not is_uncertain and not any(_ESCAPED_QUOTE in cell for cell in cells):
             return Record(position + 1, cells), parsed.height
+    if _ESCAPED_QUOTE in line:
+        fault = f"what {_ESCAPED_QUOTE} in it means is not certain: put quotes around the text, and write those in it twice"
+        return Record(position + 1, literal, fault), 1
     # Quotes that are part of a text, such as `"Stop" he says.`, stand on one line and are even in number.
     if len(literal) == width and not any(cell.count('"') % 2 for cell in literal):
         return Record(position + 1, literal), 1
+    plain = _parse(lines, position, delimiter)
     if plain and plain.height == 1 and not any(map(_has_lone_quote, plain.cells)):
         return Record(position + 1, _trimmed(plain.cells, width)), 1  # more or fewer cells than the header
     return Record(position + 1, literal, "a quote in it has no other, or runs on over the lines below"), 1
@@ -133,9 +156,17 @@ def _has_lone_quote(cell: str) -> bool:
     return cell.count('"') % 2 == 1 and re.match(r'\s*"|.*[^0-9\s]"\s*$', cell, re.DOTALL) is not None
 
 
-def _parse(lines: Sequence[str], position: int, delimiter: str, *, skip_blanks: bool) -> _Parsed | None:
-    """The record that begins at a line; None where its quotes are no pairs."""
-    rest = (lines[index] for index in range(position, len(lines)))
+def _parse(
+    lines: Sequence[str],
+    position: int,
+    delimiter: str,
+    rewrite: Callable[[str], str] | None = None,
+    *,
+    skip_blanks: bool = False,
+) -> _Parsed | None:
+    """The record that begins at a line, each line rewritten before; None where its quotes are no pairs."""
+    rest: Iterable[str] = (lines[index] for index in range(position, len(lines)))
+    rest = map(rewrite, rest) if rewrite else rest
     reader = csv.reader(rest, delimiter=delimiter, skipinitialspace=skip_blanks, strict=True)
     try:
         return _Parsed(next(reader), reader.line_num)
@@ -143,11 +174,43 @@ def _parse(lines: Sequence[str], position: int, delimiter: str, *, skip_blanks: 
         return None
 
 
+def _parse_spaced(lines: Sequence[str], position: int, delimiter: str) -> _Parsed | None:
+    """The record as it is without the blanks between its quotes and separators."""
+    separator, blank = re.escape(delimiter), r" " if delimiter == "\t" else r"[ \t]"
+    # Two quotes inside a text are one that is part of it: a quote that closes is the last of an odd number, or of an empty cell.
+    closing = re.compile(rf'((?<!")(?:"")*"|(?:^|(?<={separator}))""){blank}+(?={separator}|[\r\n]*$)')
+    return _parse(lines, position, delimiter, lambda line: closing.sub(r"\1", line), skip_blanks=True)
+
+
+def _parse_escaped(lines: Sequence[str], position: int, delimiter: str) -> _Parsed | None:
+    """The record whose quoted texts write every quote inside them with a backslash; None where one is written otherwise."""
+    parsed = _parse(lines, position, delimiter, lambda line: line.replace(_ESCAPED_QUOTE, '""'))
+    written = "".join(lines[position : position + parsed.height]) if parsed else ""
+    separator = re.escape(delimiter)
+    # Two quotes may be an empty cell, or one with a backslash and the one that ends the text.
+    is_mixed = re.search(rf'(?<![\\{separator}])""|""(?!{separator}|[\r\n]|$)|\\\\"', written) is not None
+    if parsed is None or is_mixed or any('""' in cell for cell in parsed.cells):  # the last: outside a quoted text
+        return None
+    return parsed
+
+
 def _swallows_row(
-    lines: Sequence[str], position: int, height: int, delimiter: str, begins_row: Callable[[list[str]], bool]
+    lines: Sequence[str], position: int, height: int, delimiter: str, width: int, begins_row: Callable[[list[str]], bool]
 ) -> bool:
-    following = lines[position + 1 : position + height]
-    return any(begins_row([cell.strip(' "\r\n') for cell in line.split(delimiter)]) for line in following)
+    """Whether a record over several lines holds a row of its own, so that a quote was not closed before it.
+
+    A text may begin a line with the name of a video. A row has as many cells as the header there, and a blank after its first
+    separator only if the record has one. Where the quote ends in that row, the line where it began would be a row, too.
+    """
+    first, *following = (line.rstrip("\r\n").split(delimiter) for line in lines[position : position + height])
+    is_spaced = any(cell[:1].isspace() for cell in first[1:2])
+    return any(
+        begins_row([cell.strip(' "') for cell in cells])
+        and len(cells) >= width
+        and (is_spaced or not cells[1][:1].isspace())
+        and (len(first) >= width or delimiter.join(cells).count('"') % 2 == 0)
+        for cells in following
+    )
 
 
 def _trimmed(cells: list[str], width: int) -> list[str]:

@@ -31,8 +31,13 @@ def fit_labels(video: FoundVideo, facts: dict[str, Any]) -> FittedLabels:
     clock = read_clock(frames, facts["fps"], facts.get("frame_intervals"))
     notes: list[str] = []
     spans = [(clock.first_frame_at(span.start_s), clock.end_frame_at(span.end_s)) for span in video.spans]
-    starts = [clock.first_frame_at(start_s) for start_s in video.open_spans]
-    spans += [(start, max(start + 1, frames)) for start in starts]  # one that starts past the end is refused as such below
+    for start_s in video.open_spans:
+        start = clock.first_frame_at(start_s)
+        if start < frames:
+            spans.append((start, frames))
+        else:
+            what = f"The anomaly of {video.name} is said to begin at {start_s:g} s and to last to the end"
+            notes.append(f"{what}, but the video ends at {duration_s:.2f} s; mend the label.")
     missing = _missing_before(video, facts)
     spans += _labelled_frames(video, facts, missing, notes)
     kept = []

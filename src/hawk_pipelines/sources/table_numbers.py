@@ -9,6 +9,11 @@ _CLOCK = re.compile(r"(?:([0-9]{1,3}):([0-5]?[0-9])|([0-9]{1,4})):([0-5]?[0-9])(
 _UNIT = re.compile(r"(?<=[0-9])\s*(s|secs?|seconds?)\.?$", re.IGNORECASE)
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell looks like a time, be it readable or not: digits and the marks of times, with a unit or without."""
+    return re.fullmatch(r"[+-]?[0-9.,:]*[0-9][0-9.,:]*(e[+-]?[0-9]+)?", _UNIT.sub("", text), re.IGNORECASE) is not None
+
+
 def read_seconds(text: str, *, decimal_comma: bool) -> float:
     """Seconds, where the meaning is certain.
 
