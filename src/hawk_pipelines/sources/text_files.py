@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TextIO
 
 from hawk_pipelines.schema import Rejection, Split
 from hawk_pipelines.sources.reading import SourceError, note, some
-from hawk_pipelines.sources.tree import is_video_file
+from hawk_pipelines.sources.tree import is_special, is_video_file
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,9 @@ def beginning(path: Path) -> str:
 
 
 def _head(path: Path) -> bytes:
+    if is_special(path):
+        msg = f"{path} is no regular file, but a pipe, a socket or a device; put a file of text in its place."
+        raise SourceError(msg)
     try:
         with path.open("rb") as file:
             return file.read(_HEAD)
@@ -246,6 +249,14 @@ def read_splits(files: Mapping[Split, Sequence[Path]], known: Iterable[str], roo
 
 
 def mentioned(line: str, names: Set[str]) -> list[str]:
-    """Which of these names, in small letters, stand in a line that is no path: between commas, quotation marks or blanks."""
-    pieces = re.split(r"[^\w.-]+", line.casefold())
-    return [name for name in dict.fromkeys(stem(piece) for piece in pieces) if name in names]
+    """Which of these names, in small letters, stand in a line that is no path.
+
+    They stand between commas, quotation marks or blanks; where none does, between any signs that are neither letters nor digits
+    (`_clip1_mp4`).
+    """
+    line = line.casefold()
+    pieces = re.split(r"[^\w.-]+", line)
+    whole = [name for name in dict.fromkeys(stem(piece) for piece in pieces) if name in names]
+    return whole or [
+        name for name in sorted(names) if name in line and re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", line)
+    ]
