@@ -38,6 +38,9 @@ DATASETS = {  # folders of the published videos -> the data sets' sources
 }
 
 
+_DRIVE = re.compile(r"^(?:[\\/]{2}[?.][\\/])?[a-z]:(?=[\\/])", re.IGNORECASE)
+
+
 class Joined(NamedTuple):
     """Videos with what was published about them, and what could not be joined."""
 
@@ -117,16 +120,21 @@ class Index:
                 self.by_name[parts[-1]].append(position)
 
     def find(self, published: str) -> int | str:
-        """The video that a published path means, or why there is none."""
-        parts = _renamed(_parts(published))
+        """The video that a published path means, or why there is none.
+
+        Before the part of a path that matches, only a drive (`D:`) may hold a colon: anything else may be an address.
+        """
+        parts = _renamed(_parts(_DRIVE.sub("", published)))
         if not parts:
             return "the path is empty. Name a video file."
         for kind in _publications(parts):
-            if kind in self.by_publication:
+            if kind in self.by_publication and not any(":" in part for part in parts):
                 return self._one(self.by_publication[kind])
         with_folder = [parts[k:] for k in range(len(parts)) if len(parts) - k > 1 or len(parts) == 1]
-        candidates = next((self.by_path[suffix] for suffix in with_folder if suffix in self.by_path), None)
-        return self._one(candidates or self.by_name.get(parts[-1], []))
+        matching = next((suffix for suffix in with_folder if suffix in self.by_path), parts[-1:])
+        if any(":" in part for part in parts[: len(parts) - len(matching)]):
+            return "a part of the path holds a colon, so it may be an address, and only files are read. Mend the path."
+        return self._one(self.by_path.get(matching) or self.by_name.get(parts[-1], []))
 
     def _one(self, candidates: list[int]) -> int | str:
         if len(candidates) == 1:

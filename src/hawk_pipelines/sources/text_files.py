@@ -4,6 +4,7 @@ import codecs
 import json
 import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ _ADDRESS = re.compile(
     r"[a-z][a-z0-9+.-]+:[\\/]"  # any scheme of two letters or more; one letter is a drive (`D:\videos`)
     rf"|(?:{'|'.join(_WEB_SCHEMES.split())})(?::|,,)"
     r"|[^\\/\s]+@[^\\/:\s]+:"  # user@server:path
+    r"|www\.[^\\/\s]+[\\/]|[\\/]vsi[a-z0-9_]+[\\/]"  # a host of the web; GDAL's files of the web and of archives
     r"|(?:\\\\|//)(?![?.]\\[a-z]:)[^\\/]",  # \\server\share; \\?\D:\videos is a drive
     re.IGNORECASE,
 )
@@ -181,7 +183,8 @@ def read_list(path: Path, notes: list[Rejection]) -> Listed:
 def unsafe(path: str) -> str | None:
     """Why a path from a file is not followed, or None where it names something below a root."""
     parts = path.replace("\\", "/").split("/")
-    if "://" in path or _ADDRESS.match(path.strip()):
+    plain = unicodedata.normalize("NFKC", path).strip()  # a colon or slash of another width is one
+    if "://" in plain or _ADDRESS.match(plain):
         return "is an address on the web, and only files are read"
     if ".." in parts:
         return "climbs out of its folder"
