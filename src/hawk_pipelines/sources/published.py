@@ -39,6 +39,7 @@ DATASETS = {  # folders of the published videos -> the data sets' sources
 
 
 _DRIVE = re.compile(r"^(?:[\\/]{2}[?.][\\/])?[a-z]:(?=[\\/])", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\\/]*:")
 
 
 class Joined(NamedTuple):
@@ -122,18 +123,19 @@ class Index:
     def find(self, published: str) -> int | str:
         """The video that a published path means, or why there is none.
 
-        Before the part of a path that matches, only a drive (`D:`) may hold a colon: anything else may be an address.
+        A path whose first part holds a colon may be an address (`host:x/a.mp4`), unless that is a drive (`D:`) or a whole match.
         """
         parts = _renamed(_parts(_DRIVE.sub("", published)))
+        may_be_address = _ADDRESS.match(_DRIVE.sub("/", published)) is not None
         if not parts:
             return "the path is empty. Name a video file."
         for kind in _publications(parts):
-            if kind in self.by_publication and not any(":" in part for part in parts):
+            if kind in self.by_publication and not may_be_address:
                 return self._one(self.by_publication[kind])
         with_folder = [parts[k:] for k in range(len(parts)) if len(parts) - k > 1 or len(parts) == 1]
         matching = next((suffix for suffix in with_folder if suffix in self.by_path), parts[-1:])
-        if any(":" in part for part in parts[: len(parts) - len(matching)]):
-            return "a part of the path holds a colon, so it may be an address, and only files are read. Mend the path."
+        if may_be_address and len(matching) < len(parts):
+            return "its first part holds a colon, so it may be an address, and only files are read. Mend the path."
         return self._one(self.by_path.get(matching) or self.by_name.get(parts[-1], []))
 
     def _one(self, candidates: list[int]) -> int | str:
