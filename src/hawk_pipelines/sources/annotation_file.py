@@ -17,7 +17,7 @@ from hawk_pipelines.sources.text_files import open_text, read_json, unsafe
 NORMAL = "normal"
 _LABELS = ("label", "class", "category", "anomaly_type", "anomaly_class", "type")
 _TIMES = re.compile(r"(?:^|_)(?:spans?|start|end|begin|timestamps?|intervals?|segments?|anomal(?:y|ies))(?:_|$)")
-_NOTHING = (None, [], {}, "", False, "no", "none", "normal", "n/a", "-", "false")
+_NOTHING: tuple[Any, ...] = (None, [], {}, "", False, "no", "none", "normal", "n/a", "-", "false")
 """What is no time and no class."""
 
 

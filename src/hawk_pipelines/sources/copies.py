@@ -71,7 +71,7 @@ def _merge(group: Sequence[tuple[dict[str, Any], FoundVideo]]) -> tuple[dict[str
         return group[0]
     videos = [video for _, video in group]
     facts, kept = group[0]
-    sided = min((video for video in videos if video.split), key=lambda video: _SPLITS.index(video.split), default=kept)  # type: ignore[arg-type]
+    sided = next((video for split in _SPLITS for video in videos if video.split == split), kept)
     described = next((video for video in videos if video.description), kept)
     merged = replace(
         kept,
