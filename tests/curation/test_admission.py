@@ -28,6 +28,13 @@ def test_a_split_with_videos_of_which_nothing_is_known_stops_the_run(draft, vide
         check_subsets(judge([draft(0)], videos, captions), videos)
 
 
+def test_tables_are_named_without_a_folder_since_the_folder_of_data_is_a_setting(draft, videos, captions):
+    with pytest.raises(NothingLeft, match=r"stand in `rejected_drafts` \(rejected_drafts\.parquet\)"):
+        check_subsets(judge([draft(0)], videos, captions), videos)
+    with pytest.raises(NothingLeft, match=r"stand in `judged_drafts` \(judged_drafts\.jsonl\)"):
+        check_subsets(judge([draft(0), draft(1), draft(2, "A dog barks.")], videos, captions), videos)
+
+
 def test_a_split_without_videos_does_not_stop(draft, videos, captions):
     judged = judge([draft(0)], videos, captions)
     check_subsets(judged, videos[:2])

@@ -28,6 +28,7 @@ MARKS = [
     *('""', "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "\u201d\u201d", "\uff02\uff02", ("``", "''"), ("&quot;", "&quot;")),
     *("''", "\u2018\u2019", "\u201a\u2018", "\u2019\u2019", "\u0060\u00b4"),
     *("\u00ab\u00bb", "\u00bb\u00ab", "\u2039\u203a", ("<<", ">>")),
+    *("\u275d\u275e", "\u275b\u275c", "\u301d\u301e", "\u301d\u301f", "\u276e\u276f", "\u2e02\u2e03", "\u2e42\u2e42"),
     *("\u300c\u300d", "\u300e\u300f", "\u300a\u300b"),
 ]
 
@@ -67,4 +68,21 @@ def test_what_is_quoted_is_no_refusal_unless_it_is_the_whole_text(marks, said):
     ],
 )
 def test_quotation_marks_of_every_kind_are_told_from_apostrophes_and_inches(text, refusal):
+    assert is_refusal(text) is refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ('Here is the answer: "I cannot see the video."', True),
+        ("Here's my description: \u201cI cannot see the video.\u201d", True),
+        ('Sure! Here is a short description of the video: "I cannot see the video."', True),
+        ('The answer is "I cannot see the video."', True),
+        ('Here is the answer: "A man says \u2018I cannot see\u2019 and runs."', False),
+        ('Here is a clerk: "I cannot see the video."', False),
+        ('The answer of the clerk: "I cannot help you."', False),
+        ('Here is the answer: "A man runs."', False),
+    ],
+)
+def test_an_introduction_and_a_quoted_refusal_are_a_refusal(text, refusal):
     assert is_refusal(text) is refusal

@@ -70,6 +70,38 @@ def test_a_broken_line_of_the_test_list_of_ucf_crime(tmp_path, line, train, time
     }
 
 
+@pytest.mark.parametrize("times", [trees.UCF_TIMES, None], ids=["times", "no times"])
+def test_a_garbled_line_of_the_test_list_of_ucf_crime_trains_on_no_test_video(tmp_path, times):
+    root, folder, name = trees.ucf_crime(tmp_path / "ucf"), "RoadAccidents", "RoadAccidents002_x264"
+    _write(root / LISTS / "Anomaly_Train.txt", None)
+    _write(root / TIMES, times)
+    garbled = [f"{folder}/{name}{end}" for end in (".", ".m", ".mp4.", ".mp4;", ".mp3", "_mp4", ".mp4|x", ".mp4 2 8")]
+    garbled += [f"{folder}/{begin}{name}.mp4" for begin in "-_~\u200b"]
+    garbled += [
+        f"{folder}/{wrong}" for wrong in ("RoadAccidents2_x264.mp4", "RoadAccidents002_x26", "RoadAccidents002.mp4", "Roa")
+    ]
+    garbled += ["RoadAccidents 002_x264.mp4", "RoadAccidents0", "RoadAccidents.mp4", f"../{folder}/RoadAccidents2_x264.mp4"]
+    for line in garbled:
+        _write(root / LISTS / "Anomaly_Test.txt", [trees.UCF_TEST[0], line, trees.UCF_TEST[2]])
+        reading = ucf_crime.read(ucf_crime.Parameters(path=root))
+        assert {video.path.stem: video.split for video in reading.videos}.get(name) == ("test" if times else None), line
+        assert line.rpartition("/")[2].removesuffix(".mp4") in _said(reading) or repr(line) in _said(reading), line
+
+
+@pytest.mark.parametrize(("name", "trained"), [("RoadAccidents020_x264", 3), ("RoadAccidents20_x264", 0)])
+def test_a_listed_video_that_is_absent_is_no_garbled_name(tmp_path, name, trained):
+    root = trees.ucf_crime(tmp_path / "ucf")
+    for half in ("Train", "Test"):
+        _write(root / LISTS / f"Anomaly_{half}.txt", [*trees.UCF_TEST, f"RoadAccidents/{name}.mp4"] if half == "Test" else None)
+    _write(root / TIMES, None)
+    videos = ucf_crime.read(ucf_crime.Parameters(path=root)).videos
+    assert sum(video.split == "train" for video in videos) == trained
+    _write(root / TIMES, [*trees.UCF_TIMES, f"{name}.mp4  RoadAccidents  2  8  -1  -1"])
+    _write(root / LISTS / "Anomaly_Test.txt", None)
+    videos = ucf_crime.read(ucf_crime.Parameters(path=root)).videos
+    assert sum(video.split == "train" for video in videos) == trained
+
+
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xd8\xff\xe0", b"Abuse/Abuse028_x264.mp4\nAbuse/caf\xe9_x264.mp4\n"])
 @pytest.mark.parametrize("train", [trees.UCF_TRAIN, None], ids=["train list", "no train list"])
 def test_a_test_list_that_is_empty_or_no_text_is_named_and_turns_no_published_split_into_a_seeded_one(tmp_path, content, train):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_known_kinds_are_counted_in_one_line_and_not_opened(tmp_path):
     assert reason.startswith("10 file(s) are taken for no videos and are not used: ")
     for count in ("2 .txt", "1 .srt", "1 .json", "1 .wav", "2 hidden", "1 Thumbs.db", "1 backups (*~)", "1 .jpg"):
         assert count in reason
+
+
+@pytest.mark.parametrize("name", ["control", "b.mp4", "captions.csv", "sub/b", "frames/000002.jpg"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(path)], ids=["pipe", "socket"])
+def test_what_is_no_regular_file_is_named_and_not_opened(tmp_path, monkeypatch, name, make):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    monkeypatch.chdir((tmp_path / name).parent)  # the path of a socket has to be short
+    make((tmp_path / name).name)
+    if name.startswith("frames/"):
+        (tmp_path / "frames/000001.jpg").touch()
+    videos, (reason,) = _contents(tmp_path, "a.mp4")
+    assert videos == ["a.mp4"]
+    assert f"{tmp_path / name} is no regular file" in reason
 
 
 def test_names_that_are_no_unicode_are_named_all_the_same(tmp_path):

@@ -8,7 +8,7 @@ from hawk_pipelines.engine.run import EngineParameters
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.schema import FrameSpan, Span
 from hawk_pipelines.sources.listing import ListingParameters, list_videos
-from hawk_pipelines.sources.reading import FoundVideo, SourceError
+from hawk_pipelines.sources.reading import FoundVideo, SourceError, TimedText
 
 
 def _list(found, probes, test_share=0.1, seed=1, **parameters):
@@ -85,6 +85,40 @@ def test_copies_are_grouped_and_the_one_that_is_tested_on_is_kept(rendered, tmp_
     ((video, _),) = listing.videos
     assert (video.name, video.split, video.copies) == ("tested.mp4", "test", ["0.mp4"])
     assert "labelled normal, the other fall" in listing.rejections[0].reason
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "merged", "words"),
+    [
+        ({"label": "normal"}, {"label": "fall", "spans": [Span(start_s=0.5, end_s=1)]}, (None, 0, "train"), "so it has no label"),
+        ({"label": "run"}, {"label": "fall"}, ("anomaly", 0, "train"), "labelled fall, the other run: it counts as anomaly"),
+        ({"label": "fall"}, {"label": "anomaly", "spans": [Span(start_s=0.5, end_s=1)]}, ("fall", 1, "train"), "counts as fall"),
+        ({"split": "train"}, {"split": "validation"}, (None, 0, "validation"), "it is used for validation only"),
+        ({"split": "train"}, {"split": "test"}, (None, 0, "test"), "it is used for test only"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_copies_that_contradict_each_other_are_what_is_certain(rendered, tmp_path, one, other, merged, words, turned):
+    copies = _copies([rendered[0], rendered[0]], tmp_path, 2)
+    facts = [{"label": None, "split": "train", "captions": [TimedText(0, None, "A man.")]} | known for known in (one, other)]
+    facts[1]["captions"] = [*facts[1]["captions"], TimedText(0, 1, "A dog.")]
+    found = [replace(video, **known) for video, known in zip(copies, facts[::-1] if turned else facts, strict=True)]
+    listing = _list(found, ItemStore(tmp_path / "probes"))
+    ((video, about),) = listing.videos
+    assert (video.label, len(video.spans), video.split) == merged
+    assert {caption.text for caption in about.captions} == {"A man.", "A dog."}
+    assert len(about.captions) == 2
+    assert (words if not turned or "other" not in words else "it counts as anomaly") in listing.rejections[0].reason
+
+
+def test_groups_that_share_copies_are_one_group(rendered, tmp_path):
+    copies = _copies([rendered[0], rendered[0], rendered[1], rendered[1], rendered[2], rendered[3]], tmp_path, 6)
+    groups = ["monday", "tuesday", "tuesday", "friday", "friday", "sunday"]
+    splits = ["train"] * 4 + ["test", "train"]
+    found = [replace(video, group=group, split=split) for video, group, split in zip(copies, groups, splits, strict=True)]
+    listing = _list(found, ItemStore(tmp_path / "probes"))
+    assert [(video.name, video.group) for video, _ in listing.videos] == [("4.mp4", "monday"), ("5.mp4", "sunday")]
+    assert "of group tuesday, the other of group monday: both count as one group" in listing.rejections[0].reason
 
 
 def test_a_group_is_on_one_side_only(rendered, tmp_path):

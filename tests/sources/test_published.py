@@ -108,3 +108,35 @@ def test_a_folder_is_joined_alike_alone_and_beside_other_sources(tmp_path, inges
     assert {name: video.split for name, video in alone.items()} == {"a/x.mp4": "train", "b/x.mp4": "test"}
     assert {name for name, video in about.items() if video.description} == {f"folder/{name}" for name in alone}
     assert len(together) == 5
+
+
+@pytest.mark.parametrize(
+    ("published", "is_matched"),
+    [
+        *((f"{prefix}/a.mp4", False) for prefix in ("hf:x", "minio:bucket", "x:y", "/vsicurl", "http\uff1a//x", "www.x.org")),
+        *((f"{prefix}/a.mp4", True) for prefix in ("C:/x", "C:", "/data/x", "10:30")),
+    ],
+)
+def test_what_may_be_an_address_is_not_matched_by_its_last_part(tmp_path, published, is_matched):
+    name = "10:30/a.mp4" if published.startswith("10:30") else "a.mp4"
+    file = tmp_path / "annotations.json"
+    file.write_text(json.dumps([{"video": published, "description": "A man falls.", "QA": []}]))
+    joined = join([FoundVideo(tmp_path / name, name)], file, "ingest.published")
+    assert (joined.matched, bool(joined.rejections)) == (is_matched, not is_matched)
+
+
+@pytest.mark.parametrize(
+    ("anomaly", "words"),
+    [
+        ({"start": 1, "end": 2}, "times of an anomaly (start: 1, end: 2)"),
+        ({"anomaly": [1, 2]}, "times of an anomaly (anomaly: [1, 2])"),
+        ({"Anomaly Start": 3}, "times of an anomaly (Anomaly Start: 3)"),
+        ({"anomaly_type": "fall"}, "a class of an anomaly (anomaly_type: fall)"),
+        ({"anomaly_type": "none", "spans": [], "anomaly": False, "start": -1, "legend": "x"}, None),
+    ],
+)
+def test_a_normal_video_with_an_anomaly_is_named(tmp_path, anomaly, words):
+    file = tmp_path / "annotations.json"
+    file.write_text(json.dumps([{"video": "a.mp4", "description": "A man walks.", "QA": [], "label": "Normal", **anomaly}]))
+    reasons = [line.reason for line in join([FoundVideo(tmp_path / "a.mp4", "a.mp4")], file, "ingest.published").rejections]
+    assert [f"calls its video normal, but gives {words}" in reason for reason in reasons] == ([True] if words else [])

@@ -1,7 +1,19 @@
+import os
+
 import pytest
 
 from hawk_pipelines.sources.reading import SourceError
-from hawk_pipelines.sources.text_files import beginning, note_absent, read_json, read_lines, read_list, read_splits, stem, unsafe
+from hawk_pipelines.sources.text_files import (
+    beginning,
+    mentioned,
+    note_absent,
+    read_json,
+    read_lines,
+    read_list,
+    read_splits,
+    stem,
+    unsafe,
+)
 from tests.sources import trees
 
 LINES = ["Abuse001_x264.mp4", "Café à l'étage", "日本"]
@@ -32,6 +44,12 @@ def test_what_cannot_be_opened_is_refused(tmp_path, caplog):
         read_lines(tmp_path)
     assert beginning(tmp_path) == ""
     assert "cannot be read" in caplog.text
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(SourceError, match="is no regular file"):
+        read_lines(tmp_path / "a.txt")
 
 
 def test_a_video_in_lists_of_several_splits_is_tested_on(tmp_path):
@@ -90,3 +108,18 @@ def test_absent_videos_are_told_in_one_line(tmp_path):
     assert f"1,998 of the 2,000 videos that a.txt names are not below {tmp_path} (v0001, v0002, v0004, …)" in notes[0].reason
     note_absent(listed, listed.names, tmp_path, notes)
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ('"x/A.mp4", b', ["a", "b"]),
+        ("x/_a_mp4", ["a"]),
+        ("-long_name.mp3", ["long_name"]),
+        ("a_1 and long_name.", ["long_name"]),
+        ("long_name2", []),
+        ("xlong_name", []),
+    ],
+)
+def test_names_that_stand_in_a_line(line, names):
+    assert mentioned(line, {"a", "b", "long_name"} - ({"a"} if "a_1" in line else set())) == names

@@ -59,13 +59,13 @@ def _empty(split: Split, drafts: Sequence[JudgedDraft], videos: int) -> str:
         return (
             f"No annotation of the {split} split is left: of its {videos} video(s) nothing is known. Give them captions or "
             f"labels (`captions.csv` in a folder), or add `motion` to `caption.captioners` and look at what is measured with "
-            f"`hawk review next`; the reasons stand in data/03_primary/rejected_drafts.parquet."
+            f"`hawk review next`; the reasons stand in `rejected_drafts` (rejected_drafts.parquet)."
         )
     waiting = sum(draft.verdict == "needs_review" for draft in drafts)
     first = next(finding.reason for draft in drafts for finding in draft.findings if finding.place == "description")
     return (
         f"No annotation of the {split} split is left: of {len(drafts)} draft(s) {waiting} need review and "
         f"{len(drafts) - waiting} were rejected. Look at them with `hawk review next`, or give their videos captions or labels "
-        f"(`captions.csv` in a folder), and run again; the reasons stand in data/03_primary/judged_drafts.jsonl. The first: "
+        f"(`captions.csv` in a folder), and run again; the reasons stand in `judged_drafts` (judged_drafts.jsonl). The first: "
         f"{drafts[0].video}: {first}"
     )

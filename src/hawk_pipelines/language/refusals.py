@@ -2,8 +2,17 @@
 
 import html
 import re
+import unicodedata
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc\u0060\u00b4\uff07", "'"))
+_PLACES = (*range(0x2000, 0x3100), *range(0x1F650, 0x1F680))
+_OTHER_QUOTES = {
+    place: "'" if "SINGLE" in unicodedata.name(chr(place)) else '"'
+    for place in _PLACES
+    if unicodedata.category(chr(place)) in ("Pi", "Pf") or "QUOTATION MARK" in unicodedata.name(chr(place), "")
+    if chr(place) not in "\u2039\u203a"  # which have their own pattern below
+}
+"""Every quotation mark of Unicode outside Latin-1, such as \u275d and \u301d, as a plain single or double one."""
 _DOUBLE = '"\u201c\u201d\u201e\u201f\u301d\u301e\uff02'
 _QUOTED = re.compile(
     rf"(?<![0-9])[{_DOUBLE}](?P<double>[^{_DOUBLE}]*)[{_DOUBLE}]"  # after a digit it is an inch; languages differ on which closes
@@ -13,8 +22,13 @@ _QUOTED = re.compile(
     r"|(?<!\w)'(?=\S)(?P<single>(?:(?!\n\n).)+?)(?<=\S)'(?!\w)",  # what stands inside a word is an apostrophe
     re.DOTALL,
 )
-_LABEL = re.compile(r"\W*(?:(?:answer|assistant|caption|description|output|reply|response)\W*)?", re.IGNORECASE)
-"""What may stand before a text that is quoted as a whole."""
+_LABEL = re.compile(
+    r"\W*(?:(?:sure|certainly|of course|okay|ok)\W+)?(?:(?:here(?:'s| is)|this is)\W+)?(?:(?:a|an|the|my|your|our|its)\W+)?"
+    r"(?:(?:[a-z]+\W+)?(?:answer|assistant|caption|description|output|reply|response)"
+    r"(?:\W+(?:of|for|to|about)(?:\W+(?:the|this|your))?\W+(?:video|question|clip))?(?:\W+(?:is|was|reads|says))?\W*)?",
+    re.IGNORECASE,
+)
+"""What may stand before a text that is quoted as a whole, such as `Answer:` or `Here is the answer:`."""
 _FEW_WORDS = 3
 _REFUSAL = re.compile(
     r"\bas an? (?:[\w-]+ )?(?:ai\b|artificial intelligence|language model|llm\b)"
@@ -37,7 +51,7 @@ def is_refusal(text: str) -> bool:
 
     Quoted speech does not count, in any kind of quotation marks, unless the whole text is quoted.
     """
-    text = html.unescape(text).replace("\\", "").translate(_APOSTROPHES)
+    text = html.unescape(text).replace("\\", "").translate(_APOSTROPHES).translate(_OTHER_QUOTES)
     text = text.replace("''", '"').replace("<<", "\u00ab").replace(">>", "\u00bb")
     unquoted = _QUOTED.sub(_quotation, text)
     if unquoted != text and _LABEL.fullmatch(_QUOTED.sub(" ", text)):

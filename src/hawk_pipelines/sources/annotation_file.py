@@ -5,6 +5,7 @@ rest is; the rest is named.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,10 @@ from hawk_pipelines.sources.reading import SourceError, note
 from hawk_pipelines.sources.text_files import open_text, read_json, unsafe
 
 NORMAL = "normal"
-_TIMES = ("span", "spans", "start_s", "end_s", "timestamps", "anomaly_start", "anomaly_end")
+_LABELS = ("label", "class", "category", "anomaly_type", "anomaly_class", "type")
+_TIMES = re.compile(r"(?:^|_)(?:spans?|start|end|begin|timestamps?|intervals?|segments?|anomal(?:y|ies))(?:_|$)")
+_NOTHING: tuple[Any, ...] = (None, [], {}, "", False, "no", "none", "normal", "n/a", "-", "false")
+"""What is no time and no class."""
 
 
 class Described(NamedTuple):
@@ -56,8 +60,8 @@ def read_annotation_file(file: Path, notes: list[Rejection]) -> list[Described]:
         if not isinstance(description, str) or not description.strip():
             notes.append(note(place, f"{what} has no description: {_instead(description)}. Write one."))
             description = ""
-        if times := _normal_with_times(raw):
-            notes.append(note(place, f"{what} calls its video normal, but gives times of an anomaly ({times}). Mend it."))
+        if anomaly := _normal_with_anomaly(raw):
+            notes.append(note(place, f"{what} calls its video normal, but gives {anomaly}. Mend it."))
         described.append(Described(place, what, video, description, list(_pairs(raw, place, what, notes))))
     return described
 
@@ -97,13 +101,19 @@ def _lines(file: Path, notes: list[Rejection]) -> Iterator[tuple[str, str, Any]]
         raise SourceError(msg)
 
 
-def _normal_with_times(raw: dict[str, Any]) -> str | None:
-    """The times that an item gives of an anomaly in a video that it calls normal, as they stand there."""
-    label = next((raw[key] for key in ("label", "class", "category") if key in raw), None)
+def _normal_with_anomaly(raw: dict[str, Any]) -> str | None:
+    """The times or the class that an item gives of an anomaly in a video that it calls normal, in words; None without any."""
+    label = next((raw[key] for key in _LABELS if key in raw), None)
     if not isinstance(label, str) or label.strip().casefold() != NORMAL:
         return None
-    given = [(key, raw[key]) for key in _TIMES if raw.get(key) not in (None, [], {}, "")]
-    return ", ".join(f"{key}: {str(value)[:60]}" for key, value in given) or None
+    named = [(key, value) for key, value in raw.items() if _TIMES.search(re.sub(r"\W+", "_", key.casefold()))]
+    given = [
+        (key, value) for key, value in named if (value.strip().casefold() if isinstance(value, str) else value) not in _NOTHING
+    ]
+    if all(value == -1 for _, value in given):  # as UCF-Crime writes "no anomaly"
+        return None
+    what = "a class of an anomaly" if all(key.casefold() in _LABELS for key, _ in given) else "times of an anomaly"
+    return f"{what} ({', '.join(f'{key}: {str(value)[:60]}' for key, value in given)})"
 
 
 def _pairs(item: dict[str, Any], place: str, what: str, notes: list[Rejection]) -> Iterator[QA]:

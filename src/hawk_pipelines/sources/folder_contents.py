@@ -54,10 +54,12 @@ def read_contents(root: Path) -> FolderContents:
     litter: list[Path] = []
     others: list[Path] = []
     incomplete: list[Path] = []
-    for folder, names in walk(root, litter=litter):
+    special: list[Path] = []
+    for folder, names in walk(root, litter=litter, special=special):
         pictures = {name for name in names if is_numbered_picture(name)}
-        if folder != root and any(map(is_numbered_picture, leading_out_of(folder))):
-            incomplete.append(folder)  # a folder without some of its pictures is another video
+        special_pictures = [path for path in special if path.parent == folder and is_numbered_picture(path.name)]
+        if folder != root and (special_pictures or any(map(is_numbered_picture, leading_out_of(folder)))):
+            incomplete += [] if special_pictures else [folder]  # a folder without some of its pictures is another video
             names = [name for name in names if name not in pictures]
         elif folder != root and (pictures or (is_video_file(folder) and not leading_out_of(folder))):
             videos.append(folder)
@@ -71,6 +73,7 @@ def read_contents(root: Path) -> FolderContents:
     videos, proxies = _without_proxies(sorted([*videos, *begun]))
     notes = [
         *_note_incomplete(incomplete, root),
+        *_note_special(special, root),
         *_note_proxies(proxies, root),
         *_note_files(root, others, unknown, begun, litter),
     ]
@@ -108,7 +111,7 @@ def _without_proxies(videos: Sequence[Path]) -> tuple[list[Path], list[tuple[Pat
 def _begins_like_video(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(_BEGINNING) if path.is_file() else b""
+            head = file.read(_BEGINNING)
     except OSError:  # listed among what is left out; `hawk probe` says why
         return False
     return any(test(head) for test in _BEGINNINGS)
@@ -153,6 +156,12 @@ def _note_incomplete(folders: Sequence[Path], root: Path) -> list[Rejection]:
         "folder(s) of pictures hold links that lead out of the source's folder, and without those pictures they are other videos"
     )
     return [note(names[0], f"{len(names):,} {what}; they are left out ({some(names)}).")] if names else []
+
+
+def _note_special(paths: Sequence[Path], root: Path) -> list[Rejection]:
+    names = _names(paths, root)
+    what = "is no regular file, but a pipe, a socket or a device, and is left out (among numbered pictures, with their folder)"
+    return [note(name, f"{root / name} {what}; remove it, or put a file in its place.") for name in names]
 
 
 def _note_proxies(proxies: Sequence[tuple[Path, Path]], root: Path) -> list[Rejection]:

@@ -15,6 +15,7 @@ from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import ANOMALY, Rejection, Split, Video
+from hawk_pipelines.sources.copies import is_known, merge_copies
 from hawk_pipelines.sources.fitting import fit_labels
 from hawk_pipelines.sources.frame_labels import FRAME_LABELS_VERSION, read_frame_labels
 from hawk_pipelines.sources.reading import FoundVideo, SourceError, note
@@ -46,14 +47,6 @@ class Listing(NamedTuple):
     rejections: list[Rejection]
 
 
-class _Usable(NamedTuple):
-    """A probed video: its facts, what the source said of it, and the names of its copies."""
-
-    facts: dict
-    found: FoundVideo
-    copies: list[str]
-
-
 def list_videos(
     found: Sequence[FoundVideo],
     parameters: ListingParameters,
@@ -80,7 +73,7 @@ def list_videos(
     outcome = run_items(Step("probe", examine, PROBE_VERSION, {"labels": FRAME_LABELS_VERSION}), items, probes, engine)
     rejections += outcome.rejections
     examined = [(probes.facts(outcome.keys[video.name]), video) for video in named if video.name in outcome.keys]
-    usable, copies = _without_copies([(facts, _labelled(video, facts)) for facts, video in examined])
+    usable, copies = merge_copies([(facts, _labelled(video, facts)) for facts, video in examined])
     rejections += copies
     if not usable:
         first = rejections[0].reason if rejections else "Nothing was found."
@@ -174,30 +167,6 @@ def _labelled(video: FoundVideo, facts: dict) -> FoundVideo:
     return replace(video, label=ANOMALY if masks["spans"] else "normal")
 
 
-def _without_copies(probed: Sequence[tuple[dict, FoundVideo]]) -> tuple[list[_Usable], list[Rejection]]:
-    """Videos of the same content count once. One that is tested on goes before one to train on, one with words before one
-    without; then the first.
-    """
-    groups: dict[str, list[tuple[dict, FoundVideo]]] = defaultdict(list)
-    for facts, video in probed:
-        groups[facts["id"]].append((facts, video))
-    usable, rejections = [], []
-    for group in groups.values():
-        facts, kept = min(group, key=lambda one: (one[1].split != "test", not _known(one[1])))
-        copies = [video for _, video in group if video is not kept]
-        usable.append(_Usable(facts, kept, [video.name for video in copies]))
-        for video in copies:
-            differs = f" (labelled {video.label}, the other {kept.label})" if video.label != kept.label else ""
-            reason = f"{video.path} has the same content as {kept.path}{differs}, which is used instead; remove one of the two."
-            rejections.append(Rejection(step="ingest", item=video.name, reason=reason))
-    return usable, rejections
-
-
-def _known(video: FoundVideo) -> bool:
-    """Whether anything is known of what happens in it."""
-    return bool(video.label or video.captions or video.description)
-
-
 def _state(look: Look) -> list[object]:
     """What tells that a file, or a folder of pictures, and its masks are still those that were examined."""
     state = _state_of(look.path)
@@ -239,7 +208,7 @@ def _splits(found: Sequence[FoundVideo], test_share: float, seed: int) -> dict[s
     splits: dict[str, Split] = {video.name: video.split or "train" for video in found}
     drawn: dict[str, list[str]] = defaultdict(list)
     for video in found:
-        if not video.split and _known(video):
+        if not video.split and is_known(video):
             drawn[_source_video(video)].append(video.name)
     draws = sorted((_draw(seed, group), group) for group in drawn)
     tested = {group for draw, group in draws if draw < test_share}

@@ -38,6 +38,10 @@ DATASETS = {  # folders of the published videos -> the data sets' sources
 }
 
 
+_DRIVE = re.compile(r"^(?:[\\/]{2}[?.][\\/])?[a-z]:(?=[\\/])", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\\/]*:")
+
+
 class Joined(NamedTuple):
     """Videos with what was published about them, and what could not be joined."""
 
@@ -117,16 +121,22 @@ class Index:
                 self.by_name[parts[-1]].append(position)
 
     def find(self, published: str) -> int | str:
-        """The video that a published path means, or why there is none."""
-        parts = _renamed(_parts(published))
+        """The video that a published path means, or why there is none.
+
+        A path whose first part holds a colon may be an address (`host:x/a.mp4`), unless that is a drive (`D:`) or a whole match.
+        """
+        parts = _renamed(_parts(_DRIVE.sub("", published)))
+        may_be_address = _ADDRESS.match(_DRIVE.sub("/", published)) is not None
         if not parts:
             return "the path is empty. Name a video file."
         for kind in _publications(parts):
-            if kind in self.by_publication:
+            if kind in self.by_publication and not may_be_address:
                 return self._one(self.by_publication[kind])
         with_folder = [parts[k:] for k in range(len(parts)) if len(parts) - k > 1 or len(parts) == 1]
-        candidates = next((self.by_path[suffix] for suffix in with_folder if suffix in self.by_path), None)
-        return self._one(candidates or self.by_name.get(parts[-1], []))
+        matching = next((suffix for suffix in with_folder if suffix in self.by_path), parts[-1:])
+        if may_be_address and len(matching) < len(parts):
+            return "its first part holds a colon, so it may be an address, and only files are read. Mend the path."
+        return self._one(self.by_path.get(matching) or self.by_name.get(parts[-1], []))
 
     def _one(self, candidates: list[int]) -> int | str:
         if len(candidates) == 1:

@@ -4,6 +4,7 @@ import codecs
 import json
 import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, TextIO
 
 from hawk_pipelines.schema import Rejection, Split
 from hawk_pipelines.sources.reading import SourceError, note, some
-from hawk_pipelines.sources.tree import is_video_file
+from hawk_pipelines.sources.tree import is_special, is_video_file
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ _ADDRESS = re.compile(
     r"[a-z][a-z0-9+.-]+:[\\/]"  # any scheme of two letters or more; one letter is a drive (`D:\videos`)
     rf"|(?:{'|'.join(_WEB_SCHEMES.split())})(?::|,,)"
     r"|[^\\/\s]+@[^\\/:\s]+:"  # user@server:path
+    r"|www\.[^\\/\s]+[\\/]|[\\/]vsi[a-z0-9_]+[\\/]"  # a host of the web; GDAL's files of the web and of archives
     r"|(?:\\\\|//)(?![?.]\\[a-z]:)[^\\/]",  # \\server\share; \\?\D:\videos is a drive
     re.IGNORECASE,
 )
@@ -60,6 +62,9 @@ def beginning(path: Path) -> str:
 
 
 def _head(path: Path) -> bytes:
+    if is_special(path):
+        msg = f"{path} is no regular file, but a pipe, a socket or a device; put a file of text in its place."
+        raise SourceError(msg)
     try:
         with path.open("rb") as file:
             return file.read(_HEAD)
@@ -178,7 +183,8 @@ def read_list(path: Path, notes: list[Rejection]) -> Listed:
 def unsafe(path: str) -> str | None:
     """Why a path from a file is not followed, or None where it names something below a root."""
     parts = path.replace("\\", "/").split("/")
-    if "://" in path or _ADDRESS.match(path.strip()):
+    plain = unicodedata.normalize("NFKC", path).strip()  # a colon or slash of another width is one
+    if "://" in plain or _ADDRESS.match(plain):
         return "is an address on the web, and only files are read"
     if ".." in parts:
         return "climbs out of its folder"
@@ -246,6 +252,14 @@ def read_splits(files: Mapping[Split, Sequence[Path]], known: Iterable[str], roo
 
 
 def mentioned(line: str, names: Set[str]) -> list[str]:
-    """Which of these names, in small letters, stand in a line that is no path: between commas, quotation marks or blanks."""
-    pieces = re.split(r"[^\w.-]+", line.casefold())
-    return [name for name in dict.fromkeys(stem(piece) for piece in pieces) if name in names]
+    """Which of these names, in small letters, stand in a line that is no path.
+
+    They stand between commas, quotation marks or blanks; where none does, between any signs that are neither letters nor digits
+    (`_clip1_mp4`).
+    """
+    line = line.casefold()
+    pieces = re.split(r"[^\w.-]+", line)
+    whole = [name for name in dict.fromkeys(stem(piece) for piece in pieces) if name in names]
+    return whole or [
+        name for name in sorted(names) if name in line and re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", line)
+    ]

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
@@ -31,8 +32,13 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.endswith("~") or name.casefold() in LITTER
 
 
-def walk(root: Path, closed: re.Pattern[str] | None = None, litter: list[Path] | None = None) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below a root and the names of its files, both in order, without litter.
+def walk(
+    root: Path,
+    closed: re.Pattern[str] | None = None,
+    litter: list[Path] | None = None,
+    special: list[Path] | None = None,
+) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder below a root and the names of its regular files, both in order, without litter.
 
     Links are followed as the rules of `links.py` say, each folder once: who has little room links parts of a data set to other
     disks.
@@ -41,6 +47,7 @@ def walk(root: Path, closed: re.Pattern[str] | None = None, litter: list[Path] |
         root: where to begin.
         closed: folders whose whole name it matches are told as if they were empty, and not entered: they hold too many files.
         litter: where to set down the litter that was passed over.
+        special: where to set down pipes, sockets and devices, which no reader may open; without it they are logged.
     """
     if not is_followed(root):
         return
@@ -62,7 +69,14 @@ def walk(root: Path, closed: re.Pattern[str] | None = None, litter: list[Path] |
             else:
                 entered.append(name)
         folders[:] = entered
-        yield Path(folder), sorted(name for name in files if not is_litter(name) and _is_followed_file(f"{folder}/{name}"))
+        names = sorted(name for name in files if not is_litter(name) and _is_followed_file(f"{folder}/{name}"))
+        strange = [Path(folder, name) for name in names if is_special(f"{folder}/{name}")]
+        if special is not None:
+            special += strange
+        else:
+            for path in strange:
+                logger.warning("%s is no regular file (a pipe, socket or device) and is passed over.", path)
+        yield Path(folder), [name for name in names if Path(folder, name) not in strange] if strange else names
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -78,6 +92,15 @@ def files_in(folder: Path) -> list[Path]:
 def is_file(path: Path) -> bool:
     """Whether there is such a file, as far as may be seen, and the rules for links let it be read."""
     return os.path.isfile(path) and is_followed(path)  # noqa: PTH113 - a Path's own raises where it may not look
+
+
+def is_special(path: str | Path) -> bool:
+    """Whether something is a pipe, a socket or a device: to open one may wait for ever."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - for each of very many files
+    except OSError:  # whoever opens it says why
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _is_followed_file(path: str) -> bool:

@@ -13,7 +13,8 @@ A video is known by its file name (`Abuse028_x264.mp4`), so every way of unpacki
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,8 +36,13 @@ CLASSES = (
     "Shoplifting", "Stealing", "Vandalism",
 )  # fmt: skip
 _NAME = re.compile(rf"({'|'.join(CLASSES)}|Normal_Videos)_?[0-9]+_x264", re.IGNORECASE)
-_MAYBE_VIDEO = re.compile(r"x264|[0-9]{3}", re.IGNORECASE)
-"""What a line of the temporal annotation holds that may be about a video, unlike a heading."""
+_LISTED_NAME = re.compile(rf"(?<![^\W_])(?:{'|'.join(CLASSES)}|Normal_Videos_)[0-9]{{3}}_x264(?![^\W_])", re.IGNORECASE)
+"""A test video's name as the official files write it, not run together with other letters or digits."""
+_MAYBE_VIDEO = re.compile(
+    rf"x26|[0-9]{{3}}|(?:{'|'.join(CLASSES)}|Normal_Videos)_?[0-9]|\w\.mp4$|^(?:{'|'.join(CLASSES)}|\w*Normal_Videos\w*)[\\/]",
+    re.IGNORECASE,
+)
+"""What a line of an official file holds that may be about a video, unlike a heading."""
 _SPLITS = r"Anomaly_(Train|Test)\.txt"
 _TIMES = r"Temporal_Anomaly_Annotation.*\.txt"
 _UCA = r"UCFCrime_(Train|Val|Test)\.json"
@@ -81,7 +87,7 @@ def read(parameters: Parameters) -> Reading:
     has_gaps = not times_files
     for file in times_files:
         told, is_whole = read_times(file, notes)
-        has_gaps |= not is_whole
+        has_gaps |= not is_whole or any(not _LISTED_NAME.fullmatch(name) for name in told.keys() - paths.keys())
         note_absent(Listed(file, list(told)), paths, root, notes)
         times |= {name: spans for name, spans in told.items() if name not in times}
     lists: dict[Split, list[Path]] = {
@@ -96,13 +102,17 @@ def read(parameters: Parameters) -> Reading:
             what = f"Anomaly_Train.txt names {len(both):,} video(s) whose times are those of test videos ({some(both)})"
             notes.append(note(both[0], f"{what}; they are tested on. Remove them from the list."))
         splits |= dict.fromkeys(times, "test")
+    splits |= {name: "test" for name in times if name not in splits}
     captions = read_captions(_uca_files(parameters.uca, files), notes)
     other_half = _other_half(set(splits.values()))
-    if lists["test"] and not any(file in lists["test"] for file in unread):  # then the times need not tell who is tested on
-        garbled = [name for name, split in splits.items() if split == "test" and not _NAME.search(name)]
-        has_gaps = any(map(_MAYBE_VIDEO.search, garbled))
-    if other_half == "train" and has_gaps:
+    garbled = _garbled_lines(lists["test"], paths)
+    if lists["test"] and not any(file in lists["test"] for file in unread):
+        has_gaps = False  # the list alone tells who is tested on
+    if other_half == "train" and (has_gaps or garbled):
         other_half = None  # what could not be read may be a test video
+        for file, line in garbled:
+            what = f"{file} has the line {line!r}, which may mean any video that no other line names"
+            notes.append(note(file.name, f"{what}; so those videos are left out of training. Mend the line."))
     is_split = bool(splits or times_files or any(lists.values()))
     videos = []
     for name, path in paths.items():
@@ -144,6 +154,21 @@ def _videos(files: Sequence[Path], notes: list[Rejection]) -> dict[str, Path]:
     repeated = [path for path in named if path.parent.name.casefold() in _EVENT_RECOGNITION]
     found = each_once([path for path in named if path not in repeated], lambda path: path.stem.casefold(), notes)
     return {path.stem.casefold(): path for path in repeated} | found
+
+
+def _garbled_lines(files: Sequence[Path], known: Collection[str]) -> list[tuple[Path, str]]:
+    """Lines of test lists that may be about a video, but hold no name of one, each with its list.
+
+    Args:
+        files: the lists; what is no text has no lines.
+        known: the names of the videos that are there, in small letters.
+    """
+    garbled = []
+    for file in files:
+        with suppress(SourceError):  # said already, where the lists were read
+            lines = [line for line in read_lines(file) if stem(line).casefold() not in known]
+            garbled += [(file, line) for line in lines if _MAYBE_VIDEO.search(line) and not _LISTED_NAME.search(line)]
+    return garbled
 
 
 def _other_half(known: set[Split]) -> Split | None:
