@@ -9,7 +9,18 @@ from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.motion_signal import LookParameters, LookPlace, look_along
 from hawk_pipelines.video.probe import probe, verified_index
 from hawk_pipelines.video.streams import StreamParameters, read_streams
-from tests.video.clocks import DAY, fast_then_slow, joined, late_video, overflowing, stamped, two_streams, with_jump, with_poster
+from tests.video.clocks import (
+    DAY,
+    fast_then_slow,
+    joined,
+    late_beside,
+    late_video,
+    overflowing,
+    stamped,
+    two_streams,
+    with_jump,
+    with_poster,
+)
 from tests.video.numbered import number_of, write
 
 HOUR = 3600
@@ -205,9 +216,13 @@ def test_the_largest_of_several_video_streams_is_read_everywhere(tmp_path, name,
     assert look_along(LookPlace(path, 10.0), LookParameters())[0]["change"].max() > 1  # the others are black
 
 
-def test_a_poster_that_nothing_marks_as_a_cover_is_no_video(tmp_path):
-    path = with_poster(tmp_path / "a.mp4")
-    assert probe(path)[:5] == (30, 10.0, 96, 96, 3.0)
+@pytest.mark.parametrize("pictures", [1, 2])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_poster_that_nothing_marks_as_a_cover_is_no_video(tmp_path, name, pictures):
+    path = with_poster(tmp_path / name, pictures)
+    known = probe(path)
+    assert known[:5] == (30, 10.0, 96, 96, 3.0)
+    assert "number 2 (96×96) is read, since number 1 (320×320) has but few frames" in known.notes[0]
     assert _numbers(path, 30) == list(range(1, 30))
 
 
@@ -220,6 +235,22 @@ def test_second_0_is_the_first_frame_of_a_video_that_begins_after_its_sound(tmp_
     streams = read_streams(path, StreamParameters(frames=4), 48, span=(1.0, 2.0))
     assert [number_of(frame) for frame in streams.frames[0]] == [10, 12, 15, 17]
     assert probe(late_video(tmp_path / f"a little {name}", 0.3)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "sounds", "words"),
+    [
+        ("late.mkv", [0], ["begins 7.0"]),
+        ("late.mp4", [0], ["begins 7.0"]),
+        ("late by half.mkv", [4.5], ["begins 2.5"]),
+        ("both late.mkv", [7], []),
+        ("without sound.mkv", [], []),
+    ],
+)
+def test_how_late_a_video_is_comes_from_its_packets(tmp_path, name, sounds, words):
+    """FFmpeg looks at the first seconds of a file; of a track that begins later it may say that it begins at 0."""
+    notes = probe(late_beside(tmp_path / name, 7, sounds)).notes
+    assert [word in note for word, note in zip(words, notes, strict=True)] == [True] * len(words)
 
 
 def test_what_a_reported_file_of_varied_rate_is(real_data):
