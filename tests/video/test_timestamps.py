@@ -106,10 +106,29 @@ LEFT = {
         lambda path: stamped(path, [n / 10 + n // 10 * 9000 for n in range(60)]),
         [n / 10 + n // 10 * 9000 for n in range(60)],
     ),
+    "a pause below an hour.mkv": (
+        lambda path: stamped(path, [n / 10 + (3540 if n > 29 else 0) for n in range(60)]),
+        [n / 10 + (3540 if n > 29 else 0) for n in range(60)],
+    ),
+    "three pictures.mkv": (lambda path: stamped(path, [0, 0.1, 18000]), [0, 0.1, 18000]),
+    "two pictures.mkv": (lambda path: stamped(path, [0, 18000]), None),
+    "short pauses.mkv": (
+        lambda path: stamped(path, [n / 10 + n // 20 * 30 for n in range(60)]),
+        [n / 10 + n // 20 * 30 for n in range(60)],
+    ),
     "a lost frame.mkv": (
         lambda path: stamped(path, [n / 10 + (n >= 30) / 10 for n in range(60)]),
         [n / 10 + (n >= 30) / 10 for n in range(60)],
     ),
+}
+
+# what stands in the notes all the same: pauses that stand alone in a recording of one rate
+FAR_PAUSES = {
+    "pauses of minutes.mkv": "a pause of 10.0 minutes from frame 19 to frame 20 (and one more)",
+    "pauses of minutes and of hours.mkv": "a pause of 5.0 minutes from frame 19 to frame 20 (and one more)",
+    "a pause below an hour.mkv": "a pause of 59.0 minutes from frame 29 to frame 30, though its frames are otherwise about 0.1 s",
+    "three pictures.mkv": "a pause of 5.0 hours from frame 1 to frame 2, though its frames are otherwise about 0.1 s apart",
+    "two pictures.mkv": "a pause of 5.0 hours from frame 0 to frame 1, though it says 10 frames a second",
 }
 
 
@@ -118,7 +137,8 @@ def test_what_is_merely_unusual_is_left_as_it_is(tmp_path, name):
     make, times = LEFT[name]
     path = make(tmp_path / name)
     known = probe(path)
-    assert known.notes == ()
+    assert len(known.notes) == (name in FAR_PAUSES)
+    assert FAR_PAUSES.get(name, "") in " ".join(known.notes)
     assert (known.frame_intervals is None) == (times is None)
     index = verified_index(path)
     assert index.clock.times == pytest.approx(times if times is not None else np.arange(known.frames) / known.fps, abs=1e-3)
