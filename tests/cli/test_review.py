@@ -77,7 +77,7 @@ def test_an_edit_is_given_or_piped_and_is_not_empty(hawk):
 
 def test_the_loop_records_each_decision_at_once(hawk):
     told = hawk("next", "--loop", stdin="x\ne\nA man falls.\ne\nHe trips.\ns\nr\n")
-    assert "(3 waiting)" in told
+    assert "(2 needed, 1 more to look at)" in told
     assert f"{FALL.id} edited by Ann: He trips." in told
     assert _decided() == [(FALL.id, "edit", "He trips.", "Ann"), (POOL.id, "reject", None, "Ann")]
     assert all(one.seconds is not None for one in read(STORE))
@@ -85,6 +85,29 @@ def test_the_loop_records_each_decision_at_once(hawk):
     for end in ("q\n", ""):
         hawk("next", "--loop", stdin=end)
         assert len(_decided()) == 2
+
+
+def test_what_is_needed_comes_first_and_is_counted_apart(hawk):
+    """A run waits for what the checks doubt, and for nothing else."""
+    pool = [task(f"Who is number {number}?", kind="question", reasons=()) for number in range(3)]
+    write_queue(QUEUE, [pool[0], FALL, *pool[1:], WHO])
+    done = "All that needs a decision has one"
+    told = hawk("next", "--loop", stdin="a\na\na\ns\nq\n")
+    headings = [line for line in told.splitlines() if "more to look at" in line]
+    assert [re.search(r"\((.*)\)", line)[1] for line in headings] == [
+        f"{needed} needed, {more} more to look at" for needed, more in ((2, 3), (1, 3), (0, 3), (0, 2), (0, 1))
+    ]
+    assert told.count(done) == 1
+    assert told.index(WHO.id) < told.index(done) < told.index(pool[0].id)
+    assert done in hawk("next", "--once")
+    assert "No question needs a decision." in hawk("next", "--once", "--kind", "question")
+    assert done not in hawk("next", "--second", reviewer="Bob")
+
+
+def test_what_is_needed_is_not_done_by_skipping_it(hawk):
+    told = hawk("next", "--loop", stdin="s\ns\nq\n")
+    assert "(0 needed, 1 more to look at)" in told
+    assert "All that needs a decision" not in told
 
 
 @pytest.mark.parametrize("command", ["accept", "reject", "edit"])
@@ -242,7 +265,7 @@ def test_in_a_terminal_the_editor_opens(hawk, tmp_path):
     os.close(ours)
     assert running.wait(timeout=10) == 0, told
     assert [one[1:3] for one in _decided()] == [("edit", "A man falls down."), ("accept", None)]
-    assert b"(3 waiting)" in told
+    assert b"(2 needed, 1 more to look at)" in told
 
 
 def test_two_reviewers_at_once(hawk):

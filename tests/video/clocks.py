@@ -64,18 +64,21 @@ def two_streams(path: Path, sizes=((48, 48), (96, 96)), cover: bool = False) -> 
     return path
 
 
-def with_poster(path: Path) -> Path:
-    """A video whose first track is a single large picture that nothing marks as a cover."""
+def with_poster(path: Path, pictures: int = 1) -> Path:
+    """A video whose first track has but one or a few large pictures, and nothing marks it as a cover."""
     with av.open(str(path), "w") as out:
         poster, video = out.add_stream("mjpeg", rate=10), out.add_stream("libx264", rate=10)
         poster.width = poster.height = 320
         poster.pix_fmt = "yuvj420p"
         video.width = video.height = 96
         video.pix_fmt = "yuv420p"
-        out.mux(poster.encode(av.VideoFrame(320, 320, "yuvj420p")))
-        out.mux(poster.encode(None))
         for number in range(30):
+            if number % (30 // pictures) == 0:
+                cover = av.VideoFrame(320, 320, "yuvj420p")
+                cover.pts, cover.time_base = number, Fraction(1, 10)
+                out.mux(poster.encode(cover))
             out.mux(video.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+        out.mux(poster.encode(None))
         out.mux(video.encode(None))
     return path
 
@@ -96,4 +99,28 @@ def late_video(path: Path, late_s: float) -> Path:
             frame.rate, frame.pts = 8000, place * 1024
             out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
+    return path
+
+
+def late_beside(path: Path, late_s: float, sounds_s) -> Path:
+    """A file whose video begins so late, with tracks of sound from these seconds until then; packets lie in order of time."""
+    rate = 48000  # the encoder begins 1024 samples early
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=10, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 96, 96, "yuv420p"
+        tracks = [out.add_stream("aac", rate=rate) for _ in sounds_s]
+        packets = []
+        for number in range(30):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            frame.pts, frame.time_base = number + round(10 * late_s), Fraction(1, 10)
+            packets += video.encode(frame)
+        packets += video.encode(None)
+        for track, begins_s in zip(tracks, sounds_s, strict=True):
+            for place in range(round(rate * late_s / 1024) + 60):
+                frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+                frame.rate, frame.pts = rate, round(rate * begins_s) + place * 1024
+                packets += track.encode(frame)
+            packets += track.encode(None)
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            out.mux(packet)
     return path

@@ -34,6 +34,14 @@ def test_seconds_become_the_frames_that_are_shown_then(start_s, end_s, frames):
     assert (VARIED.first_frame_at(start_s), VARIED.end_frame_at(end_s)) == frames
 
 
+@pytest.mark.parametrize(
+    ("seconds", "duration_s"),
+    [((0, 0.04, 18000), 18000.04), ((0, 18000, 18000.04), 18000.08), ((0, 0.04, 0.08, 18000), 18000.04), ((0, 1, 3, 6), 8.0)],
+)
+def test_the_last_frame_is_as_long_as_others_before_it(seconds, duration_s):
+    assert at(*seconds).duration_s == pytest.approx(duration_s)
+
+
 def test_frames_become_the_seconds_at_which_they_begin():
     assert [VARIED.seconds_of(frame) for frame in (0, 100, 250, 260, 299, 300)] == [0, 4.0, 10.0, 20.0, 59.0, 60.0]
     assert VARIED.duration_s == 60.0

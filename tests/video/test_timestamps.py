@@ -9,7 +9,18 @@ from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.motion_signal import LookParameters, LookPlace, look_along
 from hawk_pipelines.video.probe import probe, verified_index
 from hawk_pipelines.video.streams import StreamParameters, read_streams
-from tests.video.clocks import DAY, fast_then_slow, joined, late_video, overflowing, stamped, two_streams, with_jump, with_poster
+from tests.video.clocks import (
+    DAY,
+    fast_then_slow,
+    joined,
+    late_beside,
+    late_video,
+    overflowing,
+    stamped,
+    two_streams,
+    with_jump,
+    with_poster,
+)
 from tests.video.numbered import number_of, write
 
 HOUR = 3600
@@ -95,10 +106,29 @@ LEFT = {
         lambda path: stamped(path, [n / 10 + n // 10 * 9000 for n in range(60)]),
         [n / 10 + n // 10 * 9000 for n in range(60)],
     ),
+    "a pause below an hour.mkv": (
+        lambda path: stamped(path, [n / 10 + (3540 if n > 29 else 0) for n in range(60)]),
+        [n / 10 + (3540 if n > 29 else 0) for n in range(60)],
+    ),
+    "three pictures.mkv": (lambda path: stamped(path, [0, 0.1, 18000]), [0, 0.1, 18000]),
+    "two pictures.mkv": (lambda path: stamped(path, [0, 18000]), None),
+    "short pauses.mkv": (
+        lambda path: stamped(path, [n / 10 + n // 20 * 30 for n in range(60)]),
+        [n / 10 + n // 20 * 30 for n in range(60)],
+    ),
     "a lost frame.mkv": (
         lambda path: stamped(path, [n / 10 + (n >= 30) / 10 for n in range(60)]),
         [n / 10 + (n >= 30) / 10 for n in range(60)],
     ),
+}
+
+# what stands in the notes all the same: pauses that stand alone in a recording of one rate
+FAR_PAUSES = {
+    "pauses of minutes.mkv": "a pause of 10.0 minutes from frame 19 to frame 20 (and one more)",
+    "pauses of minutes and of hours.mkv": "a pause of 5.0 minutes from frame 19 to frame 20 (and one more)",
+    "a pause below an hour.mkv": "a pause of 59.0 minutes from frame 29 to frame 30, though its frames are otherwise about 0.1 s",
+    "three pictures.mkv": "a pause of 5.0 hours from frame 1 to frame 2, though its frames are otherwise about 0.1 s apart",
+    "two pictures.mkv": "a pause of 5.0 hours from frame 0 to frame 1, though it says 10 frames a second",
 }
 
 
@@ -107,7 +137,8 @@ def test_what_is_merely_unusual_is_left_as_it_is(tmp_path, name):
     make, times = LEFT[name]
     path = make(tmp_path / name)
     known = probe(path)
-    assert known.notes == ()
+    assert len(known.notes) == (name in FAR_PAUSES)
+    assert FAR_PAUSES.get(name, "") in " ".join(known.notes)
     assert (known.frame_intervals is None) == (times is None)
     index = verified_index(path)
     assert index.clock.times == pytest.approx(times if times is not None else np.arange(known.frames) / known.fps, abs=1e-3)
@@ -205,9 +236,13 @@ def test_the_largest_of_several_video_streams_is_read_everywhere(tmp_path, name,
     assert look_along(LookPlace(path, 10.0), LookParameters())[0]["change"].max() > 1  # the others are black
 
 
-def test_a_poster_that_nothing_marks_as_a_cover_is_no_video(tmp_path):
-    path = with_poster(tmp_path / "a.mp4")
-    assert probe(path)[:5] == (30, 10.0, 96, 96, 3.0)
+@pytest.mark.parametrize("pictures", [1, 2])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_poster_that_nothing_marks_as_a_cover_is_no_video(tmp_path, name, pictures):
+    path = with_poster(tmp_path / name, pictures)
+    known = probe(path)
+    assert known[:5] == (30, 10.0, 96, 96, 3.0)
+    assert "number 2 (96×96) is read, since number 1 (320×320) has but few frames" in known.notes[0]
     assert _numbers(path, 30) == list(range(1, 30))
 
 
@@ -220,6 +255,22 @@ def test_second_0_is_the_first_frame_of_a_video_that_begins_after_its_sound(tmp_
     streams = read_streams(path, StreamParameters(frames=4), 48, span=(1.0, 2.0))
     assert [number_of(frame) for frame in streams.frames[0]] == [10, 12, 15, 17]
     assert probe(late_video(tmp_path / f"a little {name}", 0.3)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "sounds", "words"),
+    [
+        ("late.mkv", [0], ["begins 7.0"]),
+        ("late.mp4", [0], ["begins 7.0"]),
+        ("late by half.mkv", [4.5], ["begins 2.5"]),
+        ("both late.mkv", [7], []),
+        ("without sound.mkv", [], []),
+    ],
+)
+def test_how_late_a_video_is_comes_from_its_packets(tmp_path, name, sounds, words):
+    """FFmpeg looks at the first seconds of a file; of a track that begins later it may say that it begins at 0."""
+    notes = probe(late_beside(tmp_path / name, 7, sounds)).notes
+    assert [word in note for word, note in zip(words, notes, strict=True)] == [True] * len(words)
 
 
 def test_what_a_reported_file_of_varied_rate_is(real_data):

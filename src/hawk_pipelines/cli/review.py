@@ -23,6 +23,12 @@ LONGEST = 4000
 """Characters of one text that are shown."""
 FINDINGS = 20
 """Faults of an imported file that are shown."""
+_NEEDED_DONE = (
+    "All that needs a decision has one, and `kedro run` heeds it. What follows was drawn at random or is a question of the pool: "
+    "look at it as far as you like."
+)
+"""What is said before the first task that no run waits for."""
+_NEEDED_OF_KIND_DONE = "No {kind} needs a decision. What follows is of use to look at, and nothing waits for it."
 
 _KINDS = click.Choice(["description", "answer", "question"])
 _file = click.Path(dir_okay=False, path_type=Path)
@@ -73,10 +79,19 @@ def next_task(queue: Path, store: Path, reviewer: str, kind: str | None, second:
     if loop is None:
         loop = sys.stdin.isatty() and sys.stdout.isatty()
     skipped: set[str] = set()
+    needed_before = True
     with one_sentence():
-        while offered := [task for task in _waiting(queue, store, reviewer, kind, second) if task.id not in skipped]:
+        while True:
+            undecided = _waiting(queue, store, reviewer, kind, second)
+            offered = [task for task in undecided if task.id not in skipped]
+            if not offered:
+                break
             task = offered[0]
-            _show(task, _ruling(task, store), len(offered))
+            needed = any(task.reasons for task in undecided)
+            if needed_before and not needed and not second:
+                click.echo(_NEEDED_DONE if kind is None else _NEEDED_OF_KIND_DONE.format(kind=kind))
+            needed_before = needed
+            _show(task, _ruling(task, store), _count(offered, second))
             if not loop:
                 click.echo(f"hawk review accept {task.id}    or `edit`, or `reject`")
                 return
@@ -93,7 +108,13 @@ def _waiting(queue: Path, store: Path, reviewer: str, kind: str | None, second: 
     from hawk_pipelines.curation.review import read_queue, waiting
 
     tasks = waiting(read_queue(queue), read(store), reviewer.strip(), second)
-    return [task for task in tasks if kind in (None, task.kind)]
+    return sorted((task for task in tasks if kind in (None, task.kind)), key=lambda task: not task.reasons)
+
+
+def _count(offered: "Sequence[ReviewTask]", second: bool) -> str:
+    """How many tasks there are, and how many of them the next run waits for."""
+    needed = sum(bool(task.reasons) for task in offered)
+    return f"{len(offered):,} waiting" if second else f"{needed:,} needed, {len(offered) - needed:,} more to look at"
 
 
 def _ask(task: "ReviewTask", store: Path, reviewer: str) -> Literal["decided", "skip", "quit"]:
@@ -437,13 +458,13 @@ def _beginning(text: str, length: int = 80) -> str:
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
-def _show(task: "ReviewTask", ruling: "Ruling | None", count: int) -> None:
+def _show(task: "ReviewTask", ruling: "Ruling | None", count: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
     line: Callable[[str], None] = lambda text: console.print(Text(printable(text)))  # noqa: E731
-    console.rule(Text(f"{task.kind} {task.id} ({count:,} waiting)"), align="left")
+    console.rule(Text(f"{task.kind} {task.id} ({count})"), align="left")
     for name, value in (("video", task.video), ("file", task.path), ("question", task.question)):
         if value is not None:
             line(f"{name}: {value}")

@@ -24,7 +24,7 @@ ROUNDING_S = 1e-3
 ROUNDING_FRAMES = 1e-3
 """The same as a part of a frame, where frames are evenly spaced."""
 LAST_FRAMES = 9
-"""Nobody says how long the last frame is shown: as long as the middle one of so many before it."""
+"""Nobody says how long the last frame is shown: as long as the middle one of so many before it, of two the shorter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,8 @@ class Clock:
         """From the first frame to the end of the last."""
         if self.ticks is None or self.frames < 2:
             return float(self.frames / self.rate)
-        return float(self.times[-1] + np.median(np.diff(self.times[-LAST_FRAMES - 1 :])))
+        steps = np.diff(self.times[-LAST_FRAMES - 1 :])
+        return float(self.times[-1] + (np.median(steps) if len(steps) > 2 else steps.min()))
 
     @cached_property
     def edges(self) -> NDArray:

@@ -11,8 +11,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from hawk_pipelines.video.clock import Clock
-from hawk_pipelines.video.media import open_media, other_streams, told, video_stream
-from hawk_pipelines.video.timestamps import check_duration, even_clock, read_stamps
+from hawk_pipelines.video.media import moving_streams, open_media, other_streams, told, video_stream
+from hawk_pipelines.video.timestamps import REORDERED, check_duration, even_clock, read_stamps
 
 FULLY_INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "avi"}
 """Containers that list every frame at their beginning or end; others list key frames or nothing."""
@@ -111,7 +111,7 @@ def read_index(path: str | Path) -> FrameIndex:
         doubt = packets.fault or _disagreement(container, stream, frames, rates[0])
         seekable = container.format.name in SEEKABLE
         timed = not (container.format.name in UNTIMED and stream.codec_context.has_b_frames)
-        notes = [*other_streams(container, stream, path), *_late(container, stream, path)]
+        notes = [*other_streams(container, stream, path), *_late(container, stream, packets, path)]
     pts, key = np.array(packets.pts, np.int64), np.array(packets.key, bool)
     if len(key) and not key[0]:
         doubt = doubt or "the first frame is no key frame"
@@ -153,15 +153,34 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Packets:
     return _Packets(pts, dts, key, unstamped, fault)
 
 
-def _late(container: InputContainer, stream: VideoStream, path: str | Path) -> list[str]:
-    """A word about a video that begins after the file does: seconds are counted from its first frame."""
-    if stream.start_time is None or container.start_time is None or stream.time_base is None:
+def _late(container: InputContainer, stream: VideoStream, packets: _Packets, path: str | Path) -> list[str]:
+    """A word about a video that begins after the file's other streams do: seconds are counted from its first frame.
+
+    FFmpeg looks only at a file's first seconds; of a Matroska track that begins later it says that it begins at 0.
+    """
+    if not packets.pts or container.start_time is None or stream.time_base is None:
         return []
-    late_s = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
-    if late_s < LATE_S:
+    begins_s = float(min(packets.pts[:REORDERED]) * stream.time_base)
+    if begins_s - container.start_time / av.time_base < LATE_S:
         return []
-    what = f"The video of {path} begins {late_s:.2f} s after the file's other streams"
+    others_begin_s = _beginning_of_others(path, stream.index)
+    if others_begin_s is None or begins_s - others_begin_s < LATE_S:
+        return []
+    what = f"The video of {path} begins {begins_s - others_begin_s:.2f} s after the file's other streams"
     return [f"{what}; its seconds are counted from its first frame."]
+
+
+def _beginning_of_others(path: str | Path, video: int) -> float | None:
+    """The seconds at which the first packet of another stream than the video begins; None where there is none."""
+    with open_media(path) as container:
+        streams = [stream for stream in (*container.streams.audio, *moving_streams(container)) if stream.index != video]
+        try:
+            for packet in container.demux(streams) if streams else ():
+                if packet.size and packet.pts is not None and packet.time_base is not None:
+                    return float(packet.pts * packet.time_base)
+        except av.FFmpegError:
+            pass  # what is wrong with the file was said where its video was read
+    return None
 
 
 def _disagreement(container: InputContainer, stream: VideoStream, frames: int, rate: Fraction | None) -> str | None:

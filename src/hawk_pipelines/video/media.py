@@ -1,5 +1,7 @@
 """Opening a file as a video, and as nothing else: no playlist, no list of other files, no network address."""
 
+from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -14,6 +16,9 @@ FORMATS = (
     "nut,obu,ogg,vc1,vc1test,vvc,webm,wtv,yuv4mpegpipe"
 )
 """Containers that hold their own pictures. Those that point at other files (hls, concat, dash, image2 …) are not among them."""
+
+FEW_FRAMES = 0.1
+"""Share of the frames of a file's longest video stream: a stream with fewer is a poster or a preview, not the recording."""
 
 
 def open_media(path: str | Path) -> InputContainer:
@@ -37,39 +42,81 @@ def open_media(path: str | Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: str | Path) -> VideoStream:
-    """The video stream with the largest pictures, of several the first, to be decoded in one thread. Cover pictures are none.
+    """The video stream with the largest pictures, of several the first, to be decoded in one thread.
+
+    Cover pictures are none, and neither are posters: streams with a small share of the frames of the longest one.
 
     Raises:
         UnreadableVideo: there is none, or no decoder for it.
     """
-    streams = _video_streams(container)
+    streams = moving_streams(container)
     understood = [stream for stream in streams if stream.codec_context is not None]
     if not understood:
         what = "holds a video stream that no decoder here understands; convert the file"
         msg = f"{path} {what if streams else 'has no video stream; replace or remove the file'}."
         raise UnreadableVideo(msg)
-    # A track of one picture is a poster, and one of none is empty, where the container says how many there are.
-    stream = max([stream for stream in understood if stream.frames > 1] or understood, key=_pixels)
+    stream = max(_recordings(understood, path), key=_pixels)
     stream.thread_type = "NONE"  # videos are spread over processes
     return stream
 
 
 def other_streams(container: InputContainer, stream: VideoStream, path: str | Path) -> list[str]:
-    """A word about the video streams that are not read, where the one that is does not come first."""
-    streams = _video_streams(container)
-    if not streams or stream.index == streams[0].index:
+    """A word about the video streams that are not read, where the one that is does not come first or is not the largest."""
+    streams = moving_streams(container)
+    larger = [other for other in streams if other.codec_context is not None and _pixels(other) > _pixels(stream)]
+    if not larger and stream.index == streams[0].index:
         return []
-    size = f"{stream.codec_context.width}×{stream.codec_context.height}"
-    return [f"{path} has {len(streams)} video streams; number {streams.index(stream) + 1}, the largest ({size}), is read."]
+    what = f"{path} has {len(streams)} video streams; number {streams.index(stream) + 1}"
+    if not larger:
+        return [f"{what}, the largest ({_size(stream)}), is read."]
+    numbers = " and ".join(f"{streams.index(other) + 1} ({_size(other)})" for other in larger)
+    return [f"{what} ({_size(stream)}) is read, since number {numbers} has but few frames."]
 
 
-def _video_streams(container: InputContainer) -> list[VideoStream]:
+def _recordings(streams: list[VideoStream], path: str | Path) -> list[VideoStream]:
+    """Those of the streams that are no poster, no preview and not empty; all, where none has more than one frame."""
+    if len(streams) == 1:
+        return streams
+    counts = {stream.index: stream.frames for stream in streams}
+    if not all(counts.values()):  # containers such as Matroska do not say how many frames there are
+        file = Path(path).stat()
+        counted = _packet_counts(str(path), file.st_size, file.st_mtime_ns)
+        counts = {index: counted[index] for index in counts}
+    least = max(2.0, FEW_FRAMES * max(counts.values()))
+    return [stream for stream in streams if counts[stream.index] >= least] or streams
+
+
+@lru_cache(maxsize=16)
+def _packet_counts(path: str, size: int, changed_ns: int) -> Counter[int]:
+    """How many packets each video stream of a file has, by its index, as far as the file can be read.
+
+    Args:
+        path: of the file.
+        size: of the file in bytes; with `changed_ns` it sees to it that a file that was written anew is counted anew.
+        changed_ns: when the file was last written.
+    """
+    counts: Counter[int] = Counter()
+    with open_media(path) as container:
+        try:
+            for packet in container.demux(moving_streams(container)):
+                counts[packet.stream_index] += bool(packet.size and not packet.is_discard)
+        except av.FFmpegError:
+            pass  # whoever reads the frames says so
+    return counts
+
+
+def moving_streams(container: InputContainer) -> list[VideoStream]:
+    """The video streams that nothing marks as a cover picture."""
     pictures = Disposition.attached_pic | Disposition.timed_thumbnails
     return [stream for stream in container.streams.video if not stream.disposition & pictures]
 
 
 def _pixels(stream: VideoStream) -> int:
     return (stream.codec_context.width or 0) * (stream.codec_context.height or 0)
+
+
+def _size(stream: VideoStream) -> str:
+    return f"{stream.codec_context.width}×{stream.codec_context.height}"
 
 
 def told(error: Exception) -> str:

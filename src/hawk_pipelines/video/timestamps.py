@@ -26,6 +26,8 @@ HOLE_FRAMES = 1000
 """Frames that would have fitted into a hole; in a time-lapse of a picture every ten minutes a night is none."""
 MOST_HOLES = 2
 """A recording with more pauses of hours is one with pauses."""
+FAR_PAUSE_S = 60.0
+"""Seconds from which on a pause that stands alone in a recording of one rate is noted."""
 LONGEST_FRAME_S = 24 * 3600.0
 """Seconds. No recorder that is awake waits longer for its next picture."""
 LONGEST_VIDEO_S = 366 * 24 * 3600.0
@@ -95,6 +97,7 @@ def read_stamps(path: object, pts: NDArray, dts: NDArray, tick_s: Fraction, rate
     if not paused and holes.sum() <= MOST_HOLES:
         faulty |= holes
     faults = np.flatnonzero(faulty)
+    notes += _far_pauses(path, np.where(forward & ~faulty, seconds, 0.0), known)
     if len(faults) and frame_s is None:
         raise UnreadableVideo(_refusal(path, int(faults[0]), float(seconds[faults[0]])))
     if len(faults) and frame_s is not None:
@@ -188,6 +191,30 @@ def _regular_frame_s(seconds: NDArray) -> float | None:
     typical_s = float(np.median(seconds))
     alike = np.abs(seconds - typical_s) <= REGULAR_SPREAD * typical_s
     return float(seconds[alike].mean()) if alike.mean() >= REGULAR_SHARE else None
+
+
+def _far_pauses(path: object, seconds: NDArray, rates: Sequence[Fraction]) -> list[str]:
+    """A word about one or two pauses that are far beyond the other steps of a recording of one rate; their stamps are kept.
+
+    Args:
+        path: of the file, for messages.
+        seconds: [steps], from each frame to the next; 0 where a step does not count.
+        rates: frames a second as the file says it, for a file of two frames.
+    """
+    counted = seconds[seconds > 0]
+    if len(counted) == 1 and rates:
+        usual_s = 1 / float(max(rates))
+    else:  # of two steps none is the usual one: the shorter is
+        usual_s = float(np.median(counted) if len(counted) > 2 else counted.min(initial=np.inf))
+    far = (seconds >= FAR_PAUSE_S) & (seconds > HOLE_FRAMES * usual_s)
+    rest = seconds[(seconds > 0) & ~far]
+    if not 1 <= far.sum() <= MOST_HOLES or (len(rest) > 1 and _regular_frame_s(rest) is None):
+        return []
+    place, more = int(np.argmax(far)), " (and one more)" if far.sum() > 1 else ""
+    what = f"{path} has a pause of {_length(float(seconds[place]))} from frame {place} to frame {place + 1}{more}"
+    if not len(rest):
+        return [f"{what}, though it says {1 / usual_s:.4g} frames a second; its last frame is taken to last as long."]
+    return [f"{what}, though its frames are otherwise about {usual_s:.2g} s apart; all times after the pause include it."]
 
 
 def _spread_out(seconds: NDArray, typical_s: float) -> NDArray:
