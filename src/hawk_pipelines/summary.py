@@ -44,7 +44,7 @@ def show(
     for name, node in made_by.items():
         dataset = catalog.get(name)
         path = path_of(dataset)
-        count = str(len(dataset.load())) if isinstance(dataset, RecordsDataset) else ""
+        count = str(dataset.count()) if isinstance(dataset, RecordsDataset) else ""
         made.add_row(name, count, path, *["nothing to do" if node in reused else ""] * bool(reused))
     console.print(made)
     if "judged_drafts" in outputs:

@@ -22,8 +22,10 @@ def test_records_come_back_as_they_were(tmp_path, suffix):
     dataset = RecordsDataset(filepath=str(tmp_path / f"deep/drafts.{suffix}"), record="Draft")
     dataset.save(drafts)
     assert dataset.load() == drafts
+    assert dataset.count() == 2
     dataset.save([])
     assert dataset.load() == []
+    assert dataset.count() == 0
 
 
 def test_an_empty_table_still_has_its_columns(tmp_path):

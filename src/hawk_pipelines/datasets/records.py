@@ -48,6 +48,13 @@ class RecordsDataset(AbstractDataset[list, list]):
             msg = f"{what}; run the pipeline that makes it again."
             raise DatasetError(msg) from error
 
+    def count(self) -> int:
+        """How many rows there are, without reading them."""
+        if self._filepath.suffix == ".parquet":
+            return int(pq.read_metadata(self._filepath).num_rows)
+        with open(self._filepath, "rb") as file:
+            return sum(1 for _ in file)
+
     def _rows(self) -> list[dict]:
         if self._filepath.suffix == ".parquet":
             return pq.read_table(self._filepath).to_pylist()

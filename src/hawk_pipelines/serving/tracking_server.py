@@ -76,12 +76,12 @@ def with_server(settings: Mapping[str, Any], uri: str) -> dict[str, Any]:
         settings: the file's content.
         uri: of the tracking server.
     """
-    settings = copy.deepcopy(dict(settings))
-    settings["server"] = {**(settings.get("server") or {}), "mlflow_tracking_uri": uri}
-    created = ((settings.get("tracking") or {}).get("experiment") or {}).get("create_experiment_kwargs") or {}
+    result = copy.deepcopy(dict(settings))
+    result["server"] = {**(result.get("server") or {}), "mlflow_tracking_uri": uri}
+    created = ((result.get("tracking") or {}).get("experiment") or {}).get("create_experiment_kwargs") or {}
     if uri.startswith(("http://", "https://")) and not urlparse(str(created.get("artifact_location", ""))).scheme:
         created.pop("artifact_location", None)
-    return settings
+    return result
 
 
 def database_file(uri: str) -> Path | None:

@@ -270,7 +270,8 @@ def _leave(folder: Path, parts: Parts, trainer: HawkTrainer, draws: Draws) -> No
     """Put the trained model in the folder, whole or not at all. It says which conversations it has seen."""
     best = trainer.state.best_global_step
     take_best = trainer.parameters.validation.take == "best" and best is not None
-    parts.model.config.conversation_turns = draws.longest_conversation(best if take_best else trainer.state.global_step)
+    taken = best if take_best and best is not None else trainer.state.global_step
+    parts.model.config.conversation_turns = draws.longest_conversation(taken)
     if draws.conversations.share and parts.model.config.conversation_turns == 1:
         logger.warning(
             "No conversation was trained on: the steps before `conversations.start`, or short of room, were all there are."
