@@ -67,6 +67,12 @@ def _last_run(project):
     return next(run for run in runs if "stage" not in run.data.tags)
 
 
+def _statuses(project):
+    client = _client(project)
+    runs = client.search_runs([client.get_experiment_by_name("hawk").experiment_id])
+    return [run.info.status for run in runs]
+
+
 def _rows(project, table):
     """How many rows a table of the registry has; asked often and quickly."""
     with (
@@ -209,6 +215,7 @@ def test_a_run_that_was_killed_after_the_training_gives_the_same_and_trains_no_m
     assert len(before) == 1
     said = _did(copied.run(*LAST))
     assert _trainings(copied) == before
+    assert "RUNNING" not in _statuses(copied)  # the killed run is closed
     assert "finetune: nothing to do" in said
     assert _bytes(copied) == undisturbed
     versions = _versions(copied)

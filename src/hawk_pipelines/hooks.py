@@ -21,9 +21,10 @@ from hawk_pipelines.pipelines.parameter_check import ParameterError, check_param
 from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
+from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owner
 from hawk_pipelines.serving.tracking_server import database_ready, tracking_uri, with_server
 from hawk_pipelines.summary import path_of, show, show_rejections
-from hawk_pipelines.training.tracking import flat
+from hawk_pipelines.training.tracking import flat, told
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +43,22 @@ class LocationHooks:
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(self) -> Generator[None, Any, Any]:
-        """Stand in the project while a pipeline runs. What is refused before its first step leaves a run that failed."""
+        """Stand in the project while a pipeline runs, and close runs that were killed.
+
+        What is refused before its first step leaves a run that failed.
+        """
         import mlflow
 
         self._began_in = Path.cwd()
         os.chdir(self._project)
         before = mlflow.active_run()
         try:
-            return (yield)
+            result = yield
+            if (run := mlflow.active_run()) and not before:
+                mlflow.set_tag(OWNER, owner())
+                with told("Runs that were killed could not be closed"):
+                    close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
+            return result
         except BaseException:
             if not before:
                 mlflow.end_run("FAILED")  # kedro-mlflow ends it only where a step fails

@@ -146,3 +146,19 @@ def test_hawk_ask_takes_options(folder, clip):
     assert ask("--temperature", "3", "--seed", "1") == ask("--temperature", "3", "--seed", "1") != ask()
     assert len(ask("--max-new-tokens", "1")) <= len(ask())
     assert ask("--beams", "2")
+
+
+@pytest.mark.parametrize("command", [["ask", "no\x1b[31m\u202ename.mp4", "Who?"], ["describe", "no\x1b[31m\u202ename.mp4"]])
+def test_no_control_character_of_a_name_reaches_the_terminal(folder, command):
+    done = CliRunner().invoke(main, [*command, "--model", str(folder)])
+    assert done.exit_code == 1
+    assert "does not exist" in done.stderr
+    assert not set("\x1b\u202e") & set(done.output)
+
+
+def test_no_control_character_of_an_answer_reaches_the_terminal(folder, clip, monkeypatch):
+    monkeypatch.setattr("hawk_pipelines.serving.hawk.answer", lambda *_: ["A man \x1b[31mfalls.\u202e"])
+    monkeypatch.setattr("hawk_pipelines.serving.hawk.stream", lambda *_: iter(["A man ", "\x1b[31mfalls.\u202e"]))
+    for command, questions in ((["ask", str(clip), "Who?"], ""), (["describe", str(clip)], ""), (["chat", str(clip)], "Who?\n")):
+        done = CliRunner().invoke(main, [*command, "--model", str(folder)], input=questions)
+        assert done.stdout.strip() == "A man [31mfalls."

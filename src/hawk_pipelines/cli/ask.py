@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, registry_env_option, span_option
+from hawk_pipelines.plain_text import printable
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.settings import GenerationSettings
@@ -24,4 +25,4 @@ def ask(
     import hawk_pipelines
 
     with one_sentence():
-        click.echo(hawk_pipelines.load(model, env).ask(video, question, span, generation))
+        click.echo(printable(hawk_pipelines.load(model, env).ask(video, question, span, generation)))

@@ -6,6 +6,7 @@ import click
 
 from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, registry_env_option, span_option
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.plain_text import printable
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.settings import GenerationSettings
@@ -33,14 +34,14 @@ def chat(video: str, model: str, env: str | None, span: tuple[float, float] | No
         try:
             pieces = [talk.ask(question, generation)] if generation.beams > 1 else talk.stream(question, generation)
             for piece in pieces:
-                click.echo(piece, nl=False)
+                click.echo(printable(piece), nl=False)
             click.echo()
             if talk.turns_without_room:
                 click.echo(
                     f"(The oldest {talk.turns_without_room} of the last turns had no room beside this question.)", err=True
                 )
         except HawkError as error:  # one question that cannot be asked does not end the conversation
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {printable(str(error))}", err=True)
 
 
 def _next_question() -> str:

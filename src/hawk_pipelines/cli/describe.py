@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hawk_pipelines.cli.options import generation_options, model_option, one_sentence, registry_env_option, span_option
+from hawk_pipelines.plain_text import printable
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.settings import GenerationSettings
@@ -21,4 +22,4 @@ def describe(video: str, model: str, env: str | None, span: tuple[float, float] 
     import hawk_pipelines
 
     with one_sentence():
-        click.echo(hawk_pipelines.load(model, env).describe(video, span, generation))
+        click.echo(printable(hawk_pipelines.load(model, env).describe(video, span, generation)))

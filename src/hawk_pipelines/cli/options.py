@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.plain_text import printable
 
 model_option = click.option(
     "--model",
@@ -57,4 +58,4 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except HawkError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(printable(str(error))) from error
