@@ -474,6 +474,63 @@ def test_answers_that_are_no_reply_are_asked_for_again(serve, llm, answer):
     assert server.bodies[0] == server.bodies[1]
 
 
+def _message(**message):
+    """A completion whose message is laid out in another way."""
+    said = json.loads(completion(None).body)
+    said["choices"][0]["message"] = {"role": "assistant", **message}
+    return Answer("answered", json.dumps(said).encode())
+
+
+def _events(*deltas, end="stop"):
+    events = [{"choices": [{"delta": delta, "finish_reason": None}], "model": MODEL} for delta in deltas]
+    events.append({"choices": [{"delta": {}, "finish_reason": end}], "usage": {"prompt_tokens": 7, "completion_tokens": 3}})
+    lines = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    return Answer("answered", f"{lines}data: [DONE]\n\n".encode(), headers=[("Content-Type", "text/event-stream")])
+
+
+def _call(arguments):
+    return [{"id": "1", "type": "function", "function": {"name": "description", "arguments": arguments}}]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _message(content=[{"type": "text", "text": GOOD}]),
+        _message(content=[{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": GOOD[:9]}, {"text": GOOD[9:]}]),
+        _message(content="", reasoning_content=f"It is a street. {GOOD}"),
+        _message(content=None, reasoning=GOOD),
+        _message(content=None, tool_calls=_call(GOOD)),
+        _message(content=None, tool_calls=_call(json.loads(GOOD))),
+        _events({"role": "assistant", "content": ""}, {"content": GOOD[:5]}, {"content": GOOD[5:]}),
+        _events({"reasoning_content": "Hm."}, {"content": GOOD}),
+    ],
+    ids=["parts", "several parts", "thoughts", "reasoning", "tool", "tool object", "stream", "stream with thoughts"],
+)
+def test_an_answer_is_found_wherever_a_server_puts_it(serve, llm, answer):
+    server = serve(answer=lambda _: answer)
+    (reply,) = outcomes(llm(server), scripts(1)).values()
+    assert reply.value == Description.model_validate_json(GOOD)
+    assert len(server.chats) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "reason"),
+    [
+        (_message(content="", reasoning_content="I think of a street."), 1, "the thoughts in `reasoning_content` hold no answer"),
+        (_message(content="", reasoning="{} or {}"), 1, "`extra: {chat_template_kwargs: {enable_thinking: false}}`"),
+        (_message(content=None, tool_calls=_call("{}")), 1, "the call in `tool_calls` is not of the form that was asked for"),
+        (HTML, 2, "a web page came back instead of a chat completion; correct the address (`base_url`), with its /v1"),
+    ],
+    ids=["thoughts", "several objects", "tool", "page"],
+)
+def test_a_wrong_form_that_does_not_pass_is_not_sent_again_and_again(serve, llm, answer, sent, reason):
+    server = serve(answer=lambda _: answer)
+    (reply,) = outcomes(llm(server, attempts=6, first_wait_s=0.01), scripts(1)).values()
+    assert isinstance(reply, Failed)
+    assert reason in reply.reason
+    assert len(server.chats) == sent
+
+
 @pytest.mark.parametrize("how", ["never", "trickle", "endless"])
 @pytest.mark.parametrize("status", [200, 500])
 def test_answers_that_do_not_end_are_given_up(serve, llm, monkeypatch, how, status):

@@ -257,7 +257,7 @@ class Client:
     def _sent_for(self, request: Request, body: dict[str, Any]) -> tuple[Kept, HawkError | None]:
         """Send until there is a usable reply, or it is no use; then say why."""
         server, begun = self.server(), time.monotonic()
-        tokens, sent, repairs, messages, pause_until = Tokens(), 0, 0, body["messages"], begun
+        tokens, sent, repairs, messages, pause_until, was_wrong_form = Tokens(), 0, 0, body["messages"], begun, False
         while True:
             text, refused, model = "", False, self.parameters.model
             try:
@@ -268,6 +268,7 @@ class Client:
                 return self.kept(text, refused, model, tokens, time.monotonic() - begun, sent), error
             tokens += attempt.tokens
             fault, last = attempt.reason, attempt.final or sent >= self.parameters.attempts
+            last, was_wrong_form = last or (attempt.wrong_form and was_wrong_form), attempt.wrong_form
             if attempt.text is not None:
                 said = server.understand(attempt, request.schema)
                 text, refused, fault = said.text, said.refused, said.fault

@@ -19,6 +19,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.language.llm_completion import THOUGHTS, WrongForm, read_completion
 from hawk_pipelines.language.llm_parameters import LlmParameters
 from hawk_pipelines.language.prices import Tokens
 from hawk_pipelines.language.refusals import is_refusal
@@ -57,6 +58,10 @@ class Attempt(NamedTuple):
     """How long the server wants us to wait; None where it does not say."""
     final: bool = False
     """Whether it is no use to send it again."""
+    wrong_form: bool = False
+    """Whether it was no completion at all; what is so twice will be so again."""
+    place: str = ""
+    """The field in which the words were found, where it is not the message's content."""
 
 
 class Server:
@@ -227,22 +232,16 @@ class Server:
 def _read_completion(raw: str, body: Mapping[str, Any]) -> Attempt:
     """Read a chat completion; only what is needed is looked at."""
     try:
-        said = json.loads(raw)
-        choice = said["choices"][0]
-        message = choice["message"]
-        text, refusal = _encodable(message.get("content")), _encodable(message.get("refusal"))
+        said = read_completion(raw)
+    except WrongForm as error:
+        return Attempt(reason=str(error), tokens=_read(body), wrong_form=True)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return Attempt(reason="what came back is no chat completion in JSON", tokens=_read(body))
-    end = choice.get("finish_reason")
-    if end == "content_filter":
+    text, refusal = said.text, said.refusal
+    if said.end == "content_filter":
         refusal = refusal or text or "The server's filter held the reply back."
-    model = _encodable(said["model"])[:200] if isinstance(said.get("model"), str) else ""
-    return Attempt(text, refusal or None, end == "length", model, _tokens(said.get("usage"), body, text + refusal))
-
-
-def _encodable(words: str | None) -> str:
-    """Words without the halves of characters that JSON can hold and nothing can write down."""
-    return ("" if words is None else words).encode("utf-8", errors="replace").decode()
+    tokens = _tokens(said.usage, body, text + refusal)
+    return Attempt(text, refusal or None, said.end == "length", said.model, tokens, place=said.place)
 
 
 class Understood(NamedTuple):
@@ -254,7 +253,7 @@ class Understood(NamedTuple):
     fault: str = ""
     """Why it is neither."""
     cut: bool = False
-    """Whether that is because it ends at the greatest length: asked again, it would end there again."""
+    """Whether it would be so again if it were asked again, because it ends at the greatest length, for example."""
 
 
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
@@ -284,6 +283,8 @@ def _understand(attempt: Attempt, schema: type[BaseModel], clean: Callable[[str]
             fault = "it holds half of a character"
     if found and len(set(found)) == 1:
         return Understood(found[0], refused=False)
+    if attempt.place:
+        return Understood("", refused=False, fault=_fault_of_place(attempt.place), cut=True)
     if found:
         fault = "it holds several objects of the form"
     elif is_refusal(text):
@@ -292,6 +293,14 @@ def _understand(attempt: Attempt, schema: type[BaseModel], clean: Callable[[str]
         reason = "the reply was cut off at" if text else "nothing was said within"
         return Understood("", refused=False, fault=f"{reason} `max_tokens`; raise it", cut=True)
     return Understood("", refused=False, fault=f"the reply is not of the form that was asked for ({fault})")
+
+
+def _fault_of_place(place: str) -> str:
+    """Why words beside an empty content are no answer, and what to change."""
+    if place in THOUGHTS:
+        setting = "`extra: {chat_template_kwargs: {enable_thinking: false}}` asks many servers for answers without thoughts"
+        return f"the content is empty, and the thoughts in `{place}` hold no answer; {setting}"
+    return f"the content is empty, and the call in `{place}` is not of the form that was asked for; change `structured`"
 
 
 def _answer(said: str) -> str:
