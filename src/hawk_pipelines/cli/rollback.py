@@ -31,12 +31,11 @@ def rollback(name: str, alias: str, to: int | None, reason: str, env: str | None
     from mlflow.exceptions import MlflowException
 
     from hawk_pipelines.serving.alias import RegistryError, roll_back
-    from hawk_pipelines.serving.tracking_server import database_file, database_ready, tracking_uri
+    from hawk_pipelines.serving.tracking_server import database_ready, missing_database, tracking_uri
 
     with one_sentence():
         uri = tracking_uri(env)
-        database = database_file(uri)
-        if database is not None and not database.is_file():
+        if database := missing_database(uri):
             msg = f"There is no registry: {database} is not there. Make a model with `kedro run`."
             raise RegistryError(msg)
         try:

@@ -16,7 +16,7 @@ from kedro.utils import find_kedro_project
 from pydantic import ValidationError
 from yaml import YAMLError
 
-from hawk_pipelines.cli.run_choices import check_choices
+from hawk_pipelines.cli.run_choices import check_choices, named_pipelines
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.plain_text import plain
 
@@ -33,9 +33,8 @@ def _run(*args: Any, **kwargs: Any) -> Any:
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     try:
         check_choices(kwargs, pipelines)
-        named = [*(kwargs.get("pipelines") or []), *filter(None, [kwargs.get("pipeline")])]
         if not kwargs.get("runner"):
-            runs_all = "__default__" in named or not any(kwargs.get(option) for option in _CHOICES)
+            runs_all = "__default__" in named_pipelines(kwargs) or not any(kwargs.get(option) for option in _CHOICES)
             kwargs |= {"runner": _RUNNER, "runner_params": {**(kwargs.get("runner_params") or {}), "runs_all": runs_all}}
         with contextlib.chdir(project):  # so that relative paths mean the same from every sub-directory
             return _kedro_run(*args, **kwargs)

@@ -11,6 +11,11 @@ LONGEST_LIST = 15
 """Names that a sentence lists; of more, only the nearest is named."""
 
 
+def named_pipelines(options: Mapping[str, Any]) -> list[str]:
+    """The pipelines that `kedro run` is asked for by name."""
+    return [*(options.get("pipelines") or ()), *filter(None, [options.get("pipeline")])]
+
+
 def check_choices(options: Mapping[str, Any], pipelines: Mapping[str, Pipeline]) -> None:
     """Refuse names that are not there.
 
@@ -21,7 +26,7 @@ def check_choices(options: Mapping[str, Any], pipelines: Mapping[str, Pipeline])
     Raises:
         click.UsageError: with the first name that is unknown, and what was probably meant.
     """
-    named = [*(options.get("pipelines") or ()), *filter(None, [options.get("pipeline")])]
+    named = named_pipelines(options)
     _check("pipeline", named, pipelines)
     chosen = sum((pipelines[name] for name in named or ["__default__"]), Pipeline([]))
     nodes, where = chosen.nodes, f" in `{', '.join(named)}`" if named else ""

@@ -6,12 +6,11 @@ from itertools import groupby
 
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.evaluation.asked import HAWK, few
-from hawk_pipelines.model.answering import Query, answer, context_of, video_of, watch
+from hawk_pipelines.model.answering import Query, answer, context_of, has_room, watch
 from hawk_pipelines.model.batch import FrameTokens
 from hawk_pipelines.model.checkpoint import Parts
 from hawk_pipelines.model.errors import PromptError
 from hawk_pipelines.model.hawk import Watched
-from hawk_pipelines.model.prompting import prompt_ids
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import Asked, Prediction
 
@@ -78,16 +77,14 @@ def answer_all(
 
 def why_unaskable(parts: Parts, query: Query, times_s: Sequence[float], generation: GenerationSettings) -> str | None:
     """Why a question cannot be asked; None where it can."""
-    video = video_of(parts.model, times_s, parts.prompt)
     try:
-        takes = len(prompt_ids(parts.tokenizer, query.question, video, parts.prompt, query.earlier))
+        if has_room(parts, query, times_s, generation):
+            return None
     except PromptError as error:
         return str(error)
-    context = context_of(parts.model)
-    if context is not None and takes > context - generation.max_new_tokens:
-        has = f"The model has room for {context} tokens in all, of which an answer may take {generation.max_new_tokens}"
-        return f"{has}; with its prompt the question takes more than are left."
-    return None
+    context, new = context_of(parts.model), generation.max_new_tokens
+    has = f"The model has room for {context} tokens in all, of which an answer may take {new}"
+    return f"{has}; with its prompt the question takes more than are left."
 
 
 def _length(queued: tuple[int, Asked]) -> tuple[int, str, int]:

@@ -137,6 +137,18 @@ def _inputs(
     return {"input_ids": input_ids.to(model.device), "attention_mask": attention_mask.to(model.device), "watched": watched}
 
 
+def has_room(parts: Parts, query: Query, times_s: Sequence[float], generation: GenerationSettings) -> bool:
+    """Whether a question, its earlier turns and an answer of the greatest length fit into the model's context.
+
+    Raises:
+        PromptError: the question is empty.
+    """
+    video = video_of(parts.model, times_s, parts.prompt)
+    takes = len(prompt_ids(parts.tokenizer, query.question, video, parts.prompt, query.earlier))
+    context = context_of(parts.model)
+    return context is None or takes <= context - generation.max_new_tokens
+
+
 def turns_with_room(
     parts: Parts, query: Query, times_s: Sequence[float], generation: GenerationSettings | None = None
 ) -> Sequence[Turn]:
@@ -148,10 +160,8 @@ def turns_with_room(
         times_s: when the sampled frames are shown.
         generation: how long the answer may become.
     """
-    context, earlier = context_of(parts.model), query.earlier
-    video = video_of(parts.model, times_s, parts.prompt)
-    room = None if context is None else context - (generation or GenerationSettings()).max_new_tokens
-    while earlier and room is not None and len(prompt_ids(parts.tokenizer, query.question, video, parts.prompt, earlier)) > room:
+    earlier = query.earlier
+    while earlier and not has_room(parts, Query(query.question, earlier), times_s, generation or GenerationSettings()):
         earlier = earlier[1:]
     return earlier
 

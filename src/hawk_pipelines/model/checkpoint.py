@@ -25,6 +25,7 @@ from hawk_pipelines.model.prompting import placeholder_ids
 from hawk_pipelines.model.published import own_shapes
 from hawk_pipelines.model.settings import FrameEncoderSettings, LanguageModelSettings, PromptSettings
 from hawk_pipelines.model.sources import language_model_sha256, verify, weight_files
+from hawk_pipelines.plain_text import plain
 from hawk_pipelines.video.flow import FlowMethod, Mask
 
 logger = logging.getLogger(__name__)
@@ -103,13 +104,9 @@ def load(
         model.load_state_dict(weights, strict=False)
         model.tie_weights()
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, SafetensorError) as error:
-        msg = f"{folder} holds no HAWK model that can be loaded ({_in_a_line(error)}); {_TRAIN}."
+        msg = f"{folder} holds no HAWK model that can be loaded ({plain(str(error))}); {_TRAIN}."
         raise CheckpointError(msg) from error
     return Parts(model.eval().to(device or best_device()), tokenizer)
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def read_configuration(folder: Path) -> HawkConfig:
@@ -138,7 +135,7 @@ def read_configuration(folder: Path) -> HawkConfig:
             raise CheckpointError(msg)
         return config
     except (OSError, ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
-        msg = f"{folder} holds no HAWK model that can be loaded ({_in_a_line(error)}); {_TRAIN}."
+        msg = f"{folder} holds no HAWK model that can be loaded ({plain(str(error))}); {_TRAIN}."
         raise CheckpointError(msg) from error
 
 

@@ -101,7 +101,6 @@ class Conversation:
         self._watched = watch(parts.model, [seen])
         self.turns: list[Turn] = []
         """What was asked and answered, oldest first; empty it to begin anew."""
-
         self.turns_without_room = 0
         """So many of the turns that the model would have been shown with the last question found no room beside it."""
 

@@ -14,7 +14,7 @@ from mlflow.types import ColSpec, Schema
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.serving.hawk import Hawk
-from hawk_pipelines.serving.tracking_server import database_file, database_ready, tracking_uri
+from hawk_pipelines.serving.tracking_server import database_ready, missing_database, tracking_uri
 
 _REQUIREMENTS = ("av", "mlflow", "numpy", "opencv-python-headless", "peft", "safetensors", "torch", "transformers")
 _SIGNATURE = ModelSignature(
@@ -121,8 +121,7 @@ def load(model: str | Path, env: str | None = None) -> Hawk:
     if not str(model).startswith(("models:/", "runs:/")):
         return Hawk.from_folder(model)
     uri = tracking_uri(env)
-    database = database_file(uri)
-    if database is not None and not database.is_file():
+    if database := missing_database(uri):
         advice = "Make a model with `kedro run`, or name another with --model."
         msg = f"{model} is not in the registry: {database} is not there. {advice}"
         raise ModelNotFound(msg)

@@ -89,6 +89,12 @@ def database_file(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
 
 
+def missing_database(uri: str) -> Path | None:
+    """The file of a database that is not there, which MLflow would make; None where it is, or where no file is meant."""
+    database = database_file(uri)
+    return None if database is None or database.is_file() else database
+
+
 @contextlib.contextmanager
 def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
     """A database in a file, for one process alone: MLflow has made its tables, and files of a moved project are found again.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hawk_pipelines.schema import ANOMALY, Rejection, Span, Split
 from hawk_pipelines.sources.captions_table import CaptionRow, RefusedRow
+from hawk_pipelines.sources.groups import leading_groups
 from hawk_pipelines.sources.reading import TimedText, note, some
 from hawk_pipelines.sources.table_labels import NORMAL
 
@@ -125,24 +126,17 @@ def join_groups(
         table: the name of the table.
         notes: where such videos are named.
     """
-    leaders: dict[str, str] = {}
-
-    def leader(group: str) -> str:
-        while group in leaders:
-            group = leaders[group]
-        return group
-
     for name, memberships in groups.items():
         several = list(dict.fromkeys(group for _, group in memberships))
         if len(several) > 1:
             lines = ", ".join(f"{group} in line {line}" for line, group in memberships)
             what = f"{name} is in {len(several)} groups ({lines}), which count as one; mend the rows if they are two recordings"
             notes.append(note(f"{table}:{memberships[0][0]}", f"{what}."))
-        for group in several[1:]:
-            first, other = leader(several[0]), leader(group)
-            if first != other:
-                leaders[other] = first
-    return {name: replace(known, group=leader(known.group)) if known.group else known for name, known in facts.items()}
+    leaders = leading_groups([[group for _, group in memberships] for memberships in groups.values()])
+    return {
+        name: replace(known, group=leaders.get(known.group, known.group)) if known.group else known
+        for name, known in facts.items()
+    }
 
 
 def _without_repeated(name: str, rows: Iterable[CaptionRow], table: str, notes: list[Rejection]) -> list[CaptionRow]:

@@ -11,8 +11,9 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from hawk_pipelines.schema import ANOMALY, Rejection, Split
-from hawk_pipelines.sources.caption_rows import NORMAL
+from hawk_pipelines.sources.groups import leading_groups
 from hawk_pipelines.sources.reading import FoundVideo, note
+from hawk_pipelines.sources.table_labels import NORMAL
 
 Entry = TypeVar("Entry")
 _SPLITS: tuple[Split, ...] = ("test", "validation", "train")
@@ -52,7 +53,7 @@ def merge_copies(probed: Sequence[tuple[dict[str, Any], FoundVideo]]) -> tuple[l
             differs = f" ({'; '.join(contradictions)})" if contradictions else ""
             reason = f"{video.path} has the same content as {merged.path}{differs}, which is used instead; remove one of the two."
             rejections.append(note(video.name, reason))
-    leaders = _joined(memberships)
+    leaders = leading_groups(memberships)
     joined = [
         video._replace(found=replace(video.found, group=leaders[video.found.group])) if video.found.group else video
         for video in unique
@@ -132,22 +133,3 @@ def _each_once(lists: Iterable[Sequence[Entry]]) -> list[Entry]:
         if entry not in entries:
             entries.append(entry)
     return entries
-
-
-def _joined(memberships: Iterable[Sequence[str]]) -> dict[str, str]:
-    """The name by which each group goes: groups that share a video, at once or through others, go by one.
-
-    Args:
-        memberships: the groups of each video.
-    """
-    leaders: dict[str, str] = {}
-
-    def leader(group: str) -> str:
-        while leaders.setdefault(group, group) != group:
-            group = leaders[group]
-        return group
-
-    for groups in memberships:
-        for group in groups:
-            leaders[leader(group)] = leader(groups[0])
-    return {group: leader(group) for group in leaders}
