@@ -25,7 +25,7 @@ def run(tmp_path_factory, real_data):
     project = Project(tmp_path_factory.mktemp("smol"))
     videos = real_data / "videos"
     webvid = {"path": str(videos / "captioned/webvid_csv"), "videos": str(videos / "captioned")}
-    hawk = {"annotations": str(real_data / "hawk_format"), "videos": str(videos)}
+    hawk = {"annotations": str(_uncaptioned(real_data / "hawk_format", tmp_path_factory.mktemp("hawk"))), "videos": str(videos)}
     ingest = {"ingest": {"source": ["webvid", "hawk"], "webvid": webvid, "hawk": hawk}}
     (project.folder / "conf/smol/parameters_ingest.yml").write_text(yaml.safe_dump(ingest))
     pretrain = {"steps": 2, "warmup_steps": 0, "validation.generated": 1}
@@ -36,6 +36,15 @@ def run(tmp_path_factory, real_data):
     project.refused = project.run("kedro", "run", "--env", "smol", check=False)
     project.first = project.run("kedro", "run", "--env", "smol", "--pipelines", PIPELINES, "--params", ",".join(told))
     return project
+
+
+def _uncaptioned(published, folder):
+    """Published annotations without those of captioned videos: a video that is described is fine-tuned on, not pretrained on."""
+    for split in ("train", "test"):
+        items = json.loads((published / f"all_videos_{split}.json").read_text())
+        rest = [item for item in items if not item["video"].startswith("captioned/")]
+        (folder / f"all_videos_{split}.json").write_text(json.dumps(rest))
+    return folder
 
 
 def _training(project, stage):
@@ -73,7 +82,7 @@ def test_what_is_frozen_is_read_from_its_package_and_not_stored(run):
 
 def test_it_speaks_english_around_hardly_trained_branches(run):
     answers = [one.answer for one in run.records("07_model_output/predictions.parquet", "Prediction")]
-    assert len(answers) == len(run.records("05_model_input/test_samples.jsonl", "Sample")) > 8
+    assert len(answers) == len(run.records("05_model_input/test_samples.jsonl", "Sample")) > 6
     assert all(answer.isascii() for answer in answers)
     assert any(len(answer.split()) >= 3 for answer in answers)  # its weights were unpacked from GGUF rightly
 

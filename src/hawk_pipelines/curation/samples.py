@@ -25,6 +25,8 @@ def make_samples(annotation: Annotation, motion_text: Callable[[str], str]) -> l
 def make_pairs(annotation: Annotation, samples: Sequence[Sample]) -> list[Pair]:
     """The pair to pretrain on, where the annotation is only a caption: its source says nothing of anomalies.
 
+    A captioned video that also has a published description is fine-tuned on, and not pretrained on.
+
     Args:
         annotation: of a whole video.
         samples: what `make_samples` made of it.
