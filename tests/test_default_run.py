@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 
 import pytest
@@ -36,6 +37,19 @@ def test_it_ends_with_a_table_and_the_next_command(small_run):
     assert "Made in this run" in small_run.first.stdout
     assert "without seeing" in small_run.first.stdout
     assert ".venv/bin/hawk ask" in small_run.first.stdout
+
+
+def test_the_seconds_of_each_step_stand_in_the_table_and_in_mlflow(small_run):
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{small_run.folder}/mlflow.db")
+    runs = client.search_runs(client.get_experiment_by_name("hawk").experiment_id)
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    seconds = {name.removeprefix("seconds/"): value for name, value in parent.data.metrics.items() if name.startswith("seconds/")}
+    nodes = re.findall(r"INFO +(\w+) …", small_run.first.stdout + small_run.first.stderr)
+    assert sorted(seconds) == sorted(nodes)
+    assert sum(seconds.values()) < (parent.info.end_time - parent.info.start_time) / 1000
+    assert re.search(rf"finetuned_model +{seconds['finetune_model']:.1f} +data/06_models/finetuned_model", small_run.first.stdout)
 
 
 def test_training_is_a_child_run_with_every_loss_at_every_logging_step(small_run, monkeypatch):

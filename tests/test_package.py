@@ -36,3 +36,16 @@ def test_load_says_where_it_looked(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(HawkError, match="not inside a HAWK project"):
         hawk_pipelines.load()
+
+
+def test_a_saved_model_answers_without_a_registry_and_without_adapters(small_run):
+    """MLflow takes a second to import and peft two: where neither is needed, a question waits for neither."""
+    code = (
+        "import sys, hawk_pipelines; from pathlib import Path;"
+        "video = next(Path('data/01_raw/synthetic').rglob('*.mp4'));"
+        "print('ANSWER', hawk_pipelines.load('data/06_models/finetuned_model').ask(video, 'Who is involved?'));"
+        "print('IMPORTED', sorted({'mlflow', 'peft', 'pandas', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=small_run.folder, capture_output=True, text=True, check=True)
+    assert "ANSWER" in done.stdout
+    assert done.stdout.splitlines()[-1] == "IMPORTED []"

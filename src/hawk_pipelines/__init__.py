@@ -41,6 +41,10 @@ def load(model: str | Path = "models:/hawk@production", env: str | None = None) 
         TrackingServerError: no registry is named.
         CheckpointError: the folder holds no HAWK model.
     """
-    from hawk_pipelines.serving.registry import load as load_registered
+    if not str(model).startswith(("models:/", "runs:/")):
+        from hawk_pipelines.serving.hawk import Hawk
 
-    return load_registered(model, env)
+        return Hawk.from_folder(model)
+    from hawk_pipelines.serving.registry import load as load_registered  # MLflow takes a second, for those that ask it
+
+    return load_registered(str(model), env)

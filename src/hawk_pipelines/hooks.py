@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,20 @@ class ProjectHooks:
         mlflow.log_params(flat(self._parameters))
         self._executed: set[str] = set()
         self._given_back: set[str] = set()
+        self._begins: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
         active = mlflow.active_run()
         self._run_id = active.info.run_id if active else None
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Begin to count a step's seconds: what it reads and writes counts, too."""
+        self._begins.setdefault(node.name, time.perf_counter())
+
+    @hook_impl
+    def after_dataset_saved(self, node: Node) -> None:
+        """Count a step's seconds up to now."""
+        self._seconds[node.name] = time.perf_counter() - self._begins[node.name]
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -144,4 +157,19 @@ class ProjectHooks:
         reused = (reached - executed) | self._given_back
         if self._run_id:
             tag_reused(self._run_id, reused, reached)
-        show(pipeline.only_nodes(*reached), catalog, run_params["env"], ending, reused)
+            _log_seconds(self._run_id, self._seconds)
+        show(pipeline.only_nodes(*reached), catalog, run_params["env"], ending, reused, self._seconds)
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Keep the seconds of the steps that were finished."""
+        if self._run_id:
+            _log_seconds(self._run_id, self._seconds)
+
+
+def _log_seconds(run_id: str, seconds: Mapping[str, float]) -> None:
+    """Write the seconds of each step to the MLflow run: `seconds/ingest_videos` and so on."""
+    import mlflow
+
+    with told("The seconds of the steps could not be recorded"):
+        mlflow.log_metrics({f"seconds/{node}": value for node, value in seconds.items()}, run_id=run_id)

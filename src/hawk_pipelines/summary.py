@@ -1,9 +1,10 @@
 """What a run prints: the first things that each step refused, and a table at the end."""
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kedro.io import CatalogProtocol
@@ -22,7 +23,12 @@ LONGEST_SHOWN = 500
 
 
 def show(
-    pipeline: Pipeline, catalog: CatalogProtocol, env: str | None, ending: str | None = None, reused: Collection[str] = ()
+    pipeline: Pipeline,
+    catalog: CatalogProtocol,
+    env: str | None,
+    ending: str | None = None,
+    reused: Collection[str] = (),
+    seconds: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Print what a pipeline made, where it is, and the next command to try.
 
@@ -32,20 +38,23 @@ def show(
         env: the folder of `conf` that the run was told; None: none.
         ending: why it ended before its last step, in a sentence; None where it did not.
         reused: names of the nodes that had nothing to do, because what they made is there.
+        seconds: that each node took, reading and writing included.
     """
     console = Console()
     made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
-    for title in ("what", "how many", "where"):
-        made.add_column(title, justify="right" if title == "how many" else "left", overflow="fold")
+    for title in ("what", "how many", "seconds", "where"):
+        made.add_column(title, justify="right" if title in ("how many", "seconds") else "left", overflow="fold")
     outputs = pipeline.all_outputs()
     if reused:
         made.add_column("this time")
+    unshown = dict(seconds)
     made_by = {name: node.name for node in pipeline.nodes for name in node.outputs if name in outputs}
     for name, node in made_by.items():
         dataset = catalog.get(name)
         path = path_of(dataset)
         count = str(dataset.count()) if isinstance(dataset, RecordsDataset) else ""
-        made.add_row(name, count, path, *["nothing to do" if node in reused else ""] * bool(reused))
+        taken = f"{unshown.pop(node):.1f}" if node in unshown else ""  # beside the first thing that a node makes
+        made.add_row(name, count, taken, path, *["nothing to do" if node in reused else ""] * bool(reused))
     console.print(made)
     if "judged_drafts" in outputs:
         told = catalog.load("validation")

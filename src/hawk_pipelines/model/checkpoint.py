@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from hawk_pipelines.model.account import account_for, insist, shapes_of
 from hawk_pipelines.model.configuration import HawkConfig
@@ -81,7 +81,7 @@ def load(
         settings = speaks or LanguageModelSettings.model_validate(config.language_model or {})
         _insist_on_branches(config, weights, folder)
         if speaks:
-            set_seed(seed)
+            torch.manual_seed(seed)
             config.language_model = speaks.model_dump()
         if config.language_model_saved or settings.source is None:
             dtype = getattr(torch, settings.dtype)

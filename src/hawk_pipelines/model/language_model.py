@@ -8,7 +8,6 @@ from io import StringIO
 from typing import Any
 
 import torch
-from peft import LoraConfig
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -87,6 +86,8 @@ def prepare(model: PreTrainedModel, settings: LanguageModelSettings) -> PreTrain
     if settings.is_frozen:
         model.requires_grad_(False).eval()
     if settings.lora is not None:
+        from peft import LoraConfig  # two seconds, for those that have adapters
+
         lora = settings.lora
         wanted = LoraConfig(
             r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.modules, task_type="CAUSAL_LM"

@@ -107,19 +107,17 @@ def weights_in(folder: Path) -> Path:
     return next(folder.rglob("config.json")).parent
 
 
-def load(model: str | Path, env: str | None = None) -> Hawk:
-    """Load a model.
+def load(model: str, env: str | None = None) -> Hawk:
+    """Load a registered model.
 
     Args:
-        model: an MLflow model URI (`models:/hawk@production`), or a `save_pretrained` folder.
+        model: an MLflow model URI (`models:/hawk@production`).
         env: the configuration environment whose `mlflow.yml` names the registry; None: as `kedro run` without `--env`.
 
     Raises:
         ModelNotFound: it is not there.
         TrackingServerError: no registry is named.
     """
-    if not str(model).startswith(("models:/", "runs:/")):
-        return Hawk.from_folder(model)
     uri = tracking_uri(env)
     if database := missing_database(uri):
         advice = "Make a model with `kedro run`, or name another with --model."
@@ -127,7 +125,7 @@ def load(model: str | Path, env: str | None = None) -> Hawk:
         raise ModelNotFound(msg)
     try:
         with database_ready(uri):
-            folder = fetch(str(model), uri)
+            folder = fetch(model, uri)
     except ModelNotFound as error:
         msg = f"{error}; that is the one at {uri}. Make a model with `kedro run`, or name another with --model."
         raise ModelNotFound(msg) from error
