@@ -55,4 +55,4 @@ format: setup  ## mend the style
 
 clean:  ## remove what runs made; your raw videos and the environment stay
 	rm -rf data/01_raw/synthetic data/finished_steps mlflow.db mlartifacts
-	find data/0[2-8]* -mindepth 1 -not -name .gitkeep -not -name metrics.json -not -name validation.json -delete
+	find data/0[2-8]* -mindepth 1 -not -name .gitkeep -not -name headline.json -not -name metrics.json -not -name validation.json -delete
