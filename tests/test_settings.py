@@ -79,3 +79,20 @@ def test_every_layer_but_the_raw_one_lies_in_the_data_root():
     catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text())
     places = {name: entry.get("filepath") or entry.get("path", "") for name, entry in catalog.items() if isinstance(entry, dict)}
     assert [name for name, place in places.items() if str(place).startswith("data/") and "/01_raw/" not in place] == []
+
+
+def test_places_in_settings_lie_in_the_data_root_of_the_environment(tmp_path):
+    base = "ingest: {synthetic: {folder: <data_root>/01_raw/synthetic}, own: [<data_root>/a, b<data_root>/c]}"
+    conf = _conf(tmp_path, base__parameters=base, base__globals="data_root: data", mine__globals="data_root: data/mine")
+    assert _settings(conf)["ingest"]["synthetic"]["folder"] == "data/01_raw/synthetic"
+    assert _settings(conf, "mine")["ingest"] == {
+        "synthetic": {"folder": "data/mine/01_raw/synthetic"},
+        "own": ["data/mine/a", "b<data_root>/c"],
+    }
+
+
+def test_yes_and_no_are_words_where_words_are_meant(tmp_path):
+    """DVC writes them without quotation marks, and so do people."""
+    conf = _conf(tmp_path, base__parameters="when: {unusual: [Yes], usual: [No, Not at all]}")
+    when = TypeAdapter(TYPES["when"]).validate_python(_settings(conf)["when"])
+    assert (when.unusual, when.usual) == (["Yes"], ["No", "Not at all"])

@@ -11,7 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from hawk_pipelines.schema import QA, Annotation, Caption, Draft, FrameSpan, Sample, Truth, Video, WindowScore
+from hawk_pipelines.schema import (
+    QA,
+    Annotation,
+    AnomalyScore,
+    Caption,
+    ConversationScore,
+    Draft,
+    FrameSpan,
+    Sample,
+    Truth,
+    Video,
+    WindowScore,
+)
 from tests.evaluation.made import said
 
 GOLDEN = Path(__file__).parent / "golden" / "whole_step_outputs.json"
@@ -24,9 +36,13 @@ STEPS = (
     "answer_as_baselines",
     "score_answers",
     "score_windows",
+    "select_headline",
     "report_evaluation",
     "register_model",
 )
+
+
+_SCORES = {"raw": [0.5] * 50, "smoothed": [frame / 50 for frame in range(50)], "predicted": []}
 
 
 def _video(number, split="test", label="falling"):
@@ -142,6 +158,17 @@ def _windows(videos):
     return [along, when.metrics(videos, curves, 0.5, 1)]
 
 
+def _headline(videos, scored):
+    from hawk_pipelines.evaluation.headline import headline, roc_curve, turn_curve
+    from hawk_pipelines.evaluation.scores import metrics
+
+    scores = [AnomalyScore(video_id=video.id, video=video.name, **_SCORES) for video in videos]
+    facts = {"form": "full", "metric": "bleu_4", "low": None, "high": None, "items": 4, "videos": 4}
+    turns = [ConversationScore(turn=turn, value=0.5 / turn, alone=0.5, **facts) for turn in (1, 2)]
+    when = {"figures": [{"scored": "score", "metric": "frame_auc", "value": 0.75}]}
+    return [headline(metrics(scored), when), turn_curve(turns), roc_curve(scores, videos)]
+
+
 def _rounded(value):
     """Numbers that processors compute in their last digits differently."""
     if isinstance(value, float):
@@ -182,6 +209,7 @@ def outputs(folder, only=None):
         "answer_as_baselines": lambda: ([one.answer for one in constant_answers(questions, samples)], []),
         "score_answers": lambda: ([metrics(scored), [plain(one) for one in scored.scores]], []),
         "score_windows": lambda: (_windows(videos), []),
+        "select_headline": lambda: (_headline(videos, scored), []),
         "report_evaluation": lambda: (examples_table(predictions, {video.id: video.name for video in videos}, 3, []), []),
         "register_model": lambda: (gate.decide(predictions, others, others, "production", parameters, "1").model_dump(), []),
     }

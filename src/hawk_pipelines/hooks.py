@@ -23,7 +23,7 @@ from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
 from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owner
-from hawk_pipelines.serving.tracking_server import database_ready, tracking_uri, with_server
+from hawk_pipelines.serving.tracking_server import database_ready, records_folder, tracking_uri, with_server
 from hawk_pipelines.summary import path_of, show, show_rejections
 from hawk_pipelines.training.tracking import flat, told
 
@@ -37,9 +37,10 @@ class LocationHooks:
     def after_context_created(self, context: KedroContext) -> Generator[None, Any, Any]:
         """Name the tracking server for kedro-mlflow, which then makes the experiment: one process at a time."""
         self._project = Path(context.project_path)
-        uri = tracking_uri(context.env, self._project)
-        context.config_loader["mlflow"] = with_server(context.config_loader["mlflow"], uri)
-        with database_ready(uri, self._project):
+        records = records_folder(self._project)
+        uri = tracking_uri(context.env, records)
+        context.config_loader["mlflow"] = with_server(context.config_loader["mlflow"], uri, records)
+        with database_ready(uri, records):
             return (yield)
 
     @hook_impl(wrapper=True)

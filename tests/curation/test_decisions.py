@@ -212,6 +212,7 @@ def test_a_store_that_somebody_holds_is_said_to_be_in_use(path, monkeypatch):
 
 _READ_ONLY = """
 import os, sys
+import urllib.parse  # from Python 3.13 on pathlib imports it late, and whom the test becomes may not read it
 from pathlib import Path
 from hawk_pipelines.curation.decisions import ReviewError, read, record
 from tests.curation.reviews import decision, task

@@ -10,7 +10,7 @@ import requests
 from mlflow import MlflowClient
 
 from hawk_pipelines.training import journal as module
-from hawk_pipelines.training.journal import Delivery, Journal, deliver, delivered, read_journal
+from hawk_pipelines.training.journal import Delivery, Journal, deliver, delivered, read_journal, write_loss_curve
 from tests.training.made import EXPERIMENT, elsewhere, losses, tracked
 
 
@@ -25,6 +25,17 @@ def _written(path, steps):
     for step in steps:
         book.numbers("training", step, {"loss": 1 / step, "rate": float(step)})
     book.close()
+
+
+def test_the_loss_curve_ends_with_the_last_step_and_has_no_more_rows_than_asked_for(tmp_path):
+    _written(tmp_path / "journal.jsonl", range(1, 11))
+    book = Journal(tmp_path / "journal.jsonl")
+    book.numbers("validation", 10, {"validation_loss": 8.0})
+    book.close()
+    write_loss_curve(tmp_path / "journal.jsonl", tmp_path / "losses.json", most=4)
+    assert json.loads((tmp_path / "losses.json").read_text()) == [{"step": step, "loss": 1 / step} for step in (1, 4, 7, 10)]
+    write_loss_curve(tmp_path / "none.jsonl", tmp_path / "losses.json")
+    assert json.loads((tmp_path / "losses.json").read_text()) == []
 
 
 # --- the file ------------------------------------------------------------------------------------------------------------

@@ -77,15 +77,16 @@ _TABLES = {"videos": "ingest,split,caption", "clip_captions": "split,caption", "
 
 def _inputs(env: str | None, params: dict[str, Any]) -> tuple[dict[str, Any], Any, int, Path]:
     """The tables and settings that `annotate` would be given."""
-    from kedro.config import MissingConfigException, OmegaConfigLoader
+    from kedro.config import MissingConfigException
     from kedro.io import DataCatalog
     from yaml import YAMLError
 
     from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+    from hawk_pipelines.pipelines.configuration import CONFIG_LOADER_ARGS, ConfigLoader
     from hawk_pipelines.pipelines.parameter_check import check_parameters
     from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 
-    loader = OmegaConfigLoader("conf", env=env, base_env="base", default_run_env="local", runtime_params=params)
+    loader = ConfigLoader("conf", env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
     try:
         parameters, described = loader["parameters"], {name: loader["catalog"][name] for name in _TABLES}
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:

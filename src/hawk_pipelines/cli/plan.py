@@ -81,11 +81,13 @@ def _planned(env: str | None, stage: Stage, gpus: int | None, tokens: int) -> "t
 
 
 def _settings(env: str | None) -> dict[str, Any]:
-    from kedro.config import MissingConfigException, OmegaConfigLoader
+    from kedro.config import MissingConfigException
     from yaml import YAMLError
 
+    from hawk_pipelines.pipelines.configuration import CONFIG_LOADER_ARGS, ConfigLoader
+
     try:
-        found = OmegaConfigLoader("conf", env=env, base_env="base", default_run_env="local")["parameters"]
+        found = ConfigLoader("conf", env=env, **CONFIG_LOADER_ARGS)["parameters"]
         return dict(found)
     except (MissingConfigException, YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."

@@ -71,6 +71,25 @@ def average_precision(labels: NDArray, scores: NDArray) -> float:
     return float(average_precision_of(_by_level([labels], [scores])[0]))
 
 
+def roc(labels: Sequence[NDArray], scores: Sequence[Sequence[float]], most: int = 200) -> list[tuple[float, float]]:
+    """The ROC curve of the frames of all videos.
+
+    Args:
+        labels: V times bool [F], whether something unusual is to be seen.
+        scores: V times [F].
+        most: points, of which the first is (0, 0) and the last (1, 1).
+
+    Returns:
+        The share of usual and that of unusual frames with at least a score, from the highest one on; nothing where all frames are
+        of one kind.
+    """
+    unusual, usual = np.split(_by_level(labels, [np.asarray(one) for one in scores], most - 1).sum(0), 2)
+    if not unusual.sum() or not usual.sum():
+        return []
+    along = np.stack([usual.cumsum() / usual.sum(), unusual.cumsum() / unusual.sum()], axis=1)
+    return [(0.0, 0.0), *map(tuple, along.tolist())]
+
+
 def frame_figures(videos: Labelled, scores: Sequence[NDArray], seed: int = 0) -> dict[str, Figure]:
     """How well scores say which frames are unusual.
 

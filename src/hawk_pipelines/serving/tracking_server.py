@@ -48,6 +48,7 @@ def tracking_uri(env: str | None = None, project: Path | None = None) -> str:
         ProjectError: there is no such environment, or `mlflow.yml` cannot be read.
     """
     project = project or project_folder()
+    project = project and records_folder(project)
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri and project is not None:
         settings = environment_settings(project, "mlflow.yml", env or os.environ.get("KEDRO_ENV"))
@@ -57,6 +58,16 @@ def tracking_uri(env: str | None = None, project: Path | None = None) -> str:
         msg = f"{where} and MLFLOW_TRACKING_URI is not set; change into the project or set it."
         raise TrackingServerError(msg)
     return _whole(str(uri), project or Path.cwd())
+
+
+def records_folder(project: Path) -> Path:
+    """The project whose server, database and files of runs a project's are: itself, unless it is an experiment's copy.
+
+    `dvc exp run --temp` and `--queue` copy a project to below its `.dvc` and remove the copy afterwards; its runs are to stay.
+    """
+    copied_from = os.environ.get("DVC_ROOT")  # of every stage that DVC runs
+    is_copy = copied_from is not None and project.absolute().is_relative_to(Path(copied_from).absolute() / ".dvc")
+    return Path(copied_from) if copied_from and is_copy else project
 
 
 def _outside() -> str:
@@ -69,18 +80,23 @@ def _whole(uri: str, folder: Path) -> str:
     return uri if urlparse(uri).scheme or uri.startswith("databricks") else str(folder / uri)
 
 
-def with_server(settings: Mapping[str, Any], uri: str) -> dict[str, Any]:
+def with_server(settings: Mapping[str, Any], uri: str, project: Path) -> dict[str, Any]:
     """Settings of `mlflow.yml` with a tracking server; runs of a server's keep their files where the server does.
 
     Args:
         settings: the file's content.
         uri: of the tracking server.
+        project: the folder that files are kept in, where the server is no other machine's.
     """
     result = copy.deepcopy(dict(settings))
     result["server"] = {**(result.get("server") or {}), "mlflow_tracking_uri": uri}
     created = ((result.get("tracking") or {}).get("experiment") or {}).get("create_experiment_kwargs") or {}
-    if uri.startswith(("http://", "https://")) and not urlparse(str(created.get("artifact_location", ""))).scheme:
-        created.pop("artifact_location", None)
+    location = str(created.get("artifact_location") or "")
+    if location and not urlparse(location).scheme:
+        if uri.startswith(("http://", "https://")):
+            del created["artifact_location"]
+        else:
+            created["artifact_location"] = str(project.absolute() / location)
     return result
 
 

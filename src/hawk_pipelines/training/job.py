@@ -33,7 +33,9 @@ RUN = "mlflow_run.json"
 JOB, CIRCUMSTANCES, FAULT, MODEL, FINISHED = "job.json", "circumstances.json", "fault.json", "model", "finished"
 FINISHED_RECORD = "finished.json"
 """In the folder of a trained model: of which training it is (see `finished`)."""
-RECORDS = frozenset({FINISHED_RECORD, "training.json"})
+LOSS_CURVE = "losses.json"
+"""In the same place: the loss along the training, for `dvc plots`."""
+RECORDS = frozenset({FINISHED_RECORD, LOSS_CURVE, "training.json"})
 """Files of a model's folder that say how it was made. Nothing is loaded from them, so they decide no result."""
 TRAINING_VERSION = 1
 """Raised whenever the same job, samples and features give another model: a finished one is not taken for it any more."""

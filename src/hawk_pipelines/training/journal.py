@@ -80,6 +80,21 @@ def read_journal(path: Path) -> Iterator[Line]:
             yield told
 
 
+def write_loss_curve(journal: Path, curve: Path, most: int = 1000) -> None:
+    """Write the loss along a training as a JSON list of `step` and `loss`.
+
+    Args:
+        journal: of the training.
+        curve: the file that is written.
+        most: rows, evenly chosen; the last step is always there.
+    """
+    rows = [
+        {"step": line["step"], "loss": line["values"]["loss"]} for line in read_journal(journal) if line["kind"] == "training"
+    ]
+    every = -(-len(rows) // most) or 1
+    curve.write_text(json.dumps(rows[::-1][::every][::-1]), encoding="utf-8")
+
+
 def _read(line: bytes) -> Line | None:
     """A line; None where it is damaged, as after a power failure."""
     try:

@@ -18,9 +18,10 @@ from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.finished import write_finished
 from hawk_pipelines.training.inputs import write_inputs
-from hawk_pipelines.training.job import FINISHED, MODEL, Circumstances, Job, fingerprint, write_circumstances
+from hawk_pipelines.training.job import FINISHED, LOSS_CURVE, MODEL, Circumstances, Job, fingerprint, write_circumstances
+from hawk_pipelines.training.journal import write_loss_curve
 from hawk_pipelines.training.launch import check_launch, launch
-from hawk_pipelines.training.tracking import deliver_what_is_left, is_left, told, training_run
+from hawk_pipelines.training.tracking import JOURNAL, deliver_what_is_left, is_left, told, training_run
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ def train(
             else:
                 write_circumstances(folder, _circumstances(tracking_uri, run_id))
                 launch(folder, job, apart=apart)
+            write_loss_curve(folder / JOURNAL, folder / MODEL / LOSS_CURVE)
             write_finished(folder / MODEL, folder.name.removeprefix(f"{job.stage}-"))
             (folder / FINISHED).touch()
             with told("The model was not put into its MLflow run"):

@@ -247,6 +247,16 @@ def score_answers(
     return told | {"weights_sha256": made_by["weights_sha256"]}, rows, differences, conversation
 
 
+def select_headline(
+    metrics: dict, when: dict, conversation: list[ConversationScore], anomaly_scores: list[AnomalyScore], videos: list[Video]
+) -> tuple[dict, list[dict], list[dict]]:
+    """What is compared from experiment to experiment."""
+    from hawk_pipelines.evaluation.headline import headline, roc_curve, turn_curve
+
+    check_joined("anomaly_scores", (one.video_id for one in anomaly_scores), "videos", {video.id for video in videos})
+    return headline(metrics, when), turn_curve(conversation), roc_curve(anomaly_scores, videos)
+
+
 def report_evaluation(
     metrics: dict,
     scores: list[EvaluationScore],

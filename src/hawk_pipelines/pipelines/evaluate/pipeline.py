@@ -8,6 +8,7 @@ from hawk_pipelines.pipelines.evaluate.nodes import (
     judge_answers,
     report_evaluation,
     score_answers,
+    select_headline,
 )
 from hawk_pipelines.pipelines.evaluate.when import encode_windows, sample_windows, score_windows
 
@@ -132,6 +133,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 ],
                 outputs=["window_scores", "anomaly_scores", "when"],
                 name="score_windows",
+            ),
+            node(
+                select_headline,
+                inputs=["metrics", "when", "conversation_scores", "anomaly_scores", "videos"],
+                outputs=["headline", "turn_curve", "roc_curve"],
+                name="select_headline",
             ),
             node(
                 report_evaluation,

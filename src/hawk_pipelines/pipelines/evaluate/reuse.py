@@ -80,6 +80,7 @@ EVALUATION_STEPS = {
     "judge_answers": Reusable(1, _judge, settled=_everything_judged),
     "score_answers": Reusable(1),
     "score_windows": Reusable(1, _windows),
+    "select_headline": Reusable(1),
     "report_evaluation": Reusable(1, _report),
 }
 """By the name of their node."""

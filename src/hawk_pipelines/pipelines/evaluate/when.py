@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hawk_pipelines.engine.joins import check_joined
 from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
@@ -64,6 +64,13 @@ class WhenParameters(BaseModel):
     """Of the smoothed score; predicted spans are where it is reached."""
     batch_size: int = Field(default=64, ge=1)
     """Windows that are watched at a time."""
+
+    @field_validator("unusual", "usual", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        """YAML reads Yes and No without quotation marks as true and false."""
+        words = {True: "Yes", False: "No"}
+        return [words[one] if isinstance(one, bool) else one for one in value] if isinstance(value, list) else value
 
     @property
     def windows(self) -> Windows:

@@ -1,0 +1,41 @@
+"""How the settings of an environment are joined with those of conf/base: the same for `kedro run` and for `hawk`."""
+
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+
+from hawk_pipelines.project import joined
+
+DATA_ROOT = "<data_root>"
+"""Begins a place in the data folder of the environment (conf/base/globals.yml). Kedro's own `${globals:…}` says the same, but
+`dvc exp run -S` refuses a file that has it."""
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """A part of a section in conf/local leaves the rest as it is in conf/base; a section of another `kind` replaces it."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """The settings of a kind; in parameters, with the places that they mean."""
+        found: dict[str, Any] = super().__getitem__(key)
+        return self._placed(found) if key == "parameters" else found
+
+    def _placed(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._placed(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self._placed(part) for part in value]
+        if isinstance(value, str) and value.startswith(f"{DATA_ROOT}/"):
+            return value.replace(DATA_ROOT, str(self["globals"]["data_root"]), 1)
+        return value
+
+    @staticmethod
+    def _soft_merge(config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None) -> dict[str, Any]:
+        return joined(config, env_config)
+
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
+}
