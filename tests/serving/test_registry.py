@@ -11,14 +11,17 @@ def test_a_version_is_its_files_and_what_is_written_beside_them(registry, a_run,
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     with a_run() as run:
-        added = add_version(folder, "hawk-smol", {"gate": "passed"})
-        describe(added, {"README.md": "# A card", "gate.json": "{}"})
+        added = add_version(folder, "hawk-smol", ["mlflow"], {"gate": "passed"})
+        describe(added, {"README.md": "# A card", "gate.json": "{}"}, "# A card\n" + "long " * 2000)
     assert added[:2] == ("hawk-smol", "1")
     files = fetch("models:/hawk-smol/1", mlflow.get_tracking_uri())
     assert (files / "README.md").read_text() == "# A card"
     assert (weights_in(files) / "config.json").read_text() == "{}"
     known = registry.get_model_version("hawk-smol", "1")
     assert (known.tags, known.aliases, known.run_id) == ({"gate": "passed"}, [], run.info.run_id)
+    assert known.description.startswith("# A card\nlong long")
+    assert known.description.endswith(" …")
+    assert len(known.description) == 5000
     assert {one.path for one in registry.list_artifacts(run.info.run_id, "registered_model")} == {
         "registered_model/README.md",
         "registered_model/gate.json",
