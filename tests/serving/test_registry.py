@@ -1,8 +1,11 @@
 """Versions in a real registry: their files, and what is beside them."""
 
+from pathlib import Path
+
 import mlflow
 import pytest
 
+import hawk_pipelines
 from hawk_pipelines.serving.registry import ModelNotFound, add_version, describe, fetch, load, weights_in
 
 
@@ -17,6 +20,9 @@ def test_a_version_is_its_files_and_what_is_written_beside_them(registry, a_run,
     files = fetch("models:/hawk-smol/1", mlflow.get_tracking_uri())
     assert (files / "README.md").read_text() == "# A card"
     assert (weights_in(files) / "config.json").read_text() == "{}"
+    source = Path(hawk_pipelines.__file__).parent
+    carried = {path.relative_to(files / "code") for path in (files / "code").rglob("*") if path.is_file()}
+    assert carried == {path.relative_to(source.parent) for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     known = registry.get_model_version("hawk-smol", "1")
     assert (known.tags, known.aliases, known.run_id) == ({"gate": "passed"}, [], run.info.run_id)
     assert known.description.startswith("# A card\nlong long")

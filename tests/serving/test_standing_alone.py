@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -48,7 +49,7 @@ def alone(folder, video, tmp_path_factory):
     """What tests/serving/alone.py prints, in another folder and without any variable of ours."""
     program = Path(__file__).with_name("alone.py")
     done = subprocess.run(
-        [sys.executable, "-I", program, folder, video, QUESTION],
+        [sys.executable, "-IB", program, folder, video, QUESTION],
         cwd=tmp_path_factory.mktemp("elsewhere"),
         env={"PATH": os.defpath, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
         capture_output=True,
@@ -74,15 +75,6 @@ def test_its_requirements_are_what_its_code_imports(alone, folder):
     lines = (folder / "requirements.txt").read_text().split()
     assert [line.partition("==")[0] for line in lines] == sorted(ALWAYS)
     assert all(line.partition("==")[2] for line in lines)
-
-
-def test_it_carries_the_source_files_and_no_cache(folder):
-    source = Path(hawk_pipelines.__file__).parent
-    carried = folder / "code" / "hawk_pipelines"
-    names = {str(path.relative_to(carried)) for path in carried.rglob("*") if path.is_file()}
-    assert names == {
-        str(path.relative_to(source)) for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    }
 
 
 def test_parts_in_packages_and_what_reads_them_are_required():
@@ -151,7 +143,7 @@ def test_mlflow_predicts_in_an_environment_of_its_requirements_alone(small_run, 
     rows = tmp_path / "rows.json"
     rows.write_text(json.dumps({"dataframe_records": [{"video": video, "question": QUESTION}, {"video": video}]}))
     command = [BIN / "mlflow", "models", "predict", "-m", "models:/hawk@production", "--env-manager", "uv"]
-    environment = _bare(small_run, MLFLOW_ENV_ROOT=str(tmp_path / "environments"))
+    environment = _bare(small_run)
     if "PIP_FIND_LINKS" in environment:  # where pip finds a CPU build of torch, uv may, too
         environment.setdefault("UV_FIND_LINKS", environment["PIP_FIND_LINKS"])
     done = subprocess.run(
@@ -165,7 +157,7 @@ def test_mlflow_predicts_in_an_environment_of_its_requirements_alone(small_run, 
     assert done.returncode == 0, done.stderr[-3000:]
     answers = json.loads((tmp_path / "answers.json").read_text())["predictions"]
     assert [row["answer"] for row in answers] == list(expected)
-    installed = {path.name.partition("-")[0].lower() for path in tmp_path.glob("environments/*/lib/*/site-packages/*.dist-info")}
-    assert {"torch", "mlflow"} <= installed
-    assert not installed & {"kedro", "dvc", "great_expectations", "hawk_pipelines", "spacy", "deepspeed"}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.json", "environments", "rows.json"]
+    installed = set(re.findall(r"^ \+ ([\w.-]+)==", done.stderr, re.MULTILINE))
+    assert set(ALWAYS) <= installed
+    assert not installed & {"kedro", "dvc", "great-expectations", "hawk-pipelines", "spacy", "deepspeed"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.json", "rows.json"]
