@@ -71,8 +71,8 @@ def test_parameters_do_what_they_do_in_hawk_ask(model, hawk, video, parameters):
 
 
 def test_the_signature_has_the_defaults_of_the_settings():
-    assert {one.name: one.default for one in SIGNATURE.params.params} == {"span": []} | GenerationSettings().model_dump()
-    assert set(InvocationParameters.model_fields) == {one.name for one in SIGNATURE.params.params}
+    assert {spec.name: spec.default for spec in SIGNATURE.params.params} == {"span": []} | GenerationSettings().model_dump()
+    assert set(InvocationParameters.model_fields) == {spec.name for spec in SIGNATURE.params.params}
 
 
 def test_a_bad_row_costs_that_row(model, hawk, video, caplog):

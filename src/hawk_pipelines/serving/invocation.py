@@ -65,9 +65,9 @@ def invocation_parameters(params: Mapping[str, Any] | None) -> InvocationParamet
         params: by name; what is missing has its default.
 
     Raises:
-        InvocationError: one is unknown or cannot be.
+        InvocationError: one is unknown or has an impossible value.
     """
-    params = _given(params)
+    params = _without_nulls(params)
     _check_known("parameter", params, InvocationParameters.model_fields)
     try:
         if len(params.get("span", ())) == 0:
@@ -83,8 +83,8 @@ def invocation_parameters(params: Mapping[str, Any] | None) -> InvocationParamet
     raise InvocationError(printable(msg))
 
 
-def _given(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Without those that are null."""
+def _without_nulls(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Parameters that have a value: null means the default."""
     if not isinstance(params or {}, Mapping):
         msg = f"`params` is a {type(params).__name__}; give an object with any of {_names(InvocationParameters.model_fields)}."
         raise InvocationError(msg)
@@ -131,7 +131,7 @@ def _checking(validate: Callable[..., Any]) -> Callable[..., Any]:
     def checked(data: Any, params: Any, input_schema: Any, params_schema: Any, flavor: Any = None) -> Any:
         if params_schema == SIGNATURE.params and input_schema == SIGNATURE.inputs:
             try:
-                params = _given(params)
+                params = _without_nulls(params)
                 invocation_parameters(params)
                 data = _table(data)
             except HawkError as error:

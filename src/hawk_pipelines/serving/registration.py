@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from mlflow import MlflowClient
@@ -44,10 +45,12 @@ def find_earlier(client: MlflowClient, name: str, alias: str, inputs: str, weigh
     versions = sorted(found, key=lambda version: int(version.version), reverse=True)
     same = [version for version in versions if version.tags.get(INPUTS) == inputs]
     others = [version.version for version in versions if version not in same and version.tags.get(GATE) == UNFINISHED]
-    done = [version for version in same if version.tags.get(GATE) != UNFINISHED and _has_its_alias(client, name, alias, version)]
+    finished = [
+        version for version in same if version.tags.get(GATE) != UNFINISHED and _has_its_alias(client, name, alias, version)
+    ]
     return Earlier(
-        finished=next(iter(done), None),
-        unfinished=next((version for version in same if version not in done), None),
+        finished=next(iter(finished), None),
+        unfinished=next((version for version in same if version not in finished), None),
         others=[str(version) for version in others],
     )
 
@@ -58,13 +61,14 @@ def _has_its_alias(client: MlflowClient, name: str, alias: str, version: ModelVe
     A move is kept before it is made. So one that no other followed counts only while the version has the alias.
     """
     number = str(version.version)
-    for its in (alias, CHALLENGER) if version.tags.get(GATE) == REFUSED else (alias,):  # a person may promote a refused one
-        order = [move.version for move in moves(client, name, its)]
-        while order and order[-1] == number:
-            order.pop()
-        if number in order or holder(client, name, its) == number:
-            return True
-    return False
+    aliases = (alias, CHALLENGER) if version.tags.get(GATE) == REFUSED else (alias,)  # a person may promote a refused one
+    return any(number == holder(client, name, each) or number in _followed(client, name, each) for each in aliases)
+
+
+def _followed(client: MlflowClient, name: str, alias: str) -> set[str]:
+    """The versions that had an alias before another one got it."""
+    order = [move.version for move in moves(client, name, alias)]
+    return {version for version, next_version in pairwise(order) if version != next_version}
 
 
 def is_registered(client: MlflowClient, name: str, version: str) -> bool:
