@@ -78,13 +78,16 @@ def test_registered_model_answers_a_video_and_a_question(small_run, monkeypatch)
     import mlflow
     import pandas as pd
 
+    import hawk_pipelines
+
     monkeypatch.chdir(small_run.folder)
     mlflow.set_tracking_uri(f"sqlite:///{small_run.folder}/mlflow.db")
     model = mlflow.pyfunc.load_model("models:/hawk@production")
     video = small_run.folder / small_run.records("02_intermediate/videos.parquet", "Video")[0].path
     answers = model.predict(pd.DataFrame({"video": [str(video), str(video)], "question": ["Who is involved?", ""]}))
-    assert len(answers) == 2
-    assert all(isinstance(answer, str) and answer for answer in answers)
+    hawk = hawk_pipelines.load("models:/hawk@production")
+    assert list(answers["answer"]) == [hawk.ask(video, "Who is involved?"), hawk.describe(video)]
+    assert list(answers["error"]) == [None, None]
 
 
 def test_hawk_ask_and_describe_use_the_registered_model(small_run, monkeypatch):

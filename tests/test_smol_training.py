@@ -9,7 +9,7 @@ import yaml
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from hawk_pipelines.model.checkpoint import load_frame_encoder
+from hawk_pipelines.model.checkpoint import load, load_frame_encoder
 from hawk_pipelines.model.configuration import HawkConfig
 from tests.conftest import Project
 
@@ -76,7 +76,7 @@ def test_what_is_frozen_is_read_from_its_package_and_not_stored(run):
     with torch.device("meta"):
         speaks = AutoModelForCausalLM.from_config(config.text_config)
     assert sum(parameter.numel() for parameter in speaks.parameters()) == 134_515_008
-    sees = load_frame_encoder(config, "cpu")  # the one that it was trained with
+    sees = load_frame_encoder(load(folder, "cpu").model, "cpu")  # the one that it was trained with
     assert (sees.size, sees.tokens, sees.width) == (224, 16, 1280)
 
 

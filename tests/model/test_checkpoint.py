@@ -206,12 +206,12 @@ def test_a_frame_encoder_that_differs_from_the_one_trained_with(parts):
     parts.model.config.frame_encoder = EfficientNetLite0Settings().model_dump()
     parts.model.config.frame_encoder_sha256 = "0" * 64
     with pytest.raises(CheckpointError, match=r"frame encoder package:\S+ is not the one that the model was trained with"):
-        load_frame_encoder(parts.model.config, "cpu")
+        load_frame_encoder(parts.model, "cpu")
 
 
 def test_the_frame_encoder_comes_back_as_it_was(parts):
-    encoder = load_frame_encoder(parts.model.config, "cpu")
+    encoder = load_frame_encoder(parts.model, "cpu")
     assert (encoder.size, encoder.tokens, encoder.width) == (32, 4, 16)
     parts.model.config.frame_encoder = {"kind": "unknown"}
     with pytest.raises(CheckpointError, match="no frame encoder that is known"):
-        load_frame_encoder(parts.model.config)
+        load_frame_encoder(parts.model)

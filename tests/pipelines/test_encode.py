@@ -69,9 +69,9 @@ def test_every_view_of_every_phase_is_a_sampling_and_the_first_is_the_whole_fram
     for view in range(3):
         seen = crop(streams.frames, streams.magnitude, draw_box(SIZE, 0.5, 7, f"{2:032x}", view))
         for array, tokens in zip(arrays.values(), encode_streams(encoder, *seen, mask), strict=True):
-            assert np.array_equal(array[view * P : (view + 1) * P], tokens.half().numpy())
+            assert np.array_equal(array[view * P : (view + 1) * P], tokens.numpy())
     whole = encode_streams(encoder, streams.frames, streams.magnitude, mask)
-    assert np.array_equal(store.read_part(made[2].key, 1)["motion"], whole[1][1].half().numpy())
+    assert np.array_equal(store.read_part(made[2].key, 1)["motion"], whole[1][1].numpy())
 
 
 def test_each_item_says_how_it_was_made(encode):

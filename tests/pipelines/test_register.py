@@ -208,8 +208,15 @@ def test_a_version_has_its_card_its_videos_and_its_decision(world):
     assert "- `finetune`: 9 steps over 12 samples of 4 videos" in card
     assert "| folder | – | 8 | CC0 |" in card
     tags = world.client.get_model_version("hawk-smol", "1").tags
-    assert (tags["gate"], tags["gate.reason"], tags["description.bleu_4"]) == ("passed", done["reason"], "1.0000")
+    assert (tags["gate"], tags["gate.reason"], tags["gate.score"]) == ("passed", done["reason"], "1.0000")
     assert len(tags["annotations_sha256"]) == 64
+    assert len(tags) <= 12
+    description = world.client.get_model_version("hawk-smol", "1").description
+    head, _, rest = description.rpartition("\n\n")
+    assert card.startswith(head)
+    assert rest == "Figures, training, data and terms are in `README.md` beside the version's files."
+    assert f"`production`. {done['reason']}" in description
+    assert "It is **not** for decisions about people" in description
     assert (weights_in(files) / "training.json").is_file()
 
 
@@ -253,6 +260,67 @@ def test_the_alias_that_moved_while_the_incumbent_was_asked(world, monkeypatch):
         world.register("good")
     assert world.production() == "1"
     assert world.client.get_model_version("hawk-smol", "3").tags["gate"] == "unfinished"
+
+
+class Killed(BaseException):
+    """What ends a run in the middle."""
+
+
+def _killed(*_, **__):
+    raise Killed
+
+
+@pytest.mark.parametrize("write", ["set_model_version_tag", "set_registered_model_tag", "set_registered_model_alias"])
+def test_a_kill_leaves_the_alias_with_the_old_version_until_all_else_is_written(world, monkeypatch, write):
+    from mlflow import MlflowClient
+
+    world.register("bad", force=FIRST)
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, write, _killed)
+        with pytest.raises(Killed):
+            world.register("good")
+    assert world.production() == "1"
+    done = world.register("good")  # goes on with the same version
+    assert (done["version"], done["alias"], world.production()) == ("2", "production", "2")
+    assert len(world.client.search_model_versions("name = 'hawk-smol'")) == 2
+
+
+@pytest.mark.parametrize("name", ["good", "bad"])
+def test_when_the_alias_moves_nothing_is_left_to_be_written(world, monkeypatch, name):
+    """Also that of a challenger."""
+    from mlflow import MlflowClient
+
+    whole = {}
+
+    def give(client, model, alias, number):
+        version = client.get_model_version(model, number)
+        whole[alias] = (dict(version.tags), version.description, sorted(path.name for path in world.files(number).iterdir()))
+        return move(client, model, alias, number)
+
+    move = MlflowClient.set_registered_model_alias
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", give)
+    done = world.register(name)
+    version = world.client.get_model_version("hawk-smol", "1")
+    files = sorted(path.name for path in world.files("1").iterdir())
+    assert whole == {done["alias"]: (dict(version.tags), version.description, files)}
+    assert {"README.md", "gate.json", "training_videos.json", "code"} <= set(files)
+    assert version.tags["gate"] == ("passed" if done["promoted"] else "refused")
+
+
+def test_a_version_that_has_had_its_alias_is_done(world):
+    """Neither a rollback nor a person who promotes a challenger makes it half-made."""
+    from hawk_pipelines.serving.registration import INPUTS, WEIGHTS, find_earlier
+
+    world.register("bad")
+    world.register("bad", force=FIRST)
+    world.register("good")
+    roll_back(world.client, "hawk-smol", "production")
+    roll_back(world.client, "hawk-smol", "production", "1", "It is kinder.")
+    for number in ("1", "2", "3"):
+        tags = world.client.get_model_version("hawk-smol", number).tags
+        earlier = find_earlier(world.client, "hawk-smol", "production", tags[INPUTS], tags[WEIGHTS])
+        assert str(earlier.finished.version) == number
+        assert earlier.unfinished is None
 
 
 def test_what_somebody_saw_before_is_not_known(world, tmp_path):

@@ -98,14 +98,14 @@ def run(tmp_path, videos, models):
 def test_a_window_has_the_score_that_its_own_frames_give(run, videos, models):
     scored, along, told = run()
     parts = load(models[0], "cpu")
-    encoder = load_frame_encoder(parts.model.config, "cpu")
+    encoder = load_frame_encoder(parts.model, "cpu")
     (whole,) = (window for window in scored if window.end_frame == FRAMES and window.start_frame == 0)
     for window in (scored[0], scored[40], whole, scored[-1]):
         (video,) = (one for one in videos if one.id == window.video_id)
         between = ((window.start_frame - 0.5) / 10, (window.end_frame - 0.5) / 10)
         streams = read_streams(Path(video.path), MOTION, ENCODER.size, (max(0, between[0]), between[1]))
         appearance, motion = encode_streams(encoder, streams.frames, streams.magnitude, "soft")
-        seen = FrameTokens(appearance[0].half(), motion[0].half(), tuple(streams.times_s[0]))
+        seen = FrameTokens(appearance[0], motion[0], tuple(streams.times_s[0]))
         likely = log_likelihoods(parts, watch(parts.model, [seen]), "Who is it?", [seen.times_s], ["A person", "A car", "Q"])
         (score,), (share,) = unusual(likely, 1)
         assert (window.score, window.share) == pytest.approx((score, share), rel=1e-3)

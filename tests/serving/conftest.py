@@ -44,7 +44,7 @@ def new_version(registry, a_run, tmp_path):
     def add(name="hawk"):
         if name not in logged:
             with a_run():
-                added = add_version(folder, name)
+                added = add_version(folder, name, ["mlflow"])
             logged[name] = added.model_id
             return added.number
         return str(registry.create_model_version(name, f"models:/{logged[name]}", model_id=logged[name]).version)

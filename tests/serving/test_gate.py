@@ -211,7 +211,7 @@ def test_what_a_decision_leaves_is_readable():
     decision = _decide(_answers(0.6), _answers(0.8))
     assert type(decision).model_validate_json(decision.model_dump_json()) == decision
     told = tags(decision)
-    assert (told["gate"], told["gate.videos"], told["gate.against"]) == ("refused", "120", "version 3")
+    assert (told["gate"], told["gate.metric"], told["gate.against"]) == ("refused", "bleu_4", "version 3")
     assert math.isclose(float(told["gate.difference"]), decision.difference, abs_tol=1e-4)
 
 

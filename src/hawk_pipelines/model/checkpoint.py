@@ -139,14 +139,15 @@ def read_configuration(folder: Path) -> HawkConfig:
         raise CheckpointError(msg) from error
 
 
-def load_frame_encoder(config: HawkConfig, device: str | torch.device | None = None) -> FrameEncoder:
-    """The frozen frame encoder that a model was trained on.
+def load_frame_encoder(model: HawkForConditionalGeneration, device: str | torch.device | None = None) -> FrameEncoder:
+    """The frozen frame encoder that a model was trained on, with the motion queries of an imported model.
 
     Raises:
         CheckpointError: it cannot be loaded, or is another one than the model was trained with.
     """
+    config = model.config
     settings = frame_encoder_settings(config)
-    encoder = build(settings, device or best_device())
+    encoder = build(settings, device or best_device(), model.motion_query_tokens if config.motion_query_tokens else None)
     if settings.kind != "tiny":
         verify("frame encoder", str(getattr(settings, "source", None)), config.frame_encoder_sha256, encoder.sha256)
     return encoder

@@ -154,14 +154,14 @@ def _gone(client: MlflowClient, name: str, version: str) -> str:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return f"Version {version} of `{name}` is not in the registry"
-    files = _files(client, (source.source or "").removeprefix("models:/"))
+    files = _files(client, (source.source or "").removeprefix("models:/"), "artifacts")
     if not any(file.endswith("/config.json") for file in files) or not any(file.endswith(".safetensors") for file in files):
         return f"Version {version} of `{name}` is in the registry, but its files are not where they were"
     return ""
 
 
-def _files(client: MlflowClient, model_id: str, folder: str | None = None) -> list[str]:
-    """Paths of a logged model's files; none where they cannot be listed."""
+def _files(client: MlflowClient, model_id: str, folder: str) -> list[str]:
+    """Paths of the files in a folder of a logged model; none where they cannot be listed."""
     try:
         found = client.list_logged_model_artifacts(model_id, folder)
     except (MlflowException, OSError):

@@ -200,12 +200,11 @@ def best_constant_answers(asked: Sequence[Asked], training: Sequence[Sample]) ->
 
 
 def tags(decision: Decision) -> dict[str, str]:
-    """What of a decision becomes tags of the version."""
+    """What of a decision becomes tags of the version; `gate.json` beside it has the rest."""
     told = {"gate": "forced" if decision.forced else "passed" if decision.promoted else "refused", "gate.reason": decision.reason}
-    figures = {name: getattr(decision, name) for name in ("score", "score_against", "difference", "low", "high", "detectable")}
+    figures = {name: getattr(decision, name) for name in ("score", "difference")}
     told |= {f"gate.{name}": f"{value:.4f}" for name, value in figures.items() if value is not None}
-    told |= {"gate.metric": decision.metric, "gate.videos": str(decision.videos), "gate.items": str(decision.items)}
-    return told | ({"gate.against": decision.against} if decision.against else {})
+    return told | {"gate.metric": decision.metric} | ({"gate.against": decision.against} if decision.against else {})
 
 
 def tasks(metric: Headline) -> tuple[Task, ...]:

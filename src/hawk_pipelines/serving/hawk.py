@@ -40,10 +40,7 @@ class Hawk:
             CheckpointError: it holds no HAWK model, or a frozen part is not the one it was trained with.
         """
         parts = load(Path(folder))
-        encoder = load_frame_encoder(parts.model.config)
-        if parts.model.config.motion_query_tokens:
-            encoder.motion_query_tokens = parts.model.motion_query_tokens  # type: ignore[attr-defined]
-        return cls(parts, encoder)
+        return cls(parts, load_frame_encoder(parts.model))
 
     def watch(self, video: str | Path, span: tuple[float, float] | None = None) -> "Conversation":
         """Look at a video, once; the answer to every question about it comes from that look.
@@ -59,8 +56,7 @@ class Hawk:
         parameters = StreamParameters(frames=config.frames, flow=config.flow)
         streams = read_streams(Path(video), parameters, config.frame_size, span)
         appearance, motion = encode_streams(self._frame_encoder, streams.frames, streams.magnitude, config.mask)
-        # Training read its tokens from the store, in half precision.
-        seen = FrameTokens(appearance[0].half(), motion[0].half(), tuple(streams.times_s[0].tolist()))
+        seen = FrameTokens(appearance[0], motion[0], tuple(streams.times_s[0].tolist()))
         return Conversation(self._parts, seen)
 
     def ask(

@@ -23,6 +23,9 @@ annotators of the sources found so.
 """
 
 
+_FIGURES = "## How well it does"
+
+
 class Results(NamedTuple):
     """What the figures are, and what they stand on."""
 
@@ -59,15 +62,20 @@ def model_card(name: str, version: str, decision: Decision, results: Results, ma
     """
     parts = {
         f"# {name}, version {version}": "HAWK: a model that says what is unusual in a video and answers questions about it.",
-        "## What it is for, and what not": _FOR,
-        "## How well it does": _figures(results),
         "## Why it is what it is": f"`{decision.alias}`. {decision.reason}",
+        "## What it is for, and what not": _FOR,
+        _FIGURES: _figures(results),
         "## What it was trained on": _training(made),
         "## Data and code": _versions(made),
         "## How it is asked": _prompts(made),
         "## Terms of the sources": _terms(made, results),
     }
     return "\n\n".join(f"{title}\n\n{text.strip()}" for title, text in parts.items()) + "\n"
+
+
+def card_head(card: str) -> str:
+    """What of a card becomes the version's description: why it is what it is, and what it is for."""
+    return f"{card.partition(_FIGURES)[0]}Figures, training, data and terms are in `README.md` beside the version's files."
 
 
 def _figures(results: Results) -> str:

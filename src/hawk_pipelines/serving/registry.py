@@ -1,26 +1,22 @@
 """Putting a model into the MLflow registry, and getting it out again."""
 
 import tempfile
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import mlflow
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
 from mlflow.store.artifact.utils.models import get_model_name_and_version
-from mlflow.types import ColSpec, Schema
 
+import hawk_pipelines
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.serving.hawk import Hawk
+from hawk_pipelines.serving.invocation import SIGNATURE
 from hawk_pipelines.serving.tracking_server import database_ready, missing_database, tracking_uri
 
-_REQUIREMENTS = ("av", "mlflow", "numpy", "opencv-python-headless", "peft", "safetensors", "torch", "transformers")
-_SIGNATURE = ModelSignature(
-    Schema([ColSpec("string", "video"), ColSpec("string", "question", required=False)]),
-    Schema([ColSpec("string", "answer")]),
-)
+_LONGEST_DESCRIPTION = 5000
+"""MLflow keeps no more of a version's description."""
 
 
 class ModelNotFound(HawkError):
@@ -36,37 +32,45 @@ class Version(NamedTuple):
     """Of its files, in MLflow."""
 
 
-def add_version(folder: Path, name: str, tags: Mapping[str, str] | None = None) -> Version:
+def add_version(folder: Path, name: str, requirements: Sequence[str], tags: Mapping[str, str] | None = None) -> Version:
     """Log a saved model to the active MLflow run and register it as a new version, which has no alias yet.
+
+    The version carries this package's source files, so that whoever loads it needs the requirements and nothing else.
 
     Args:
         folder: of the saved model.
         name: under which it is registered.
+        requirements: what has to be installed where it is loaded, as pip takes it.
         tags: of the version.
     """
     logged = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc.py")),
         artifacts={"model": str(folder)},
-        signature=_SIGNATURE,
-        pip_requirements=[f"{package}=={version(package).split('+')[0]}" for package in _REQUIREMENTS],
+        signature=SIGNATURE,
+        pip_requirements=list(requirements),
+        code_paths=[str(Path(hawk_pipelines.__file__).parent)],
     )
     added = mlflow.register_model(logged.model_uri, name, tags=dict(tags or {}))
     return Version(name, str(added.version), logged.model_id)
 
 
-def describe(version: Version, files: Mapping[str, str]) -> None:
-    """Put texts beside a version's files and into the active MLflow run.
+def describe(version: Version, files: Mapping[str, str], description: str) -> None:
+    """Put texts beside a version's files and into the active MLflow run, and give the version its description.
 
     Args:
         version: that was just added.
         files: texts by the names of their files.
+        description: in Markdown; what is longer than MLflow keeps is cut off.
     """
+    if len(description) > _LONGEST_DESCRIPTION:
+        description = f"{description[: _LONGEST_DESCRIPTION - 2]} …"
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
         mlflow.MlflowClient().log_model_artifacts(version.model_id, folder)
         mlflow.log_artifacts(folder, "registered_model")
+    mlflow.MlflowClient().update_model_version(version.name, version.number, description)
 
 
 def fetch(model: str, uri: str) -> Path:
@@ -86,7 +90,7 @@ def fetch(model: str, uri: str) -> Path:
         said = " ".join(str(getattr(error, "message", error)).split())
         msg = f"{model} is not in the registry ({said})"
         raise ModelNotFound(msg) from error
-    if not any(folder.rglob("config.json")):
+    if not _configurations(folder):
         msg = f"{model} holds no HAWK model"
         raise ModelNotFound(msg)
     return folder
@@ -104,7 +108,12 @@ def _files(client: mlflow.MlflowClient, model: str) -> str:
 
 def weights_in(folder: Path) -> Path:
     """Of what `fetch` gives, the `save_pretrained` folder."""
-    return next(folder.rglob("config.json")).parent
+    return _configurations(folder)[0].parent
+
+
+def _configurations(folder: Path) -> list[Path]:
+    """Those of models: the code that a version carries is none."""
+    return [file for file in folder.rglob("config.json") if file.relative_to(folder).parts[0] != "code"]
 
 
 def load(model: str, env: str | None = None) -> Hawk:

@@ -99,6 +99,8 @@ def test_the_motion_stream_may_have_queries_of_its_own(blip2, tmp_path):
     assert not torch.allclose(encoder(_frames()), encoder.encode_motion(_frames()))
     shared = build(settings.model_copy(update={"motion_queries": None}))
     assert torch.equal(shared(_frames()), shared.encode_motion(_frames()))
+    loaded = build(settings.model_copy(update={"motion_queries": None}), motion_queries=queries)  # a model's own, as it is loaded
+    assert torch.equal(loaded.encode_motion(_frames()), encoder.encode_motion(_frames()))
     with pytest.raises(CheckpointError, match="holds no motion queries"):
         read_motion_queries(tmp_path / "blip2")
 

@@ -28,6 +28,13 @@ def test_frames_masked_before_or_here_give_the_same_tokens(item):
     assert not torch.equal(*here)
 
 
+def test_tokens_are_as_training_reads_them_from_the_store(item):
+    encoder = TinyFrameEncoder(SETTINGS)
+    appearance, _ = encode_streams(encoder, *item, "soft")
+    assert appearance.dtype == torch.float16
+    assert torch.equal(appearance.flatten(0, 1), encoder(torch.from_numpy(item[0]).flatten(0, 1)).half())
+
+
 def test_an_encoder_that_sees_motion_in_its_own_way_does(item):
     encoder = TinyFrameEncoder(SETTINGS)
     appearance, motion = encode_streams(encoder, *item, "soft")

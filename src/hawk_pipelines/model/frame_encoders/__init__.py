@@ -34,8 +34,15 @@ class FrameEncoder(Protocol):
         ...
 
 
-def build(settings: FrameEncoderSettings, device: str | torch.device = "cpu") -> FrameEncoder:
+def build(
+    settings: FrameEncoderSettings, device: str | torch.device = "cpu", motion_queries: Tensor | None = None
+) -> FrameEncoder:
     """Load the encoder that the settings name.
+
+    Args:
+        settings: which encoder.
+        device: where it shall be.
+        motion_queries: [1, queries, width], of an imported model, for its motion stream; None: those that the settings name.
 
     Raises:
         CheckpointError: its weights are missing, damaged, or of another model.
@@ -55,7 +62,10 @@ def build(settings: FrameEncoderSettings, device: str | torch.device = "cpu") ->
         return TransformersFrameEncoder(settings).to(device)
     from hawk_pipelines.model.frame_encoders.blip2 import Blip2FrameEncoder
 
-    return Blip2FrameEncoder.load(settings).to(device)
+    encoder = Blip2FrameEncoder.load(settings)
+    if motion_queries is not None:
+        encoder.motion_query_tokens = motion_queries
+    return encoder.to(device)
 
 
 def build_on_all(settings: FrameEncoderSettings, gpus: int | None = None) -> list[FrameEncoder]:

@@ -22,7 +22,7 @@ def encode_streams(encoder: FrameEncoder, frames: np.ndarray, magnitude: np.ndar
         mask: how the motion stream is masked.
 
     Returns:
-        float32 [P, T, tokens, width] each, on the CPU.
+        float16 [P, T, tokens, width] each, on the CPU: what `encode` stores, training reads and an answer is given from.
 
     Raises:
         ModelError: the frames have another size than the encoder takes.
@@ -48,4 +48,4 @@ def encode_both(encoder: FrameEncoder, appearance: np.ndarray, motion: np.ndarra
 
 
 def _in_pieces(encode: FrameEncoder, frames_NHWC: Tensor) -> Tensor:
-    return torch.cat([encode(piece).cpu() for piece in frames_NHWC.split(FRAMES_AT_ONCE)])
+    return torch.cat([encode(piece).cpu() for piece in frames_NHWC.split(FRAMES_AT_ONCE)]).half()

@@ -107,5 +107,5 @@ def _tokens(
         tokens = encode_both(encoder, appearance, motion)
     finally:
         free.put(encoder)
-    arrays = {name: stream.half().numpy() for name, stream in zip(("appearance", "motion"), tokens, strict=True)}
+    arrays = {name: stream.numpy() for name, stream in zip(("appearance", "motion"), tokens, strict=True)}
     return arrays, made_by | {"flow": sampled["flow"], "times_s": streams.times_s.tolist() * parameters.views}

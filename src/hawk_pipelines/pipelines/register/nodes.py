@@ -22,6 +22,7 @@ from hawk_pipelines.video.streams import StreamParameters
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from hawk_pipelines.serving.gate import Decision
     from hawk_pipelines.serving.provenance import TrainedOn, Training
     from hawk_pipelines.serving.registration import Earlier
     from hawk_pipelines.serving.registry import Version
@@ -57,10 +58,10 @@ def register_model(
     import mlflow
 
     from hawk_pipelines.evaluation.asked import HAWK
-    from hawk_pipelines.evaluation.scores import flat_scores
     from hawk_pipelines.model.checkpoint import read_configuration
     from hawk_pipelines.serving import alias, gate, model_card, provenance, registration
     from hawk_pipelines.serving.registry import add_version, describe
+    from hawk_pipelines.serving.requirements import requirements
 
     candidate = [one for one in predictions if one.model == HAWK]
     known = {one.item_id for one in annotations}
@@ -80,7 +81,7 @@ def register_model(
     tables: list[Sequence[BaseModel]] = [predictions, scores, annotations, videos, train_samples]
     settings = deciding_settings(motion, encode, evaluate, annotate, parameters)
     inputs = registration_key(folder, made_by, metrics, tables, settings)
-    earlier = registration.find_earlier(client, parameters.name, inputs, made_by["weights_sha256"])
+    earlier = registration.find_earlier(client, parameters.name, parameters.alias, inputs, made_by["weights_sha256"])
     resumed = _half_made(earlier, parameters.name, made_by["weights_sha256"])
     version = alias.holder(client, parameters.name, parameters.alias)
     if resumed and version == resumed.number:  # it was given the alias already, and what had it before is compared with it
@@ -93,28 +94,41 @@ def register_model(
     decision = decision.model_copy(update={"reason": " ".join([decision.reason, *remarks])})
 
     data, code = provenance.data_version(annotations, Path.cwd()), provenance.code_version(Path.cwd())
-    figures = {name: f"{value:.4f}" for name, value in flat_scores(metrics).items() if "conversation." not in name}
-    own = {"gate": "unfinished", "weights_sha256": made_by["weights_sha256"], registration.INPUTS: inputs}
-    added = resumed or add_version(folder, parameters.name, figures | provenance.tags(data, code) | own)
     wordings, config = _wordings(annotate, annotations), read_configuration(folder)
+    own = {
+        registration.GATE: registration.UNFINISHED,
+        registration.WEIGHTS: made_by["weights_sha256"],
+        registration.INPUTS: inputs,
+    }
+    added = resumed or add_version(folder, parameters.name, requirements(config), provenance.tags(data, code) | own)
     made = model_card.Made(training, recorded is not None, trained_on, data, code, config, wordings)
     mine = [one for one in scores if one.model == HAWK]
     results = model_card.Results(mine, metrics["notes"], provenance.sources_of(tested))
-    files = {
-        "README.md": model_card.model_card(parameters.name, added.number, decision, results, made),
-        "gate.json": decision.model_dump_json(indent=1),
-    }
+    card = model_card.model_card(parameters.name, added.number, decision, results, made)
+    files = {"README.md": card, "gate.json": decision.model_dump_json(indent=1)}
     if recorded:  # what was only taken for it must not pass for known when another version is compared with this one
         files[provenance.TRAINED_ON] = trained_on.model_dump_json()
-    describe(added, files)
-    how: alias.How = "forced" if decision.forced else "gate"
-    before = version if decision.promoted else alias.holder(client, parameters.name, decision.alias)
-    if not registration.is_in_use(client, parameters.name, decision.alias, added.number):
-        alias.give(client, parameters.name, decision.alias, added.number, how, decision.reason, before)
-    for name, value in sorted(gate.tags(decision).items(), reverse=True):  # `gate` last: with it the version is done
+    describe(added, files, model_card.card_head(card))
+    for name, value in sorted(gate.tags(decision).items(), reverse=True):  # `gate` last: with it all is written but the alias
         client.set_model_version_tag(parameters.name, added.number, name, value)
+    _give_alias(client, added, decision, version)
     logger.info("register: version %s of `%s`. %s", added.number, parameters.name, decision.reason)
     return told(parameters.name, added.number, decision)
+
+
+def _give_alias(client: "MlflowClient", added: "Version", decision: "Decision", version: str | None) -> None:
+    """Last of all: whoever finds a version by its alias finds it whole."""
+    from hawk_pipelines.serving import alias, registration
+
+    before = version if decision.promoted else alias.holder(client, added.name, decision.alias)
+    if registration.is_in_use(client, added.name, decision.alias, added.number):
+        return
+    try:
+        how: alias.How = "forced" if decision.forced else "gate"
+        alias.give(client, added.name, decision.alias, added.number, how, decision.reason, before)
+    except alias.AliasMoved:
+        client.set_model_version_tag(added.name, added.number, registration.GATE, registration.UNFINISHED)
+        raise
 
 
 def _half_made(earlier: "Earlier", name: str, weights: str) -> "Version | None":

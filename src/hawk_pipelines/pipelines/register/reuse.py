@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REGISTRATION_VERSION = 1
+REGISTRATION_VERSION = 2
 """Raised whenever the same model, answers and settings give another decision or another card."""
 
 
@@ -97,7 +97,7 @@ def _from_the_registry(load: Load) -> dict | None:
         return None  # the answers are not this model's: the step itself says so
     tables = [load(name) for name in ("predictions", "scores", "annotations", "videos", "train_samples")]
     key = registration_key(load("finetuned_model"), made_by, load("metrics"), tables, _sections(load))
-    found = find_earlier(client, parameters.name, key, made_by["weights_sha256"]).finished
+    found = find_earlier(client, parameters.name, parameters.alias, key, made_by["weights_sha256"]).finished
     if found is None:
         return None
     from hawk_pipelines.serving.gate import Decision
