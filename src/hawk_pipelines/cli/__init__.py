@@ -1,5 +1,6 @@
 """The `hawk` command, and `kedro run` with errors in one sentence. One file per command; heavy imports inside."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from hawk_pipelines.cli.check_data import check_data
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.import_checkpoint import import_checkpoint
 from hawk_pipelines.cli.local_llm import local_llm
+from hawk_pipelines.cli.options import begin_to_tell, log_options
 from hawk_pipelines.cli.plan import plan
 from hawk_pipelines.cli.probe import probe
 from hawk_pipelines.cli.review import review
@@ -22,8 +24,10 @@ from hawk_pipelines.cli.validate import validate
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hawk-pipelines")
-def main() -> None:
+@log_options
+def main(log_file: Path | None, verbose: bool, quiet: bool) -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
+    begin_to_tell(log_file, verbose, quiet)
 
 
 for command in (

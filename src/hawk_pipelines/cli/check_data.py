@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.run_settings import written
 
 if TYPE_CHECKING:
     from hawk_pipelines.sources.checking import Recognised
@@ -98,11 +99,6 @@ def _show(found: "Recognised") -> None:
 
 
 def _how(found: "Recognised") -> str:
-    path = str(found.path)
-    if "," in path:  # which parts settings on the command line
-        links = ", follow_links: true" if found.follow_links else ""
-        settings = f"{{source: {found.source}, {found.source}: {{path: {json.dumps(path, ensure_ascii=False)}}}{links}}}"
-        return f"`ingest: {settings}` in conf/local/parameters_ingest.yml"
-    settings = f"ingest.source={found.source},ingest.{found.source}.path={path}"
+    settings = f"ingest.source={found.source},{written(f'ingest.{found.source}.path', str(found.path))}"
     settings += ",ingest.follow_links=true" if found.follow_links else ""
     return f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(settings)}"

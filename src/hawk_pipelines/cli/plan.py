@@ -23,7 +23,7 @@ class SettingsError(HawkError):
 
 
 @click.command()
-@click.option("--env", "-e", default=None, help="The configuration environment, as for `kedro run`.")
+@click.option("--env", "-e", envvar="KEDRO_ENV", help="The configuration environment, as for `kedro run`.")
 @click.option("--stage", type=click.Choice(["pretrain", "finetune"]), default="finetune", show_default=True)
 @click.option(
     "--gpus", type=click.IntRange(min=1), help="That share a batch; without it as many as `launch.processes` says, or one."
@@ -81,12 +81,13 @@ def _planned(env: str | None, stage: Stage, gpus: int | None, tokens: int) -> "t
 
 
 def _settings(env: str | None) -> dict[str, Any]:
-    from kedro.config import MissingConfigException, OmegaConfigLoader
+    from kedro.config import MissingConfigException
     from yaml import YAMLError
 
+    from hawk_pipelines.config_loader import settings_of
+
     try:
-        found = OmegaConfigLoader("conf", env=env, base_env="base", default_run_env="local")["parameters"]
-        return dict(found)
+        return dict(settings_of(env)["parameters"])
     except (MissingConfigException, YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."
         raise SettingsError(msg) from error
