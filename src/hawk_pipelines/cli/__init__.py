@@ -20,9 +20,22 @@ from hawk_pipelines.cli.rollback import rollback
 from hawk_pipelines.cli.store import store
 from hawk_pipelines.cli.ui import ui
 from hawk_pipelines.cli.validate import validate
+from hawk_pipelines.plain_text import printable
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """What click itself says repeats what was typed, also names of files."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable(error.message)
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hawk-pipelines")
 @log_options
 def main(log_file: Path | None, verbose: bool, quiet: bool) -> None:

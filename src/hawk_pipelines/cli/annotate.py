@@ -115,10 +115,11 @@ def _json(expected: "Estimate", settings: Any) -> dict[str, Any]:
 
 
 def _show(expected: "Estimate", settings: Any) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console, openai = Console(highlight=False), settings.openai
+    from hawk_pipelines.terminal import Terminal
+
+    console, openai = Terminal(), settings.openai
     table = Table(title=f"Drafts by {openai.model}, about", title_justify="left", box=None, pad_edge=False, show_header=False)
     table.add_column(justify="left")
     table.add_column(justify="right")

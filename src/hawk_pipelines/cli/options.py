@@ -90,6 +90,11 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_generation
 
 
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line that may hold anything, also control characters and ends of lines."""
+    click.echo(printable(line).replace("\n", " "), err=err)
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Show an error that the user can mend as one sentence, without a traceback; the exit status is 1."""

@@ -160,9 +160,9 @@ _ROWS = {
 
 
 def _show(told: dict[str, Any]) -> None:
-    from rich.console import Console
+    from hawk_pipelines.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal(markup=True)
     console.print(f"[bold]Parameters[/bold] of {told['stage']} in conf/{told['environment']}", soft_wrap=True)
     console.print(_parts_table(told))
     at_a_time = f"{told['samples_at_a_time']} sample(s) of {told['tokens_per_sample']} tokens at a time"
