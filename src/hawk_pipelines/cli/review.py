@@ -35,7 +35,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 _queue = in_data_root("--queue", place="03_primary/review_queue.jsonl", type=_file, help="What is to be judged.")
 _drafts = in_data_root("--drafts", place="03_primary/judged_drafts.jsonl", type=_file, help="Every text, queued or not.")
 _store = in_data_root("--store", place="01_raw/review/decisions.sqlite", type=_file, help="What was decided.")
-_seconds = click.option("--seconds", type=click.FloatRange(min=0), help="How long it took.")
+_seconds = click.option("--seconds", type=click.FloatRange(0, 86_400), help="How long it took.")
 _note = click.option("--note", metavar="TEXT", help="A remark, kept with the decision.")
 _kind = click.option("--kind", type=_KINDS, help="Only these.")
 
