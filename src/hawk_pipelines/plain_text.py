@@ -27,7 +27,9 @@ def html_text(text: str) -> str:
 
 def markdown(text: str) -> str:
     """A text from anywhere as Markdown shows it, also in a table: on one line; no link, no HTML, no emphasis, no heading."""
-    escaped = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    escaped = re.sub(
+        r"([\\`*\[\]|~$]|(?<!\w)_|_(?!\w))", r"\\\1", plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    )
     escaped = re.sub(r"(?i)\b(https?|ftp|mailto|xmpp|www)([:.])", r"\1\\\2", escaped.replace("@", r"\@"))
     return re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", escaped)  # headings, lists, rules
 
