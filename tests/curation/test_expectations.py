@@ -73,6 +73,7 @@ def test_names_from_outside_do_not_run_in_the_data_docs(tmp_path, videos):
     spoiled = [
         videos[0].model_copy(update={"id": f"{name}", "name": evil, "group": "g", "split": ("train", "test")[name % 2]})
         for name, evil in enumerate(HOSTILE.values())
+        if evil.encode(errors="ignore").decode() == evil  # a record holds no half characters
     ]
     Suite(["videos"], str(tmp_path)).validate(spoiled)
     pages = [page.read_text() for page in tmp_path.rglob("*.html")]

@@ -80,6 +80,6 @@ EVALUATION_STEPS = {
     "judge_answers": Reusable(1, _judge, settled=_everything_judged),
     "score_answers": Reusable(1),
     "score_windows": Reusable(1, _windows),
-    "report_evaluation": Reusable(1, _report),
+    "report_evaluation": Reusable(2, _report),
 }
 """By the name of their node."""
