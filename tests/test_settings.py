@@ -7,8 +7,10 @@ import yaml
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, TypeAdapter
 
+import hawk_pipelines
+from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS, ConfigLoader
 from hawk_pipelines.pipeline_registry import register_pipelines
-from hawk_pipelines.settings import CONFIG_LOADER_ARGS, ConfigLoader
+from hawk_pipelines.project import ProjectError
 from tests.conftest import ROOT
 
 TYPES = {
@@ -96,3 +98,28 @@ def test_yes_and_no_are_words_where_words_are_meant(tmp_path):
     conf = _conf(tmp_path, base__parameters="when: {unusual: [Yes], usual: [No, Not at all]}")
     when = TypeAdapter(TYPES["when"]).validate_python(_settings(conf)["when"])
     assert (when.unusual, when.usual) == (["Yes"], ["No", "Not at all"])
+
+
+@pytest.mark.parametrize("env", [None, "local"])
+def test_conf_local_need_not_be_there(tmp_path, env):
+    conf = _conf(tmp_path, base__parameters=BASE)
+    (conf / "local").rmdir()
+    assert _settings(conf, env) == yaml.safe_load(BASE)
+
+
+@pytest.mark.parametrize("server", [None, "http://127.0.0.1:9"])
+@pytest.mark.parametrize("by", ["argument", "KEDRO_ENV"])
+def test_an_environment_that_is_not_there_is_refused_whoever_asks(tmp_path, monkeypatch, server, by):
+    conf = _conf(tmp_path / "conf", base__parameters=BASE, smol__parameters="finetune: {steps: 7}")
+    monkeypatch.chdir(conf)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    if by == "KEDRO_ENV":
+        monkeypatch.setenv("KEDRO_ENV", "smoll")
+    with pytest.raises(
+        ProjectError, match="There is no environment conf/smoll; did you mean `smol`[?] There are base, local, smol"
+    ):
+        hawk_pipelines.load(env=None if by == "KEDRO_ENV" else "smoll")
+    with pytest.raises(ProjectError):
+        _settings(conf, "smoll")

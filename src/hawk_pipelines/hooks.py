@@ -15,10 +15,11 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 
+from hawk_pipelines import logs
 from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
-from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters
+from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters, check_versions
 from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
@@ -101,10 +102,18 @@ class ProjectHooks:
         check_parameters(self._parameters, {"seed": int} | types)
 
     @hook_impl
+    def after_catalog_created(self, conf_catalog: dict[str, Any], load_versions: dict[str, str] | None) -> None:
+        """Refuse versions that nobody keeps."""
+        check_versions(load_versions or {}, conf_catalog)
+
+    @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Look ahead to a language model and to a training, then write every parameter to the MLflow run."""
         import mlflow
 
+        active = mlflow.active_run()
+        self._run_id = active.info.run_id if active else None
+        logs.name_run(self._run_id)
         if "llm_key" in pipeline.inputs():
             annotate = AnnotateParameters.model_validate(self._parameters["annotate"])
             caption = CaptionParameters.model_validate(self._parameters["caption"])
@@ -117,8 +126,6 @@ class ProjectHooks:
         self._given_back: set[str] = set()
         self._begins: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
-        active = mlflow.active_run()
-        self._run_id = active.info.run_id if active else None
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -142,6 +149,8 @@ class ProjectHooks:
         for name, records in outputs.items():
             if name.startswith("rejected_"):
                 show_rejections(records, node.name, path_of(catalog.get(name)))
+                for one in records:
+                    logger.warning("%s left out or changed %s: %s", node.name, one.item, one.reason, extra=logs.ONLY_IN_FILE)
         former = [value for name, value in inputs.items() if name.startswith("former_")]
         if former and list(outputs.values()) == former:
             self._given_back.add(node.name)
@@ -159,7 +168,8 @@ class ProjectHooks:
         if self._run_id:
             tag_reused(self._run_id, reused, reached)
             _log_seconds(self._run_id, self._seconds)
-        show(pipeline.only_nodes(*reached), catalog, run_params["env"], ending, reused, self._seconds)
+        if not logs.is_quiet():
+            show(pipeline.only_nodes(*reached), catalog, run_params["env"], ending, reused, self._seconds)
 
     @hook_impl
     def on_pipeline_error(self) -> None:

@@ -1,5 +1,6 @@
 """The project around the working directory, and what the settings of an environment say there, without Kedro."""
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,10 @@ from typing import Any
 import yaml
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.plain_text import plain
+
+LOCAL = "local"
+"""The environment of whoever names none; it is not in git."""
 
 
 class ProjectError(HawkError):
@@ -35,15 +40,34 @@ def environment_settings(project: Path, file: str, env: str | None) -> dict[str,
         ProjectError: there is no such environment, or a file cannot be read.
     """
     conf = project / "conf"
-    if env is not None and not (conf / env).is_dir():
-        there = ", ".join(sorted(path.name for path in conf.glob("*") if any(path.glob("*.yml")))) or "none"
-        msg = f"There is no environment conf/{env}; there are {there}."
-        raise ProjectError(msg)
+    check_environment(conf, env)
     settings: dict[str, Any] = {}
     for path in (conf / "base" / file, conf / (env or "local") / file):
         if path.is_file():
             settings = joined(settings, _read(path))
     return settings
+
+
+def check_environment(conf: Path, env: str | None) -> bool:
+    """Whether the folder of an environment is there; conf/local, which holds what is one's own, need not be.
+
+    Args:
+        conf: the folder of all environments.
+        env: a name; None: conf/local.
+
+    Raises:
+        ProjectError: there is no such environment.
+    """
+    name = env or LOCAL
+    if (conf / name).is_dir() and Path(name).name == name:
+        return True
+    if name == LOCAL:
+        return False
+    there = sorted({LOCAL, *(path.name for path in conf.glob("*") if any(path.glob("*.yml")))})
+    near = difflib.get_close_matches(name, there, n=1)
+    meant = f"; did you mean `{near[0]}`?" if near else "."
+    msg = f"There is no environment conf/{plain(name)}{meant} There are {', '.join(there)}."
+    raise ProjectError(msg)
 
 
 def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

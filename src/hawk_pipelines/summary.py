@@ -9,12 +9,12 @@ from typing import Any
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-from rich.console import Console
 from rich.table import Table
 
 from hawk_pipelines.datasets.records import RecordsDataset
 from hawk_pipelines.plain_text import plain
 from hawk_pipelines.schema import AblationRow, Rejection
+from hawk_pipelines.terminal import Terminal
 
 SHOWN_REJECTIONS = 3
 """Of each step; the table has all of them."""
@@ -40,7 +40,7 @@ def show(
         reused: names of the nodes that had nothing to do, because what they made is there.
         seconds: that each node took, reading and writing included.
     """
-    console = Console()
+    console = Terminal()
     made = Table(title="Made in this run", title_justify="left", box=None, pad_edge=False)
     for title in ("what", "how many", "seconds", "where"):
         made.add_column(title, justify="right" if title in ("how many", "seconds") else "left", overflow="fold")
@@ -63,33 +63,31 @@ def show(
             each = written["cost_usd_per_accepted"]
             cost = f"{written['cost_usd']:.4f} US dollars" + (f", {each:.4f} for each accepted one" if each is not None else "")
             told_of = f"A language model wrote {written['labels']:,} descriptions and answers for {cost}"
-            console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True, highlight=False)
+            console.print(f"{told_of}; {written['refusals']:,} times it refused.", soft_wrap=True)
         if (waiting := told["review"]["waiting"]) and not ending:
             command = f".venv/bin/hawk review next{_env(env)}"
-            console.print(f"{waiting:,} text(s) wait for a person: {command}", soft_wrap=True, highlight=False)
+            console.print(f"{waiting:,} text(s) wait for a person: {command}", soft_wrap=True)
     if "metrics" in outputs:
         metrics = catalog.load("metrics")
         console.print(_metrics(metrics))
         if metrics.get("conversation"):
             console.print(_conversation(metrics["conversation"]))
         for note in metrics["notes"]:
-            console.print(f"- {note}", soft_wrap=True, highlight=False, markup=False)
+            console.print(f"- {note}", soft_wrap=True)
     if "when" in outputs:
         told = {one["scored"]: one for one in catalog.load("when")["figures"] if one["metric"] == "frame_auc"}
         if "score" in told and told["score"]["value"] is not None:
             plain = f"plain motion {told['flow']['value']:.3f}; {told['score']['videos']} videos"
-            console.print(f"Frame AUC of the anomaly score: {told['score']['value']:.3f} ({plain})", highlight=False)
+            console.print(f"Frame AUC of the anomaly score: {told['score']['value']:.3f} ({plain})")
     if "ablations" in outputs:
         console.print(_variants(catalog.load("ablations")))
     if "registered_model" in outputs:
         told = catalog.load("registered_model")
-        console.print(
-            f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True, highlight=False, markup=False
-        )
+        console.print(f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True)
     if ending:
-        console.print(f"\n{ending}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"\n{ending}", soft_wrap=True)
     following = _next_after_ending(outputs, catalog) if ending else _next(outputs, catalog, env)
-    console.print(f"\nNext: {following}\n", soft_wrap=True, highlight=False)
+    console.print(f"\nNext: {following}\n", soft_wrap=True)
 
 
 def show_rejections(rejections: Sequence[Rejection], step: str, path: str) -> None:
@@ -106,7 +104,7 @@ def show_rejections(rejections: Sequence[Rejection], step: str, path: str) -> No
     lines += [f"- {_short(one.item)}: {_short(one.reason)}" for one in rejections[:SHOWN_REJECTIONS]]
     more = len(rejections) - SHOWN_REJECTIONS
     lines.append(f"… and {more:,} more in {path}" if more > 0 else f"(in {path})")
-    Console().print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+    Terminal().print("\n".join(lines), soft_wrap=True)
 
 
 def _short(text: str) -> str:

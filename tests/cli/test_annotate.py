@@ -99,7 +99,7 @@ def test_it_says_what_to_run_first(project, name, pipelines):
         (["--estimate", "--params", "annotate.openai.base_url=https://me:hunter2@host/v1"], "it holds no password"),
         (["--estimate", "--params", "validate.review_share=7"], "`validate.review_share` is 7"),
         (["--estimate", "--params", "annotate.prompts=nowhere"], "The prompt nowhere/description.md cannot be read"),
-        (["--estimate", "--params", "annotate"], "must contain a key and a value"),
+        (["--estimate", "--params", "annotate"], "`annotate` has no `=`. Settings are NAME=VALUE"),
         (["--estimate", "--env", "nowhere"], "conf/nowhere"),
     ],
 )

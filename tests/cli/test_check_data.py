@@ -1,11 +1,13 @@
 import json
 import re
+import subprocess
 
 import pytest
-import yaml
 from click.testing import CliRunner
+from omegaconf import OmegaConf
 
 from hawk_pipelines.cli import main
+from hawk_pipelines.cli.run_settings import read_settings
 from tests.sources import trees
 
 
@@ -87,10 +89,15 @@ def test_what_is_no_data_set_is_said_and_the_exit_status_is_1(tmp_path, name):
     assert ("gone does not exist" in told.stderr) == bool(name)
 
 
-def test_a_folder_with_a_comma_is_set_in_a_file(tmp_path):
-    root = trees.dota(tmp_path / "sets, new")
-    settings = re.search("`(ingest: .*)` in conf/local/parameters_ingest.yml", _check(root).stdout)[1]
-    assert yaml.safe_load(settings) == {"ingest": {"source": "dota", "dota": {"path": str(root)}}}
+@pytest.mark.parametrize("name", ["sets, new", "it's=1", "$HOME `x` #1", "a: b", '"quoted"', "${x}", "[old]"])
+def test_the_command_that_is_told_can_be_copied_into_a_shell(tmp_path, name):
+    root = trees.dota(tmp_path / name)
+    command = re.search("To ingest it: .venv/bin/kedro (.*)", _check(root).stdout)[1]
+    words = subprocess.run(["/bin/sh", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True).stdout
+    *given, settings = words.splitlines()
+    assert given == ["run", "--pipelines=ingest", "--params"]
+    read = OmegaConf.to_container(OmegaConf.create(read_settings(settings)), resolve=True)
+    assert read == {"ingest": {"source": "dota", "dota": {"path": str(root)}}}
 
 
 def test_the_command_that_is_told_works_from_anywhere(tmp_path, monkeypatch):

@@ -68,7 +68,7 @@ def test_tables_say_what_they_are_of_and_where_hours_come_from(here):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--env", "nowhere"], "Error: The configuration cannot be read (Given configuration path either does not exist"),
+        (["--env", "nowhere"], "Error: There is no environment conf/nowhere. There are base,"),
         (["--gpus", "3"], "Error: `finetune.batch_size` = 32 cannot be shared by 3 GPU(s) × 1 accumulated parts; change one"),
         (["--tokens", "16"], "Error: A sample has 16 tokens of the branches and its words; give more than 16 (`--tokens`)."),
     ],

@@ -127,8 +127,8 @@ def test_an_abbreviation_of_several_is_refused(hawk):
 
 
 def test_what_is_no_duration_or_no_reviewer_is_refused(hawk):
-    for seconds in ("nan", "inf"):
-        assert "are no duration" in hawk("accept", FALL.id, "--seconds", seconds, status=1)
+    assert "are no duration" in hawk("accept", FALL.id, "--seconds", "nan", status=1)
+    assert "is not in the range 0<=x<=86400" in hawk("accept", FALL.id, "--seconds", "inf", status=2)
     assert "--seconds" in hawk("accept", FALL.id, "--seconds", -1, status=2)
     assert "Who decides?" in hawk("accept", FALL.id, "--reviewer", " ", status=1)
 

@@ -40,7 +40,7 @@ def test_a_name_that_is_not_there(pipelines, options, sentence):
         {},
         {"pipelines": ["motion", "encode"], "node_names": ["encode_frames"], "to_outputs": ["features"]},
         {"from_inputs": ["params:seed"], "runner": "ThreadRunner", "tags": [], "namespaces": None},
-        {"runner": "my.own.Runner"},
+        {"runner": "hawk_pipelines.pipelines.runner.ReusingRunner"},
     ],
 )
 def test_names_that_are_there_pass(pipelines, options):

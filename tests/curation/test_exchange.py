@@ -78,9 +78,6 @@ GOOD = decision(FALL).model_dump()
         ({name: value for name, value in GOOD.items() if name != "reviewer"}, "reviewer: Field required"),
         (GOOD | {"decision": "maybe"}, "decision: Input should be 'accept', 'edit' or 'reject'"),
         (GOOD | {"kind": "caption"}, "kind: Input should be"),
-        (GOOD | {"seconds": math.nan}, "seconds: Input should be a finite number"),
-        (GOOD | {"seconds": -1}, "seconds: Input should be greater than or equal to 0"),
-        (GOOD | {"seconds": "12"}, "seconds: Input should be a valid number"),
         (GOOD | {"time": "soon"}, "no time with a time zone"),
         (GOOD | {"time": None}, "time: Input should be a valid string"),
         (GOOD | {"reviewer": 7}, "reviewer: Input should be a valid string"),
@@ -178,8 +175,6 @@ def test_a_round_through_label_studio(file):
         (_annotation("maybe"), "here it is maybe"),
         (_annotation("edit"), "an edit needs a new text"),
         (_annotation("accept", edited=3), "the value of `edited` is no list of texts"),
-        (_annotation("accept", lead_time=math.nan), "seconds: Input should be a finite number"),
-        (_annotation("accept", lead_time=-2), "seconds"),
         (_annotation("accept", completed_by=None), "reviewer"),
         (_annotation("accept", completed_by={}), "reviewer"),
         (_annotation("accept", updated_at=None, created_at=None), "time"),
@@ -194,6 +189,38 @@ def test_an_annotation_that_cannot_be_used_is_named(file, annotation, said):
     assert len(read.findings) == 1
     assert read.findings[0].startswith("Task 1, annotation 1: ")
     assert said in read.findings[0]
+
+
+ODD_SECONDS = [
+    (-2, "-2"),
+    (-1e-9, "-1e-09"),
+    (86_401, "86401"),
+    (1e308, "1e+308"),
+    (10**400, "1" + "0" * 39),
+    (math.inf, "inf"),
+    (math.nan, "nan"),
+    ("12", "a text"),
+    (True, "true or false"),
+    ([3], "a list"),
+]
+
+
+@pytest.mark.parametrize(("seconds", "shown"), ODD_SECONDS)
+def test_a_duration_that_cannot_be_costs_no_decision(file, seconds, shown):
+    said = f"its duration is {shown}, and not between 0 and 86,400 seconds; the decision counts, without it."
+    exported = _annotated(
+        file, [FALL, POOL], [_annotation("accept", lead_time=seconds)], [_annotation("accept", lead_time=86_400)]
+    )
+    file.write_text(json.dumps(exported), encoding="utf-8")
+    read = read_decisions(file)
+    assert [(one.task_id, one.seconds) for one in read.decisions] == [(FALL.id, None), (POOL.id, 86_400)]
+    assert read.findings == [f"Task 1, annotation 1: {said}"]
+
+    read = _lines(file, GOOD | {"seconds": seconds})
+    assert ([one.seconds for one in read.decisions], read.findings) == ([None], [f"Line 1: {said}"])
+    read = _lines(file, GOOD | {"seconds": seconds, "decision": "maybe"})
+    assert (read.decisions, len(read.findings)) == ([], 1)
+    assert "decision: Input should be" in read.findings[0]
 
 
 @pytest.mark.parametrize("task_", [None, 3, {}, {"id": 1, "text": "A.", "decision": "accept"}, {"data": [], "annotations": []}])

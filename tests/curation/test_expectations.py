@@ -1,10 +1,16 @@
+import html
 import json
+import re
+import unicodedata
+from html.parser import HTMLParser
 
 import pytest
 
 from hawk_pipelines.curation.expectations import SUITES, Suite, Unexpected, docs_page, run_suite
-from hawk_pipelines.curation.judging import judge
+from hawk_pipelines.curation.judging import AMISS, CHECKS, judge
+from hawk_pipelines.plain_text import html_text, plain
 from hawk_pipelines.schema import Clip
+from tests.test_plain_text import HOSTILE
 
 
 def _clips(*spans):
@@ -35,11 +41,11 @@ def test_tables_as_they_should_be_pass_and_have_their_pages(tmp_path, videos, ca
 @pytest.mark.parametrize(
     ("name", "spoil", "says"),
     [
-        ("videos", lambda video: video.model_copy(update={"id": "v0"}), "Every video is there once"),
-        ("videos", lambda video: video.model_copy(update={"fps": 0.0}), "has a frame rate"),
-        ("clips", lambda _: _clips((0, 20), (25, 50))[1], "without gap or overlap"),
-        ("clip_captions", lambda caption: caption.model_copy(update={"clip_id": "v7_0000000"}), "of a clip of its video"),
-        ("clip_captions", lambda caption: caption.model_copy(update={"text": " "}), "says something"),
+        ("videos", lambda video: video.model_copy(update={"id": "v0"}), "2 of 2 are there more than once"),
+        ("videos", lambda video: video.model_copy(update={"fps": 0.0}), "have no frame rate"),
+        ("clips", lambda _: _clips((0, 20), (25, 50))[1], "leave a gap before them or overlap"),
+        ("clip_captions", lambda caption: caption.model_copy(update={"clip_id": "v7_0000000"}), "are of no clip of their video"),
+        ("clip_captions", lambda caption: caption.model_copy(update={"text": " "}), "say nothing"),
     ],
 )
 def test_a_table_that_cannot_be_right_stops_the_run(tmp_path, videos, captions, name, spoil, says):
@@ -52,19 +58,70 @@ def test_what_is_amiss_with_drafts_is_told_and_stops_nothing(tmp_path, videos, c
     bad = "As an AI language model, I cannot say."
     judged = judge([draft(0, bad, qa=[("Who falls?", bad)]), draft(2)], videos, captions)
     Suite(["drafts", "questions"], str(tmp_path)).validate(judged)
-    assert "drafts: It is no refusal of a language model: 1 of 2 are not." in caplog.text
-    assert "questions: Questions are spread evenly" in caplog.text
+    assert "drafts: 1 of 2 hold a refusal of a language model." in caplog.text
+    assert "questions: their kinds are not spread evenly." in caplog.text
     told = {one.text: one for one in run_suite("drafts", judged, tmp_path)}
     assert told["It is no refusal of a language model"].examples == ["0.mp4"]
+    page = docs_page(tmp_path).read_text()
+    assert (
+        "<td>It is no refusal of a language model</td><td><b>no</b></td><td>1 of 2 hold a refusal of a language model</td>"
+        in page
+    )
 
 
 def test_names_from_outside_do_not_run_in_the_data_docs(tmp_path, videos):
-    evil = "<script>alert(1)</script>"
-    spoiled = [video.model_copy(update={"name": evil, "group": "g"}) for video in videos]
+    spoiled = [
+        videos[0].model_copy(update={"id": f"{name}", "name": evil, "group": "g", "split": ("train", "test")[name % 2]})
+        for name, evil in enumerate(HOSTILE.values())
+        if evil.encode(errors="ignore").decode() == evil  # a record holds no half characters
+    ]
     Suite(["videos"], str(tmp_path)).validate(spoiled)
-    pages = list((tmp_path / "data_docs").rglob("*.html"))
-    assert any("alert(1)" in page.read_text() for page in pages)
-    assert not any(evil in page.read_text() for page in pages)
+    pages = [page.read_text() for page in tmp_path.rglob("*.html")]
+    assert any("alert(1)" in page for page in pages)
+    assert not any("<script" in page or "<img" in page for page in pages)
+    assert not [c for page in pages for c in page if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c not in "\n\t"]
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_data_docs_need_nothing_from_elsewhere(tmp_path, videos, captions):
+    for _ in range(2):  # the site is built anew for each table
+        run_suite("videos", videos, tmp_path)
+        run_suite("clip_captions", captions, tmp_path)
+    pages = [page for page in tmp_path.rglob("*.html") if page.name != "index.html"]
+    assert len(pages) == 4
+    for page in pages:
+        text = page.read_text()
+        read = _Tags()
+        read.feed(text)
+        assert not [tag for tag, _ in read.tags if tag in ("script", "img", "iframe", "style")]
+        assert not re.search(r"https?://|@import|url\(", text)
+        (style,) = [attrs["href"] for tag, attrs in read.tags if tag == "link"]
+        assert (page.parent / style).resolve() == tmp_path / "data_docs" / "static" / "data_docs.css"
+        leads = {(page.parent / attrs["href"].split("#")[0]).resolve() for tag, attrs in read.tags if tag == "a"}
+        assert docs_page(tmp_path) in leads
+        assert all(place.exists() for place in leads)
+    assert 'content="0; url=../index.html"' in (tmp_path / "data_docs" / "index.html").read_text()
+    assert "url(" not in (tmp_path / "data_docs" / "static" / "data_docs.css").read_text()
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) < 400_000
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_names_are_shown_as_they_are_on_the_first_page_and_in_what_is_kept(videos, name):
+    (row, _) = SUITES["videos"].rows([videos[0].model_copy(update={"name": name}), videos[1]])
+    assert row["name"] == html_text(name)
+    assert html.unescape(row["name"]) == plain(name)
+
+
+def test_every_check_says_what_is_right_and_what_is_amiss():
+    assert list(AMISS) == list(CHECKS)
 
 
 def test_the_latest_result_takes_the_place_of_the_one_before(tmp_path, videos):
@@ -90,7 +147,7 @@ def test_a_table_that_is_as_it_was_is_not_looked_at_again(tmp_path, captions, ca
         suite.validate(table)
         assert len(looks) == count
     for _ in range(2):  # what was amiss stops a second run, too
-        with pytest.raises(Unexpected, match="says something"):
+        with pytest.raises(Unexpected, match="say nothing"):
             suite.validate(wrong)
     assert len(looks) == 4
     docs_page(tmp_path).unlink()

@@ -92,7 +92,7 @@ def test_what_is_not_known_or_not_clean_is_said(made):
         "| description | `bleu_4` | – | – | 0 | 0 |",
         "3 of 40 have no answer.",
         "Its folder does not say how it was trained; the videos are those in the training tables",
-        "It started from data/imported | new, and what that was trained on is not recorded there.",
+        r"It started from data/imported \| new, and what that was trained on is not recorded there.",
         "not the product of `dvc repro`",
         "**with 9 file(s) that are not in it**: `src/0.py`, `src/1.py`, `src/2.py`, `src/3.py`, `src/4.py` …",
         "language model: `tiny, trained along`, sha256 not recorded",

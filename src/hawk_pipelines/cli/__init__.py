@@ -1,5 +1,6 @@
 """The `hawk` command, and `kedro run` with errors in one sentence. One file per command; heavy imports inside."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from hawk_pipelines.cli.check_data import check_data
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.import_checkpoint import import_checkpoint
 from hawk_pipelines.cli.local_llm import local_llm
+from hawk_pipelines.cli.options import begin_to_tell, log_options
 from hawk_pipelines.cli.plan import plan
 from hawk_pipelines.cli.probe import probe
 from hawk_pipelines.cli.review import review
@@ -18,12 +20,27 @@ from hawk_pipelines.cli.rollback import rollback
 from hawk_pipelines.cli.store import store
 from hawk_pipelines.cli.ui import ui
 from hawk_pipelines.cli.validate import validate
+from hawk_pipelines.plain_text import printable
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """What click itself says repeats what was typed, also names of files."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable(error.message)
+            raise
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hawk-pipelines")
-def main() -> None:
+@log_options
+def main(log_file: Path | None, verbose: bool, quiet: bool) -> None:
     """Ask a trained HAWK model about videos, and look after what it was made from."""
+    begin_to_tell(log_file, verbose, quiet)
 
 
 for command in (

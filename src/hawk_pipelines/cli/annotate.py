@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.run_settings import settings_option
 from hawk_pipelines.errors import HawkError
 
 if TYPE_CHECKING:
@@ -18,16 +19,10 @@ class EstimateError(HawkError):
     """Something that an estimate needs is not there."""
 
 
-def _as_kedro_splits(context: click.Context, parameter: click.Parameter, value: str) -> dict[str, Any]:
-    from kedro.framework.cli.utils import _split_params
-
-    return _split_params(context, parameter, value)
-
-
 @click.command()
 @click.option("--estimate", "only_estimate", is_flag=True, help="Say what it would cost; nothing is sent and no key is needed.")
-@click.option("--env", "-e", default=None, help="The configuration environment, as for `kedro run`.")
-@click.option("--params", default="", metavar="NAME=VALUE,…", callback=_as_kedro_splits, help="Settings, as for `kedro run`.")
+@click.option("--env", "-e", envvar="KEDRO_ENV", help="The configuration environment, as for `kedro run`.")
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def annotate(only_estimate: bool, env: str | None, params: dict[str, Any], as_json: bool) -> None:
     """Say how many requests, tokens and dollars the drafts of a language model would take.
@@ -81,12 +76,12 @@ def _inputs(env: str | None, params: dict[str, Any]) -> tuple[dict[str, Any], An
     from kedro.io import DataCatalog
     from yaml import YAMLError
 
+    from hawk_pipelines.config_loader import settings_of
     from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
-    from hawk_pipelines.pipelines.configuration import CONFIG_LOADER_ARGS, ConfigLoader
     from hawk_pipelines.pipelines.parameter_check import check_parameters
     from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 
-    loader = ConfigLoader("conf", env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
+    loader = settings_of(env, params)
     try:
         parameters, described = loader["parameters"], {name: loader["catalog"][name] for name in _TABLES}
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:
@@ -120,10 +115,11 @@ def _json(expected: "Estimate", settings: Any) -> dict[str, Any]:
 
 
 def _show(expected: "Estimate", settings: Any) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console, openai = Console(highlight=False), settings.openai
+    from hawk_pipelines.terminal import Terminal
+
+    console, openai = Terminal(), settings.openai
     table = Table(title=f"Drafts by {openai.model}, about", title_justify="left", box=None, pad_edge=False, show_header=False)
     table.add_column(justify="left")
     table.add_column(justify="right")

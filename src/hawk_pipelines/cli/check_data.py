@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.options import one_sentence, say
+from hawk_pipelines.cli.run_settings import written
+from hawk_pipelines.plain_text import plain
 
 if TYPE_CHECKING:
     from hawk_pipelines.sources.checking import Recognised
@@ -46,10 +48,10 @@ def _nothing(path: Path) -> None:
     from hawk_pipelines.sources.tree import archives_in
 
     known = ", ".join(module.TITLE for module in PUBLISHED.values())
-    click.echo(f"{path} looks like no published data set, nor do the folders two levels below it. Known are {known}.")
+    say(f"{path} looks like no published data set, nor do the folders two levels below it. Known are {known}.")
     if packed := archives_in(path):
-        click.echo(f"It holds {len(packed)} archive(s), such as {packed[0].name}: extract them first.")
-    click.echo("A folder of other videos is read with `ingest.source=folder`.")
+        say(f"It holds {len(packed)} archive(s), such as {packed[0].name}: extract them first.")
+    say("A folder of other videos is read with `ingest.source=folder`.")
 
 
 def _json(found: "Recognised") -> dict:
@@ -71,13 +73,14 @@ def _links(found: "Recognised") -> dict[str, bool]:
 
 
 def _show(found: "Recognised") -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from hawk_pipelines.terminal import Terminal
+
+    console = Terminal()
     state = "complete" if found.complete else "incomplete"
-    console.print(Text.assemble((found.title, "bold"), f" in {found.path}: {state}"), soft_wrap=True)
+    console.print(Text.assemble((found.title, "bold"), f" in {plain(str(found.path))}: {state}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for title, justify in (("what", "left"), ("found", "right"), ("of", "right"), ("", "left")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
@@ -88,21 +91,16 @@ def _show(found: "Recognised") -> None:
     console.print(table)
     remarks = found.reading.rejections
     for remark in remarks[:SHOWN]:
-        console.print(Text(f"- {remark.reason}"), soft_wrap=True)
+        console.print(f"- {plain(remark.reason)}", soft_wrap=True)
     if len(remarks) > SHOWN:
         console.print(f"- and {len(remarks) - SHOWN:,} remarks more: --json shows all.")
-    console.print(Text(found.licence), soft_wrap=True)
+    console.print(found.licence, soft_wrap=True)
     if found.reading.videos:
-        console.print(Text(f"To ingest it: {_how(found)}"), soft_wrap=True)
+        console.print(f"To ingest it: {_how(found)}", soft_wrap=True)
     console.print()
 
 
 def _how(found: "Recognised") -> str:
-    path = str(found.path)
-    if "," in path:  # which parts settings on the command line
-        links = ", follow_links: true" if found.follow_links else ""
-        settings = f"{{source: {found.source}, {found.source}: {{path: {json.dumps(path, ensure_ascii=False)}}}{links}}}"
-        return f"`ingest: {settings}` in conf/local/parameters_ingest.yml"
-    settings = f"ingest.source={found.source},ingest.{found.source}.path={path}"
+    settings = f"ingest.source={found.source},{written(f'ingest.{found.source}.path', str(found.path))}"
     settings += ",ingest.follow_links=true" if found.follow_links else ""
     return f".venv/bin/kedro run --pipelines=ingest --params {shlex.quote(settings)}"

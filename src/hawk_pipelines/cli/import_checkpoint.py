@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.options import one_sentence, say
 
 if TYPE_CHECKING:
     from hawk_pipelines.model.account import Account
@@ -35,16 +35,17 @@ def import_checkpoint(file: Path, out: Path, language_model: str | None, frame_e
             if refusal.account:
                 _show(refusal.account)
             raise
-    click.echo(f"{file} is a checkpoint of {report.kind}.")
+    say(f"{file} is a checkpoint of {report.kind}.")
     _show(report.account)
     for note in report.notes:
-        click.echo(f"Note: {note}")
-    click.echo(f"Written to {out}.")
+        say(f"Note: {note}")
+    say(f"Written to {out}.")
 
 
 def _show(account: "Account") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from hawk_pipelines.terminal import Terminal
 
     table = Table(box=None, pad_edge=False)
     for title in ("tensors", "how many", "which"):
@@ -56,7 +57,7 @@ def _show(account: "Account") -> None:
     table.add_row("missing", str(len(account.missing)), _some(account.missing))
     table.add_row("of another shape", str(len(account.wrong_shape)), _some(list(account.wrong_shape)))
     table.add_row("unknown, not used", str(len(account.unexpected)), ", ".join(account.unexpected))
-    Console().print(table)
+    Terminal().print(table)
 
 
 def _some(names: list[str]) -> str:

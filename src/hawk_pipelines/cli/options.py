@@ -1,15 +1,20 @@
 """What several commands share."""
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
+from hawk_pipelines import logs
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.plain_text import printable
+
+logger = logging.getLogger(__name__)
 
 model_option = click.option(
     "--model",
@@ -28,6 +33,39 @@ span_option = click.option(
     metavar="START END",
     help="Seconds from the beginning to look at; without it the whole video.",
 )
+
+
+_LOG_OPTIONS = (
+    click.option(
+        "--log-file",
+        envvar="HAWK_LOG_FILE",
+        type=click.Path(path_type=Path, resolve_path=True),
+        metavar="FILE",
+        help="Tell it to FILE, too, with times; it is added to. Or set HAWK_LOG_FILE.",
+    ),
+    click.option("--verbose", "-v", is_flag=True, help="Show times, and what the libraries say."),
+    click.option("--quiet", "-q", is_flag=True, help="Show refusals, warnings and errors only."),
+)
+
+
+def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where and how much is told, of `hawk` and of `kedro run`: the command gives it to `begin_to_tell`."""
+    for option in reversed(_LOG_OPTIONS):
+        command = option(command)
+    return command
+
+
+def begin_to_tell(log_file: Path | None, verbose: bool, quiet: bool) -> None:
+    """Set up what `log_options` ask for.
+
+    Raises:
+        click.ClickException: that contradicts itself, or the file cannot be written.
+    """
+    if verbose and quiet:
+        msg = "--verbose and --quiet contradict each other; leave one out."
+        raise click.UsageError(msg)
+    with one_sentence():
+        logs.set_up(log_file, verbose, quiet)
 
 
 def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,10 +90,16 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_generation
 
 
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line that may hold anything, also control characters and ends of lines."""
+    click.echo(printable(line).replace("\n", " "), err=err)
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Show an error that the user can mend as one sentence, without a traceback; the exit status is 1."""
     try:
         yield
     except HawkError as error:
+        logger.error("%s", error, extra=logs.ONLY_IN_FILE)
         raise click.ClickException(printable(str(error))) from error

@@ -23,7 +23,7 @@ class SettingsError(HawkError):
 
 
 @click.command()
-@click.option("--env", "-e", default=None, help="The configuration environment, as for `kedro run`.")
+@click.option("--env", "-e", envvar="KEDRO_ENV", help="The configuration environment, as for `kedro run`.")
 @click.option("--stage", type=click.Choice(["pretrain", "finetune"]), default="finetune", show_default=True)
 @click.option(
     "--gpus", type=click.IntRange(min=1), help="That share a batch; without it as many as `launch.processes` says, or one."
@@ -84,11 +84,10 @@ def _settings(env: str | None) -> dict[str, Any]:
     from kedro.config import MissingConfigException
     from yaml import YAMLError
 
-    from hawk_pipelines.pipelines.configuration import CONFIG_LOADER_ARGS, ConfigLoader
+    from hawk_pipelines.config_loader import settings_of
 
     try:
-        found = ConfigLoader("conf", env=env, **CONFIG_LOADER_ARGS)["parameters"]
-        return dict(found)
+        return dict(settings_of(env)["parameters"])
     except (MissingConfigException, YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."
         raise SettingsError(msg) from error
@@ -161,9 +160,9 @@ _ROWS = {
 
 
 def _show(told: dict[str, Any]) -> None:
-    from rich.console import Console
+    from hawk_pipelines.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal(markup=True)
     console.print(f"[bold]Parameters[/bold] of {told['stage']} in conf/{told['environment']}", soft_wrap=True)
     console.print(_parts_table(told))
     at_a_time = f"{told['samples_at_a_time']} sample(s) of {told['tokens_per_sample']} tokens at a time"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hawk_pipelines.cli.options import say
+
 if TYPE_CHECKING:
     from hawk_pipelines.sources.inspection import Inspection
 
@@ -26,9 +28,9 @@ def probe(inputs: tuple[str, ...], as_json: bool, workers: int) -> None:
         click.echo(json.dumps([row._asdict() for row in rows], indent=2))
     else:
         for row in rows:
-            click.echo(_line(row) if row.status == "ok" else f"rejected {row.reason}")
+            say(_line(row) if row.status == "ok" else f"rejected {row.reason}")
             for note in row.notes:
-                click.echo(f"note     {note}")
+                say(f"note     {note}")
     sys.exit(0 if all(row.status == "ok" for row in rows) else 1)
 
 

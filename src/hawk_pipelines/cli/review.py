@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.options import one_sentence, say
 from hawk_pipelines.cli.workspace import in_data_root
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.plain_text import plain, printable
@@ -35,7 +35,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 _queue = in_data_root("--queue", place="03_primary/review_queue.jsonl", type=_file, help="What is to be judged.")
 _drafts = in_data_root("--drafts", place="03_primary/judged_drafts.jsonl", type=_file, help="Every text, queued or not.")
 _store = in_data_root("--store", place="01_raw/review/decisions.sqlite", type=_file, help="What was decided.")
-_seconds = click.option("--seconds", type=click.FloatRange(min=0), help="How long it took.")
+_seconds = click.option("--seconds", type=click.FloatRange(0, 86_400), help="How long it took.")
 _note = click.option("--note", metavar="TEXT", help="A remark, kept with the decision.")
 _kind = click.option("--kind", type=_KINDS, help="Only these.")
 
@@ -266,7 +266,7 @@ def _decide(
     record(store, [decide(task, decision, reviewer, edited, seconds, note) for task in tasks])
     done = {"accept": "accepted", "edit": "edited", "reject": "rejected"}[decision]
     for task in tasks:
-        click.echo(f"{task.id} {done} by {plain(reviewer)}: {_beginning(edited or task.text)}")
+        say(f"{task.id} {done} by {plain(reviewer)}: {_beginning(edited or task.text)}")
 
 
 @review.command("list")
@@ -282,9 +282,10 @@ def _decide(
 @_drafts
 def list_tasks(queue: Path, store: Path, kind: str | None, state: str | None, video: str | None, drafts: Path) -> None:
     """List the queue, or all texts of a video: each one's id, and how it stands."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from hawk_pipelines.terminal import Terminal
 
     with one_sentence():
         listed = _standing(queue, store)
@@ -297,7 +298,7 @@ def list_tasks(queue: Path, store: Path, kind: str | None, state: str | None, vi
         table.add_column(title, overflow="ellipsis", no_wrap=True, min_width=width, max_width=24 if title == "video" else width)
     for task, how in standing:
         table.add_row(task.id, task.kind, how, Text(plain(task.video or "")), Text(_beginning(task.text)))
-    Console(highlight=False).print(table if standing else "There is none.")
+    Terminal().print(table if standing else "There is none.")
 
 
 def _standing(queue: Path, store: Path) -> "list[tuple[ReviewTask, str]]":
@@ -342,11 +343,12 @@ def stats(queue: Path, store: Path, as_json: bool) -> None:
 
 
 def _show_stats(figures: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from hawk_pipelines.terminal import Terminal
+
+    console = Terminal()
     queue = figures["queue"]
     states = ", ".join(f"{count:,} {state}" for state, count in queue["states"].items()) or "empty"
     console.print(f"Queue: {queue['tasks']:,} tasks ({queue['drawn_at_random']:,} drawn at random): {states}.")
@@ -398,7 +400,7 @@ def export_tasks(file: Path, queue: Path, store: Path, form: str, tasks: str, vi
         judged = {decision.task_id for decision in decisions}
         wanted = [task for task, _ in _standing(queue, store) if tasks == "all" or (task.id in judged) is (tasks == "decided")]
         if form == "jsonl":
-            click.echo(f"{write_json_lines(file, wanted, decisions, others=tasks == 'all'):,} lines written to {file}.")
+            say(f"{write_json_lines(file, wanted, decisions, others=tasks == 'all'):,} lines written to {file}.")
             return
         interface = file.with_suffix(".xml")
         if interface == file:
@@ -408,7 +410,7 @@ def export_tasks(file: Path, queue: Path, store: Path, form: str, tasks: str, vi
             raise HawkError(msg)
         written = write_label_studio(file, wanted, videos_at)
         write_label_studio_interface(interface, with_video=videos_at is not None)
-        click.echo(f"{written:,} tasks written to {file}, and the labelling interface to {interface}.")
+        say(f"{written:,} tasks written to {file}, and the labelling interface to {interface}.")
 
 
 @review.command("import")
@@ -429,13 +431,13 @@ def import_decisions(file: Path, queue: Path, store: Path, reviewer: str | None)
         read = read_decisions(file, reviewer)
         added = record(store, read.decisions) if read.decisions else 0
         known = len(read.decisions) - added
-        click.echo(f"{added:,} decisions added to {store}" + (f"; {known:,} were there already." if known else "."))
+        say(f"{added:,} decisions added to {store}" + (f"; {known:,} were there already." if known else "."))
         if unmatched := _unmatched(read.decisions, queue):
             click.echo(
                 f"{unmatched:,} of them match nothing in the queue: they are kept, and count once their texts are there again."
             )
     for finding in read.findings[:FINDINGS]:
-        click.echo(plain(finding), err=True)
+        say(finding, err=True)
     if len(read.findings) > FINDINGS:
         click.echo(f"… and {len(read.findings) - FINDINGS:,} more.", err=True)
     sys.exit(1 if read.findings else 0)
@@ -459,10 +461,11 @@ def _beginning(text: str, length: int = 80) -> str:
 
 
 def _show(task: "ReviewTask", ruling: "Ruling | None", count: str) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from hawk_pipelines.terminal import Terminal
+
+    console = Terminal()
     line: Callable[[str], None] = lambda text: console.print(Text(printable(text)))  # noqa: E731
     console.rule(Text(f"{task.kind} {task.id} ({count})"), align="left")
     for name, value in (("video", task.video), ("file", task.path), ("question", task.question)):

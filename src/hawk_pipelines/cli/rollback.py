@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence, registry_env_option
+from hawk_pipelines.cli.options import one_sentence, registry_env_option, say
 from hawk_pipelines.plain_text import plain
 
 if TYPE_CHECKING:
@@ -49,18 +49,18 @@ def rollback(name: str, alias: str, to: int | None, reason: str, env: str | None
             msg = f"The registry does not answer as it should ({' '.join(str(error.message).split())[:300]})."
             raise RegistryError(msg) from error
     before = f"version {move.before}" if move.before else "no version"
-    click.echo(f"`{name}`: version {move.version} is `{alias}` now, and {before} was it before.")
+    say(f"`{name}`: version {move.version} is `{alias}` now, and {before} was it before.")
 
 
 def _list(client: "MlflowClient", name: str, alias: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from hawk_pipelines.serving.alias import holder, moves
+    from hawk_pipelines.terminal import Terminal
 
     kept = moves(client, name, alias)
     now = holder(client, name, alias)
-    console = Console(highlight=False)
+    console = Terminal()
     console.print(f"Version {now} of `{name}` is `{alias}`." if now else f"No version of `{name}` is `{alias}`.", soft_wrap=True)
     if not kept:
         return
@@ -69,4 +69,4 @@ def _list(client: "MlflowClient", name: str, alias: str) -> None:
         table.add_column(title, justify="right" if title in ("version", "before") else "left", overflow="fold")
     for move in kept:
         table.add_row(move.time[:19].replace("T", " "), move.version, move.before or "–", move.how, plain(move.reason) or "–")
-    console.print(table, markup=False)
+    console.print(table)

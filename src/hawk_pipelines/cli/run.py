@@ -1,48 +1,70 @@
 """`kedro run` as Kedro has it, with errors that the user can mend in one sentence instead of a traceback."""
 
 import contextlib
-import functools
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import click
+import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.project import pipelines
+from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.project import LOGGING, pipelines
 from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
 from pydantic import ValidationError
 from yaml import YAMLError
 
-from hawk_pipelines.cli.run_choices import check_choices, named_pipelines
+from hawk_pipelines import logs
+from hawk_pipelines.cli.options import begin_to_tell, log_options
+from hawk_pipelines.cli.run_choices import OWN_RUNNER, check_choices, load_versions, named_pipelines
+from hawk_pipelines.cli.run_settings import settings_option
+from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.plain_text import plain
+from hawk_pipelines.project import check_environment
+
+logger = logging.getLogger(__name__)
 
 _kedro_run = cast(Callable[..., Any], kedro_run.callback)
-_RUNNER = "hawk_pipelines.pipelines.staged_runner.StagedRunner"
 _CHOICES = ("pipelines", "pipeline", "node_names", "to_nodes", "to_outputs", "tags", "namespaces")
 """Options of `kedro run` that ask for certain steps."""
 _NO_NODES = "contains no nodes after applying"
 """In Kedro's own words for options that leave nothing."""
 
 
-@functools.wraps(_kedro_run)
-def _run(*args: Any, **kwargs: Any) -> Any:
+def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> Any:
     project = find_kedro_project(Path.cwd()) or Path.cwd()
+    _find_logging(project)
+    logs.name_run(None)
+    begin_to_tell(log_file, verbose, quiet)
+    conf = Path(options.get("conf_source") or project / "conf")
     try:
-        check_choices(kwargs, pipelines)
-        if not kwargs.get("runner"):
-            runs_all = "__default__" in named_pipelines(kwargs) or not any(kwargs.get(option) for option in _CHOICES)
-            kwargs |= {"runner": _RUNNER, "runner_params": {**(kwargs.get("runner_params") or {}), "runs_all": runs_all}}
+        if (conf / CONFIG_LOADER_ARGS["base_env"]).is_dir():
+            check_environment(conf, options.get("env") or os.environ.get("KEDRO_ENV"))
+        elif conf.is_dir():
+            msg = (
+                f"{plain(str(conf))} holds no folder `{CONFIG_LOADER_ARGS['base_env']}`; --conf-source names a folder like conf."
+            )
+            raise click.UsageError(msg)
+        check_choices(options, pipelines)
+        if not options.get("runner"):
+            runs_all = "__default__" in named_pipelines(options) or not any(options.get(option) for option in _CHOICES)
+            options |= {"runner": OWN_RUNNER, "runner_params": {**(options.get("runner_params") or {}), "runs_all": runs_all}}
         with contextlib.chdir(project):  # so that relative paths mean the same from every sub-directory
-            return _kedro_run(*args, **kwargs)
+            return _kedro_run(**options)
     except (HawkError, DatasetError, MissingConfigException, ValidationError, YAMLError) as error:
         if "HAWK_TRACEBACK" in os.environ:
             raise
-        msg = f"{plain(str(error))} (HAWK_TRACEBACK=1 shows where.)"
+        logger.error("%s", error, extra=logs.ONLY_IN_FILE)
+        run = f"MLflow run {logs.named_run()}; " if logs.named_run() else ""
+        msg = f"{plain(logs.without_secrets(str(error)))} ({run}HAWK_TRACEBACK=1 shows where.)"
         raise click.ClickException(msg) from error
+    except KedroCliError as error:
+        raise click.UsageError(plain(str(error))) from error
     except ValueError as error:
         if _NO_NODES not in str(error) or "HAWK_TRACEBACK" in os.environ:
             raise
@@ -50,4 +72,58 @@ def _run(*args: Any, **kwargs: Any) -> Any:
         raise click.UsageError(msg) from error
 
 
-run = click.Command("run", callback=_run, params=kedro_run.params, help=kedro_run.help)
+def _find_logging(project: Path) -> None:
+    """Set up logging as the project has it: Kedro has looked for it where one stands."""
+    file = project / "conf" / "logging.yml"
+    if project != Path.cwd() and "KEDRO_LOGGING_CONFIG" not in os.environ and file.is_file():
+        LOGGING.configure(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+def _from_file(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    """Options of a file that `--config` names, below `run:`; what is typed counts more."""
+    if not value:
+        return value
+    known = sorted({str(option.name) for option in kedro_run.params} - {"config"})
+    try:
+        given = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        msg = f"{plain(value)} cannot be read as YAML ({plain(str(error))[:200]})."
+        raise click.UsageError(msg, context) from error
+    options = given.get("run") if isinstance(given, dict) else None
+    if not isinstance(options, dict):
+        msg = f"{plain(value)} has no options of a run; it is `run:` and below it lines such as `  pipelines: finetune`."
+        raise click.UsageError(msg, context)
+    if unknown := [name for name in options if name not in known]:
+        msg = f"`{plain(str(unknown[0]))}` in {plain(value)} is no option of a run; there are {', '.join(known)}."
+        raise click.UsageError(msg, context)
+    context.default_map = {**(context.default_map or {}), **options}
+    return value
+
+
+def _versions(_: click.Context, __: click.Parameter, value: str | dict[str, str]) -> dict[str, str]:
+    return value if isinstance(value, dict) else load_versions(value or "")
+
+
+def _options() -> list[click.Parameter]:
+    """Kedro's, some of them read in our way, and ours."""
+
+    @log_options
+    @settings_option
+    def ours() -> None:
+        """Only for its options."""
+
+    own: list[click.Parameter] = list(reversed(getattr(ours, "__click_params__")))  # noqa: B009 (click's own, unknown to types)
+    callbacks: dict[str, Callable[..., Any]] = {"config": _from_file, "load_versions": _versions}
+    options = []
+    for option in kedro_run.params:
+        if isinstance(option, click.Option) and option.name in callbacks:
+            names = [*option.opts, str(option.name)]
+            option = click.Option(
+                names, type=option.type, default=option.default, help=option.help, callback=callbacks[option.name]
+            )
+        if option.name not in {one.name for one in own}:
+            options.append(option)
+    return [*options, *own]
+
+
+run = click.Command("run", callback=_run, params=_options(), help=kedro_run.help)

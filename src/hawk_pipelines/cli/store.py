@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hawk_pipelines.cli.options import one_sentence
+from hawk_pipelines.cli.options import one_sentence, say
 from hawk_pipelines.cli.workspace import ENV, data_root, env_option
 
 
@@ -32,10 +32,10 @@ def store() -> None:
 @_folder
 def ls(folder: Path) -> None:
     """List the item stores at or below FOLDER (default: the data)."""
-    from rich.console import Console
     from rich.table import Table
 
     from hawk_pipelines.engine.housekeeping import contents, find_stores
+    from hawk_pipelines.terminal import Terminal
 
     table = Table(box=None, pad_edge=False)
     for title in ("store", "items", "in use", "unfinished", "failed", "size"):
@@ -44,7 +44,7 @@ def ls(folder: Path) -> None:
         there = contents(one)
         counts = (there.items, there.in_use, there.loose, there.failed)
         table.add_row(str(one.root), *map(str, counts), _readable(there.size))
-    Console().print(table if table.row_count else f"There is no item store at or below {folder}.")
+    Terminal().print(table if table.row_count else f"There is no item store at or below {folder}.")
 
 
 @store.command()
@@ -57,12 +57,10 @@ def gc(folder: Path, dry_run: bool) -> None:
 
     for one in find_stores(folder):
         if dry_run:
-            click.echo(f"{one.root}: {len(unused(one))} items and failures would be removed.")
+            say(f"{one.root}: {len(unused(one))} items and failures would be removed.")
         else:
             removed = collect(one)
-            click.echo(
-                f"{one.root}: {removed.items} items and {removed.failures} failures removed, {_readable(removed.size)} freed."
-            )
+            say(f"{one.root}: {removed.items} items and {removed.failures} failures removed, {_readable(removed.size)} freed.")
 
 
 def _readable(size: int) -> str:

@@ -111,13 +111,13 @@ def _json(file: Path, described: "list[Described]", notes: "list[Rejection]", fo
 def _show(
     file: Path, described: "list[Described]", notes: "list[Rejection]", found: "dict[str, list[Finding]]", show_all: bool
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from hawk_pipelines.curation.judging import CHECKS, verdict
+    from hawk_pipelines.terminal import Terminal
 
-    console = Console(highlight=False)
+    console = Terminal()
     verdicts = Counter(verdict(findings) for findings in found.values())
     counted = f"{verdicts['accepted']} accepted, {verdicts['needs_review']} need review, {verdicts['rejected']} rejected"
     head = f" in {plain(str(file))}: {counted}; {len(notes)} remark(s) about what could not be used."

@@ -20,6 +20,8 @@ from hawk_pipelines.schema import Decision, ReviewKind
 STORE = Path("data/01_raw/review/decisions.sqlite")
 """Among the raw data, which nothing makes again."""
 
+LONGEST_S = 86_400
+"""How long a decision may take: a day. What a page that stood open counts is not of use."""
 WAIT_S = 30.0
 """How long to wait for others who are writing."""
 

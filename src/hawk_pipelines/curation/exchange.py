@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from hawk_pipelines.curation.decisions import ReviewError, fault, first_fault
+from hawk_pipelines.curation.decisions import LONGEST_S, ReviewError, fault, first_fault
 from hawk_pipelines.schema import Decision, ReviewTask
 
 
@@ -147,8 +147,11 @@ def read_decisions(path: Path, reviewer: str | None = None) -> Reading:
     found = _label_studio(whole) if isinstance(whole, list) else _json_lines(content)
     decisions, findings = [], []
     for place, value in found:
+        odd = _odd_seconds(value)
         try:
-            decisions.append(_decision(value, reviewer))
+            decisions.append(_decision({**value, "seconds": None} if odd else value, reviewer))
+            if odd:
+                findings.append(f"{place}: {odd}; the decision counts, without it.")
         except _FaultError as error:
             findings.append(f"{place}: {error}.")
     if not decisions and not findings:
@@ -183,6 +186,15 @@ def _decision(value: Any, reviewer: str | None) -> Decision:
     if wrong := fault(decision):
         raise _FaultError(wrong)
     return decision
+
+
+def _odd_seconds(value: Any) -> str | None:
+    """What is wrong with how long a decision is said to have taken, as part of a sentence."""
+    seconds = value.get("seconds") if isinstance(value, dict) else None
+    if seconds is None or (type(seconds) in (int, float) and 0 <= seconds <= LONGEST_S):
+        return None
+    shown = str(seconds)[:40] if type(seconds) in (int, float) else _called(seconds)
+    return f"its duration is {shown}, and not between 0 and {LONGEST_S:,} seconds"
 
 
 def _called(value: Any) -> str:

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hawk_pipelines.curation.answers import KINDS, kind_of
-from hawk_pipelines.curation.judging import CHECKS
+from hawk_pipelines.curation.data_docs import make_readable_offline
+from hawk_pipelines.curation.judging import AMISS, CHECKS
 from hawk_pipelines.curation.wording import LONGEST, foreign_language, unprintable
 from hawk_pipelines.engine.finished import json_sha256, rows_sha256
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.plain_text import html_text, plain
 from hawk_pipelines.schema import Caption, Clip, JudgedDraft, Record, Video
 
 if TYPE_CHECKING:  # it takes five seconds to import
@@ -29,9 +31,9 @@ if TYPE_CHECKING:  # it takes five seconds to import
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, object]
+Row = dict[str, Any]
 Pack = Callable[[Any], "list[Expectation]"]
-SUITES_VERSION = 1
+SUITES_VERSION = 2
 """Raised whenever a suite expects something else of the same table: its result is found anew then."""
 UNBALANCED = 0.5
 """Kullback-Leibler divergence of the question kinds from an even spread, in nats; one kind alone has 1.9."""
@@ -76,11 +78,10 @@ class Suite:
             told = _results(name, records, self._folder)
             missed = [one for one in told if not one.met]
             for one in missed:
-                count = f"{one.unexpected:,} of {one.rows:,} are not" if one.unexpected else "they are not"
-                logger.warning("%s: %s: %s.", name, one.text, count)
+                logger.warning("%s: %s.", name, one.sentence)
             critical = [one for one in missed if one.critical]
             if critical:
-                what = "; ".join(f"{one.text} ({one.unexpected} of {one.rows}: {', '.join(one.examples)})" for one in critical)
+                what = "; ".join(f"{one.sentence} ({', '.join(map(plain, one.examples))})" for one in critical)
                 msg = f"The table `{name}` is not as it must be: {what}. See {docs_page(self._folder)}."
                 raise Unexpected(msg)
         return records
@@ -90,12 +91,20 @@ class Told(NamedTuple):
     """What came of one expectation."""
 
     text: str
+    """What is right."""
+    amiss: str
+    """What rows are that are not as expected."""
     met: bool
     critical: bool
     rows: int
     unexpected: int
     examples: list[str]
     """Names of rows that are not as expected."""
+
+    @property
+    def sentence(self) -> str:
+        """What is amiss, number first, without its full stop."""
+        return f"{self.unexpected:,} of {self.rows:,} {self.amiss}" if self.unexpected else self.amiss
 
 
 def _results(name: str, records: Sequence[Record], folder: Path) -> list[Told]:
@@ -151,6 +160,7 @@ def run_suite(name: str, records: Sequence[Record], folder: Path) -> list[Told]:
         batch_parameters={"dataframe": pd.DataFrame(rows)}, run_id=gx.RunIdentifier(run_name="latest")
     )
     context.build_data_docs()
+    make_readable_offline(folder / "data_docs", docs_page(folder))
     (results,) = outcome.run_results.values()
     _write_page(folder)
     return [_told(result.to_json_dict(), len(rows)) for result in results.results]
@@ -187,6 +197,7 @@ def _told(result: dict[str, Any], rows: int) -> Told:
     index = found.get("partial_unexpected_index_list") or []
     return Told(
         text=expectation.get("description") or expectation["type"],
+        amiss=(expectation.get("meta") or {}).get("amiss", "are not so"),
         met=bool(result["success"]),
         critical=expectation.get("severity") in (None, "critical"),
         rows=found.get("element_count", rows),
@@ -201,12 +212,12 @@ def _write_page(folder: Path) -> None:
     for file in sorted((folder / "results").rglob("*.json")):
         page = (folder / "data_docs" / "validations" / file.relative_to(folder / "results")).with_suffix(".html")
         name = file.relative_to(folder / "results").parts[0]
-        rows.append(f'<tr><th colspan="3"><a href="{page.relative_to(folder).as_posix()}">{html.escape(name)}</a></th></tr>')
+        rows.append(f'<tr><th colspan="3"><a href="{page.relative_to(folder).as_posix()}">{html_text(name)}</a></th></tr>')
         for result in json.loads(file.read_text(encoding="utf-8"))["results"]:
             told = _told(result, 0)
             state = "yes" if told.met else "<b>no</b>"
-            count = f"{told.unexpected:,} of {told.rows:,} are not" if told.unexpected else ""
-            rows.append(f"<tr><td>{html.escape(told.text)}</td><td>{state}</td><td>{count}</td></tr>")
+            count = "" if told.met and not told.unexpected else told.sentence
+            rows.append(f"<tr><td>{html_text(told.text)}</td><td>{state}</td><td>{html_text(count)}</td></tr>")
     folder.mkdir(parents=True, exist_ok=True)
     docs_page(folder).write_text(_PAGE.replace("ROWS", "\n".join(rows)), encoding="utf-8")
 
@@ -231,13 +242,18 @@ class _Pack(NamedTuple):
     expectations: Pack
 
 
+def _said(right: str, amiss: str) -> Row:
+    """How an expectation is called, and what of some rows is said that are not as expected: `3 of 20 have no frame`."""
+    return {"description": right, "meta": {"amiss": amiss}}
+
+
 def _video_rows(videos: Sequence[Video]) -> list[Row]:
     splits_of: dict[str, set[str]] = defaultdict(set)
     for video in videos:
         splits_of[video.group or video.id].add(video.split)
     return [
         {
-            "name": html.escape(video.name),
+            "name": html_text(video.name),
             "id": video.id,
             "frames": video.frames,
             "fps": video.fps,
@@ -254,20 +270,38 @@ def _video_rows(videos: Sequence[Video]) -> list[Row]:
 
 def _video_expectations(e: Any) -> "list[Expectation]":
     return [
-        e.ExpectColumnValuesToBeUnique(column="id", description="Every video is there once"),
-        e.ExpectColumnValuesToBeBetween(column="frames", min_value=1, description="A video has a frame"),
-        e.ExpectColumnValuesToBeBetween(column="fps", min_value=0, strict_min=True, description="A video has a frame rate"),
-        e.ExpectColumnValuesToBeBetween(column="pixels", min_value=1, description="A video has a size"),
-        e.ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A="duration_s", column_B="last_span_end_s", description="Anomalies lie inside their video"
+        e.ExpectColumnValuesToBeUnique(column="id", **_said("Every video is there once", "are there more than once")),
+        e.ExpectColumnValuesToBeBetween(column="frames", min_value=1, **_said("A video has a frame", "have no frame")),
+        e.ExpectColumnValuesToBeBetween(
+            column="fps",
+            min_value=0,
+            strict_min=True,
+            **_said("A video has a frame rate", "have no frame rate"),
         ),
-        e.ExpectColumnValuesToBeBetween(column="crossed_spans", max_value=0, description="Anomalies are in order, apart"),
-        e.ExpectColumnValuesToBeBetween(column="normal_spans", max_value=0, description="A normal video has no anomaly"),
+        e.ExpectColumnValuesToBeBetween(column="pixels", min_value=1, **_said("A video has a size", "have no size")),
+        e.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="duration_s",
+            column_B="last_span_end_s",
+            **_said("Anomalies lie inside their video", "have an anomaly that ends after them"),
+        ),
+        e.ExpectColumnValuesToBeBetween(
+            column="crossed_spans",
+            max_value=0,
+            **_said("Anomalies are in order, apart", "have anomalies that overlap or are out of order"),
+        ),
+        e.ExpectColumnValuesToBeBetween(
+            column="normal_spans",
+            max_value=0,
+            **_said("A normal video has no anomaly", "are called normal and have an anomaly"),
+        ),
         e.ExpectColumnValuesToBeBetween(
             column="splits_of_group",
             max_value=1,
             severity="warning",
-            description="No source video is both trained on and tested on (`ingest.leakage` decides)",
+            **_said(
+                "No source video is both trained on and tested on (`ingest.leakage` decides)",
+                "come from a source video that is both trained on and tested on (`ingest.leakage` decides)",
+            ),
         ),
     ]
 
@@ -278,7 +312,7 @@ def _clip_rows(clips: Sequence[Clip]) -> list[Row]:
     for clip in clips:
         rows.append(
             {
-                "name": html.escape(clip.id),
+                "name": html_text(clip.id),
                 "id": clip.id,
                 "frames": clip.end_frame - clip.start_frame,
                 "seconds": clip.end_s - clip.start_s,
@@ -293,24 +327,32 @@ def _clip_rows(clips: Sequence[Clip]) -> list[Row]:
 
 def _clip_expectations(e: Any) -> "list[Expectation]":
     return [
-        e.ExpectColumnValuesToBeUnique(column="id", description="Every clip is there once"),
-        e.ExpectColumnValuesToBeBetween(column="frames", min_value=1, description="A clip has a frame"),
-        e.ExpectColumnValuesToBeBetween(column="seconds", min_value=0, strict_min=True, description="A clip lasts"),
-        e.ExpectColumnValuesToBeBetween(column="gap", max_value=0, description="Clips follow each other without gap or overlap"),
-        e.ExpectColumnValuesToBeBetween(column="foreign", max_value=0, description="A clip is named by its video"),
-        e.ExpectColumnValuesToBeBetween(column="activity", min_value=0, description="A clip is scored"),
+        e.ExpectColumnValuesToBeUnique(column="id", **_said("Every clip is there once", "are there more than once")),
+        e.ExpectColumnValuesToBeBetween(column="frames", min_value=1, **_said("A clip has a frame", "have no frame")),
+        e.ExpectColumnValuesToBeBetween(column="seconds", min_value=0, strict_min=True, **_said("A clip lasts", "last no time")),
+        e.ExpectColumnValuesToBeBetween(
+            column="gap",
+            max_value=0,
+            **_said("Clips follow each other without gap or overlap", "leave a gap before them or overlap"),
+        ),
+        e.ExpectColumnValuesToBeBetween(
+            column="foreign",
+            max_value=0,
+            **_said("A clip is named by its video", "are not named by their video"),
+        ),
+        e.ExpectColumnValuesToBeBetween(column="activity", min_value=0, **_said("A clip is scored", "have no score")),
     ]
 
 
 def _caption_rows(captions: Sequence[Caption]) -> list[Row]:
     return [
         {
-            "name": html.escape(f"{caption.clip_id} by {caption.tool}"),
+            "name": html_text(f"{caption.clip_id} by {caption.tool}"),
             "characters": len(caption.text.strip()),
             "seconds": caption.end_s - caption.start_s,
             "foreign": int(not caption.clip_id.startswith(caption.video_id)),
             "score": caption.score,
-            "tool": html.escape(caption.tool),
+            "tool": html_text(caption.tool),
             "unprintable": int(unprintable(caption.text) is not None),
             "foreign_language": int(foreign_language(caption.text) is not None),
         }
@@ -321,17 +363,37 @@ def _caption_rows(captions: Sequence[Caption]) -> list[Row]:
 def _caption_expectations(e: Any) -> "list[Expectation]":
     return [
         e.ExpectColumnValuesToBeBetween(
-            column="characters", min_value=1, max_value=LONGEST, description="A caption says something"
-        ),
-        e.ExpectColumnValuesToBeBetween(column="seconds", min_value=0, strict_min=True, description="A caption lasts"),
-        e.ExpectColumnValuesToBeBetween(column="foreign", max_value=0, description="A caption is of a clip of its video"),
-        e.ExpectColumnValuesToBeBetween(column="score", min_value=0, max_value=1, description="A score is between 0 and 1"),
-        e.ExpectColumnValueLengthsToBeBetween(column="tool", min_value=1, description="A caption names its tool"),
-        e.ExpectColumnValuesToBeBetween(
-            column="unprintable", max_value=0, severity="warning", description="A caption is plain writing"
+            column="characters",
+            min_value=1,
+            max_value=LONGEST,
+            **_said("A caption says something", f"say nothing, or more than {LONGEST:,} characters"),
         ),
         e.ExpectColumnValuesToBeBetween(
-            column="foreign_language", max_value=0, severity="warning", description="A caption is English"
+            column="seconds", min_value=0, strict_min=True, **_said("A caption lasts", "last no time")
+        ),
+        e.ExpectColumnValuesToBeBetween(
+            column="foreign",
+            max_value=0,
+            **_said("A caption is of a clip of its video", "are of no clip of their video"),
+        ),
+        e.ExpectColumnValuesToBeBetween(
+            column="score",
+            min_value=0,
+            max_value=1,
+            **_said("A score is between 0 and 1", "have a score that is not between 0 and 1"),
+        ),
+        e.ExpectColumnValueLengthsToBeBetween(column="tool", min_value=1, **_said("A caption names its tool", "name no tool")),
+        e.ExpectColumnValuesToBeBetween(
+            column="unprintable",
+            max_value=0,
+            severity="warning",
+            **_said("A caption is plain writing", "hold markup or control characters"),
+        ),
+        e.ExpectColumnValuesToBeBetween(
+            column="foreign_language",
+            max_value=0,
+            severity="warning",
+            **_said("A caption is English", "are not in English"),
         ),
     ]
 
@@ -341,29 +403,38 @@ def _draft_rows(drafts: Sequence[JudgedDraft]) -> list[Row]:
     for draft in drafts:
         found = [finding.check for finding in draft.findings]
         counts = {check: found.count(check) for check in (*CHECKS, "review")}
-        rows.append({"name": html.escape(draft.video), "verdict": draft.verdict, "answers": len(draft.QA), **counts})
+        rows.append({"name": html_text(draft.video), "verdict": draft.verdict, "answers": len(draft.QA), **counts})
     return rows
 
 
 def _draft_expectations(e: Any) -> "list[Expectation]":
     of_checks = [
         e.ExpectColumnValuesToBeBetween(
-            column=check, max_value=0, severity="warning", description=f"{right[:1].upper()}{right[1:]}"
+            column=check,
+            max_value=0,
+            severity="warning",
+            **_said(f"{right[:1].upper()}{right[1:]}", AMISS.get(check, "have a reviewer against them")),
         )
         for check, right in (*CHECKS.items(), ("review", "no reviewer stands against it"))
     ]
     known = e.ExpectColumnValuesToBeInSet(
-        column="verdict", value_set=["accepted", "needs_review", "rejected"], description="A draft has a verdict"
+        column="verdict",
+        value_set=["accepted", "needs_review", "rejected"],
+        **_said("A draft has a verdict", "have no verdict"),
     )
     accepted = e.ExpectColumnValuesToBeInSet(
-        column="verdict", value_set=["accepted"], mostly=0.5, severity="warning", description="Most drafts are accepted"
+        column="verdict",
+        value_set=["accepted"],
+        mostly=0.5,
+        severity="warning",
+        **_said("Most drafts are accepted", "need review or are rejected"),
     )
     return [known, accepted, *of_checks]
 
 
 def _question_rows(drafts: Sequence[JudgedDraft]) -> list[Row]:
     return [
-        {"name": html.escape(f"{draft.video} QA[{number}]"), "kind": _pool_kind(pair.q)}
+        {"name": html_text(f"{draft.video} QA[{number}]"), "kind": _pool_kind(pair.q)}
         for draft in drafts
         for number, pair in enumerate(draft.QA)
     ]
@@ -385,7 +456,10 @@ def _question_expectations(e: Any) -> "list[Expectation]":
             threshold=UNBALANCED,
             tail_weight_holdout=0.05,
             severity="warning",
-            description="Questions are spread evenly over what, who, where, when, how, how much and why",
+            **_said(
+                "Questions are spread evenly over what, who, where, when, how, how much and why",
+                "their kinds are not spread evenly",
+            ),
         )
     ]
 

@@ -49,6 +49,27 @@ CHECKS: Mapping[str, str] = {
     "claims": "the objects and actions that it names are in its captions or its label",
 }
 """What is checked, and what is right."""
+AMISS: Mapping[str, str] = {
+    "video": "have no video",
+    "single": "are not the only draft of their item",
+    "empty": "say nothing somewhere",
+    "length": f"have a text of more than {LONGEST:,} characters, or a description of fewer than {SHORTEST} words",
+    "unprintable": "hold markup or control characters",
+    "refusal": "hold a refusal of a language model",
+    "instruction": "speak to a language model",
+    "told instructions": "were written from something that gives a language model instructions",
+    "label": "do not say of their video what its label says",
+    "second hand": "speak of a description instead of the video",
+    "supposed": "tell what might happen",
+    "language": "are not in English",
+    "time": "tell a time or a frame outside their video",
+    "copy": "copy what their writer was told",
+    "question": "have an answer that is not about its question",
+    "repeated": "ask a question twice",
+    "measured": "say no more than a measurement of motion",
+    "claims": "name objects or actions that are in no caption and no label of theirs",
+}
+"""What drafts do that a check finds: `6 of 6 drafts …`."""
 FINAL = {"video", "single", "empty"}
 """Findings that no decision takes back."""
 UNUSABLE = {"empty", "refusal"}

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from hawk_pipelines.curation.decisions import ReviewError, fault, first_fault, task_id, when
+from hawk_pipelines.curation.decisions import LONGEST_S, ReviewError, fault, first_fault, task_id, when
 from hawk_pipelines.language.refusals import is_refusal
 from hawk_pipelines.schema import Decision, ReviewKind, ReviewTask
 
@@ -104,6 +104,8 @@ def decide(
     except ValidationError as error:
         msg = f"The decision on {task.id} was not recorded: {seconds} seconds are no duration."
         raise ReviewError(msg) from error
+    if made.seconds is not None and made.seconds > LONGEST_S:
+        made = made.model_copy(update={"seconds": None})  # the page stood open
     if wrong := fault(made):
         msg = f"The decision on {task.id} was not recorded: {wrong}."
         raise ReviewError(msg)

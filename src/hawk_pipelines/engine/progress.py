@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from hawk_pipelines import logs
+
 T = TypeVar("T")
 
 
@@ -39,7 +41,7 @@ class Bar:
 
     def __init__(self, title: str, total: int | None) -> None:
         console = Console(stderr=True)
-        self._progress = Progress(*_COLUMNS, console=console, disable=not console.is_terminal, transient=True)
+        self._progress = Progress(*_COLUMNS, console=console, disable=logs.is_quiet() or not console.is_terminal, transient=True)
         self._task = self._progress.add_task(title, total=total)
         self._progress.start()
 

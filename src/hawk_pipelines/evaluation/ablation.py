@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure as Picture
 
 from hawk_pipelines.evaluation.scores import PARTS, Score, Scores, compare_repeated, score
+from hawk_pipelines.plain_text import markdown, markdown_code
 from hawk_pipelines.schema import Ablated, AblationRow, Prediction, Sample, Task, Truth
 
 HEADLINES: tuple[tuple[Task, str], ...] = (
@@ -96,11 +97,11 @@ def table(rows: Sequence[AblationRow], reference: str, wanted: Mapping[str, int]
     shown = [key for key in HEADLINES if any((row.task, row.metric) == key for row in rows)]
     by_variant = {name: {(row.task, row.metric): row for row in rows if row.variant == name} for name in wanted}
     said = [
-        f"Means over seeds; in brackets what a variant has over `{reference}`, with its 95 % interval (source videos are drawn"
-        " anew within each seed).",
+        f"Means over seeds; in brackets what a variant has over {markdown_code(reference)}, with its 95 % interval"
+        " (source videos are drawn anew within each seed).",
     ]
     if not by_variant.get(reference):
-        said.append(f"`{reference}` came to nothing, so that there is nothing to compare with.")
+        said.append(f"{markdown_code(reference)} came to nothing, so that there is nothing to compare with.")
     lines = [
         " ".join(said),
         "",
@@ -111,7 +112,7 @@ def table(rows: Sequence[AblationRow], reference: str, wanted: Mapping[str, int]
         seeds = max((row.seeds for row in known.values()), default=0)
         told = str(seeds) if seeds == wanted[variant] else f"{seeds} of {wanted[variant]}"
         cells = [_cell(known[key]) if key in known else "–" for key in shown]
-        lines.append(f"| {variant} | {told} | " + " | ".join(cells) + " |")
+        lines.append(f"| {markdown(variant)} | {told} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from hawk_pipelines.evaluation.scores import PARTS
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.settings import PromptSettings
+from hawk_pipelines.plain_text import markdown, markdown_code, markdown_table
 from hawk_pipelines.schema import EvaluationScore
 from hawk_pipelines.serving.gate import Decision
 from hawk_pipelines.serving.provenance import Code, DataVersion, Source, TrainedOn, Training
@@ -62,7 +63,7 @@ def model_card(name: str, version: str, decision: Decision, results: Results, ma
     """
     parts = {
         f"# {name}, version {version}": "HAWK: a model that says what is unusual in a video and answers questions about it.",
-        "## Why it is what it is": f"`{decision.alias}`. {decision.reason}",
+        "## Why it is what it is": f"`{decision.alias}`. {markdown(decision.reason)}",
         "## What it is for, and what not": _FOR,
         _FIGURES: _figures(results),
         "## What it was trained on": _training(made),
@@ -84,16 +85,16 @@ def _figures(results: Results) -> str:
         for one in results.scores
         if one.part == PARTS.get(one.metric, "all")
     ]
-    table = _table(["task", "metric", "value", "95 % interval", "answers", "source videos"], rows)
+    table = markdown_table(["task", "metric", "value", "95 % interval", "answers", "source videos"], rows)
     what = "All lie between 0 and 1. BLEU is of the whole corpus, against one reference each."
-    told = [f"{what} Intervals are resampled by source video.", " ".join(results.notes)]
+    told = [f"{what} Intervals are resampled by source video.", " ".join(map(markdown, results.notes))]
     return "\n\n".join([table, *filter(None, told)])
 
 
 def _training(made: Made) -> str:
     lines = []
     for stage in made.training.stages() if made.recorded else []:
-        start = "new branches" if stage.init_from is None else f"`{stage.init_from}`"
+        start = "new branches" if stage.init_from is None else markdown_code(str(stage.init_from))
         on = f"{stage.samples:,} samples of {len(stage.videos):,} videos"
         lines.append(f"- `{stage.stage}`: {stage.steps:,} steps over {on}, from {start}, seed {stage.seed}")
     if not made.recorded:
@@ -102,7 +103,7 @@ def _training(made: Made) -> str:
     videos = f"{len(made.trained_on.videos):,} videos in all; `training_videos.json` beside this card has their ids"
     lines.append(f"- {videos} and the source videos they were cut from.")
     if made.trained_on.unknown:
-        lines.append(f"- {made.trained_on.unknown}")
+        lines.append(f"- {markdown(made.trained_on.unknown)}")
     return "\n".join(lines)
 
 
@@ -111,12 +112,12 @@ def _versions(made: Made) -> str:
     dvc = f"`{data.dvc_md5}`" if data.dvc_md5 else "not the product of `dvc repro` (no such hash in `dvc.lock`)"
     commit = f"`{code.commit}`" if code.commit else "the project is not under git"
     if code.changed:
-        shown = ", ".join(f"`{name}`" for name in code.changed[:5]) + (" …" if len(code.changed) > 5 else "")
+        shown = ", ".join(markdown_code(name) for name in code.changed[:5]) + (" …" if len(code.changed) > 5 else "")
         commit += f", **with {len(code.changed)} file(s) that are not in it**: {shown}"
     config = made.config
-    encoder = f"`{_name(config.frame_encoder, 'kind')}`, sha256 {_hash(config.frame_encoder_sha256)}"
+    encoder = f"{markdown_code(_name(config.frame_encoder, 'kind'))}, sha256 {_hash(config.frame_encoder_sha256)}"
     frames = f"{config.frames} frames of {config.frame_size} pixels, {config.mask} mask, flow `{config.flow}`"
-    speaks = f"`{_name(config.language_model, 'source')}`, sha256 {_hash(config.language_model_sha256)}"
+    speaks = f"{markdown_code(_name(config.language_model, 'source'))}, sha256 {_hash(config.language_model_sha256)}"
     return "\n".join(
         [
             f"- annotations: {data.items:,}, sha256 `{data.sha256}`",
@@ -130,7 +131,7 @@ def _versions(made: Made) -> str:
 
 def _prompts(made: Made) -> str:
     prompt = PromptSettings.model_validate(made.config.prompt or {})
-    said = f"“{' '.join(prompt.system_prompt.split())}”" if prompt.system_prompt else "none of our own"
+    said = f"“{markdown(prompt.system_prompt)}”" if prompt.system_prompt else "none of our own"
     turns = made.config.conversation_turns or 1
     talk = f"conversations of up to {turns} turns" if turns > 1 else "single questions, each of which is asked afresh"
     return "\n".join(
@@ -152,14 +153,9 @@ def _terms(made: Made, results: Results) -> str:
         both = [one for one in (trained.get(name), results.sources.get(name)) if one]
         licences = sorted({licence for one in both for licence in one.licences})
         counts = [f"{places[name].videos:,}" if name in places else "–" for places in (trained, results.sources)]
-        rows.append([name, *counts, "; ".join(licences) or "not stated"])
-    table = _table(["source", "trained on", "tested on", "terms, as the source states them"], rows)
+        rows.append([markdown(name), *counts, markdown("; ".join(licences)) or "not stated"])
+    table = markdown_table(["source", "trained on", "tested on", "terms, as the source states them"], rows)
     return f"{table}\n\nWhoever uses the model answers for keeping them; frozen parts have terms of their own."
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [list(titles), ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _number(value: float | None) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.project import environment_settings, project_folder
+from hawk_pipelines.project import check_environment, environment_settings, project_folder
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,11 @@ def tracking_uri(env: str | None = None, project: Path | None = None) -> str:
     project = project or project_folder()
     project = project and records_folder(project)
     uri = os.environ.get("MLFLOW_TRACKING_URI")
+    env = env or os.environ.get("KEDRO_ENV")
+    if uri and project is not None:
+        check_environment(project / "conf", env)
     if not uri and project is not None:
-        settings = environment_settings(project, "mlflow.yml", env or os.environ.get("KEDRO_ENV"))
+        settings = environment_settings(project, "mlflow.yml", env)
         uri = (settings.get("server") or {}).get("mlflow_tracking_uri")
     if not uri:
         where = f"{project}/conf/base/mlflow.yml names no `server.mlflow_tracking_uri`" if project else _outside()

@@ -55,6 +55,6 @@ def test_both_tasks_have_their_share_and_what_one_has_not_got_the_other_has():
 def test_the_table_has_the_worst_first_and_cells_that_stay_cells():
     own = [said("v1", "a man runs", reference="a man runs"), said("v2", "a | b\n<i>", reference="a man")]
     lines = examples_table(own, {"v1": "one.mp4"}, 5).splitlines()
-    assert lines[2] == "| v2 | Describe the unusual event in the video. | a man | a \\| b &lt;i> |"
+    assert lines[2] == "| v2 | Describe the unusual event in the video. | a man | a \\| b &lt;i&gt; |"
     assert lines[3].startswith("| one.mp4 |")
     assert len(examples_table(own, {}, 1).splitlines()) == 3

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from hawk_pipelines.evaluation.asked import has_reference
 from hawk_pipelines.evaluation.rouge import rouge_l
+from hawk_pipelines.plain_text import markdown, markdown_table
 from hawk_pipelines.schema import Judgement, Prediction, Task
 
 
@@ -72,17 +73,11 @@ def examples_table(
         count: rows.
         judgements: what a judge made of them.
     """
-    lines = ["| video | question | reference | answer |", "|---|---|---|---|"]
-    for task in worst_first(predictions, judgements, count).values():
-        for one in (worst.prediction for worst in task):
-            cells = [names.get(one.item_id, one.item_id), one.question, one.reference, one.answer]
-            lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    worst = [one.prediction for few in worst_first(predictions, judgements, count).values() for one in few]
+    rows = [(names.get(one.item_id, one.item_id), one.question, one.reference, one.answer) for one in worst]
+    titles = ["video", "question", "reference", "answer"]
+    return markdown_table(titles, [[markdown(cell) for cell in row] for row in rows]) + "\n"
 
 
 def _badness(one: Ranked) -> tuple[bool, float, float]:
     return one.worth is None, one.worth or 0.0, one.rouge_l or 0.0
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

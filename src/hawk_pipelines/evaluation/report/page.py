@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from hawk_pipelines.evaluation.report import charts, judge, tables, when
 from hawk_pipelines.evaluation.report.cells import TITLES, Table
 from hawk_pipelines.evaluation.report.examples import worst_first
 from hawk_pipelines.evaluation.report.shown import Pictures, show
 from hawk_pipelines.evaluation.scores import TASKS
+from hawk_pipelines.plain_text import printable
 from hawk_pipelines.schema import (
     AnomalyScore,
     ConversationScore,
@@ -95,9 +97,17 @@ def page(
         "examples": {TITLES[task]: few for task, few in show(worst, others, judgements, names, pictures).items()},
     }
     # Every text is escaped, also those of models and files; a name that the template has and nobody gives is an error.
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, finalize=_printable, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(shown)
     return text.encode(errors="replace").decode()
+
+
+def _printable(value: Any) -> Any:
+    """What stands in the page: no control character, also none of a picture's texts."""
+    kind = Markup if isinstance(value, Markup) else str
+    return kind(printable(value)) if isinstance(value, str) else value
 
 
 def _facts(

@@ -81,6 +81,6 @@ EVALUATION_STEPS = {
     "score_answers": Reusable(1),
     "score_windows": Reusable(1, _windows),
     "select_headline": Reusable(1),
-    "report_evaluation": Reusable(1, _report),
+    "report_evaluation": Reusable(2, _report),
 }
 """By the name of their node."""

@@ -1,10 +1,13 @@
-"""How the settings of an environment are joined with those of conf/base: the same for `kedro run` and for `hawk`."""
+"""Settings as Kedro loads them, with this project's three rules: sections are joined, conf/local need not be there, and places may
+lie in the data folder of the environment. The same for `kedro run` and for `hawk`.
+"""
 
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
-from hawk_pipelines.project import joined
+from hawk_pipelines.project import check_environment, joined
 
 DATA_ROOT = "<data_root>"
 """Begins a place in the data folder of the environment (conf/base/globals.yml). Kedro's own `${globals:…}` says the same, but
@@ -13,6 +16,19 @@ DATA_ROOT = "<data_root>"
 
 class ConfigLoader(OmegaConfigLoader):
     """A part of a section in conf/local leaves the rest as it is in conf/base; a section of another `kind` replaces it."""
+
+    def __init__(
+        self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **how: Any
+    ) -> None:
+        """Args: those of Kedro's own.
+
+        Raises:
+            ProjectError: there is no such environment.
+        """
+        here = "://" not in conf_source and (Path(conf_source) / CONFIG_LOADER_ARGS["base_env"]).is_dir()
+        if here and not check_environment(Path(conf_source), env):
+            env, how = None, {**how, "default_run_env": CONFIG_LOADER_ARGS["base_env"]}
+        super().__init__(conf_source, env, runtime_params, **how)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The settings of a kind; in parameters, with the places that they mean."""
@@ -33,9 +49,18 @@ class ConfigLoader(OmegaConfigLoader):
         return joined(config, env_config)
 
 
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
     "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
 }
+
+
+def settings_of(env: str | None, runtime_params: dict[str, Any] | None = None) -> ConfigLoader:
+    """Settings below `conf` in the working directory, for commands that start no session of Kedro.
+
+    Raises:
+        ProjectError: there is no such environment.
+    """
+    return ConfigLoader("conf", env, runtime_params, **CONFIG_LOADER_ARGS)

@@ -1,0 +1,143 @@
+"""Mistakes in `kedro run` and `hawk`: a sentence each, no traceback, and nothing was begun. What they tell, and where."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import BIN, ROOT, Project
+
+# ruff: noqa: E501
+MISTAKES = [
+    ("kedro run --env locl", "There is no environment conf/locl; did you mean `local`? There are base, local, local_llm, paper, smol."),
+    ("kedro run --env ../conf/base", "There is no environment conf/../conf/base."),
+    ("kedro run --conf-source nowhere", "Path 'nowhere' does not exist."),
+    ("kedro run --conf-source src", "/src holds no folder `base`; --conf-source names a folder like conf."),
+    ("kedro run --tags nightly", "There is no tag `nightly`; no tag has a name here."),
+    ("kedro run --nodes encode_frame", "There is no node `encode_frame`; did you mean `encode_frames`?"),
+    ("kedro run --nodes zzz", "`kedro registry describe` lists them."),
+    ("kedro run --to-nodes zzz --pipelines motion", "There is no node `zzz` in `motion`; there are sample_frames."),
+    ("kedro run --to-outputs zzz", "There is no data set `zzz`; there are 66; `kedro catalog describe-datasets` lists them."),
+    ("kedro run --namespaces x", "There is no namespace `x`; no namespace has a name here."),
+    ("kedro run --pipelines finetun", "There is no pipeline `finetun`; did you mean `finetune`?"),
+    ("kedro run --pipeline ingest --pipelines split", "'--pipeline' and '--pipelines' cannot be used together"),
+    ("kedro run --runner ParallelRunner", "ParallelRunner cannot run these pipelines"),
+    ("kedro run --runner SequentialRuner", "There is no runner `SequentialRuner`; there are SequentialRunner and ThreadRunner."),
+    ("kedro run --runner no.such.Runner", "There is no runner `no.such.Runner` (No module named 'no')."),
+    ("kedro run --runner kedro.runner.Nope", "There is no runner `kedro.runner.Nope`"),
+    ("kedro run --runner pathlib.Path", "`pathlib.Path` is no runner of Kedro's kind."),
+    ("kedro run --runner-params workers=3", "StagedRunner does not take these --runner-params"),
+    ("kedro run --runner ThreadRunner --runner-params max_workers=-2", "(max_workers should be positive); leave them out."),
+    ("kedro run --load-versions videos", "`videos:` names no version of a data set; it is NAME:VERSION"),
+    ("kedro run --load-versions videos:../x", "`videos:../x` names no version of a data set"),
+    ("kedro run --load-versions video:2026", "There is no data set `video`; did you mean `videos`?"),
+    ("kedro run --load-versions videos:2026", "Kedro keeps no versions of `videos`: leave --load-versions out."),
+    ("kedro run --config nowhere.yml", "File 'nowhere.yml' does not exist."),
+    ("kedro run --config pyproject.toml", "pyproject.toml cannot be read as YAML"),
+    ("kedro run --config conf/prices.yml", "conf/prices.yml has no options of a run; it is `run:`"),
+    ("kedro run --config odd.yml", "`pipelnes` in {folder}/odd.yml is no option of a run; there are conf_source, env"),
+    ("kedro run --params finetune.step=3", "`finetune.step` is unknown; did you mean `steps`?"),
+    ("kedro run --params finetun.steps=3", "`finetun` is read by no pipeline; did you mean `finetune`?"),
+    ("kedro run --params finetune.steps", "`finetune.steps` has no `=`. Settings are NAME=VALUE"),
+    ("kedro run --params finetune.steps=1:30", "`finetune.steps` is '1:30', but input should be a valid integer"),
+    ("kedro run --params ingest.folder.path=a,b", "`b` has no `=`."),
+    ("kedro run --params register.name=", "`register.name=` is not certain: it has no value."),
+    ("kedro run --params register.name=~", """Write --params register.name=null or --params 'register.name="~"'."""),
+    ("kedro run --params seed=042", "`seed` is '042', but input should be a valid integer."),
+    ("kedro run --params ingest.folder.path=2024", """--params 'ingest.folder.path="2024"' on the command line"""),
+    ("kedro run --params ingest.source=3", """but input should be a valid string; as a text it is "3" in a file"""),
+    ("kedro run --params finetune.steps=3 --params finetune.steps=4", "`finetune.steps` is given twice, as 3 and as 4; leave one."),
+    ("kedro run --params encode.mask=@soft", "`encode.mask` is '@soft', but"),
+    ("kedro run --params encode.mask=soft#1", "`encode.mask` is 'soft#1', but"),
+    ("kedro run -v -q", "--verbose and --quiet contradict each other; leave one out."),
+    ("kedro run --log-file nowhere/run.log", "/nowhere/run.log cannot be written (No such file or directory); name another with --log-file."),
+    ("kedro run --log-file src", "/src cannot be written (it is no file)"),
+    ("hawk --log-file nowhere/run.log plan", "/nowhere/run.log cannot be written (No such file or directory)"),
+    ("hawk -v -q plan", "--verbose and --quiet contradict each other; leave one out."),
+    ("hawk annotate --estimate --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk annotate --estimate --params annotate.provider=", "`annotate.provider=` is not certain: it has no value."),
+    ("hawk plan --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk ask a.mp4 Who? --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk describe a.mp4 --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk chat a.mp4 --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk rollback --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk ui --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk review list --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    ("hawk store ls --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def a_project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("project")).smallest()
+
+
+@pytest.fixture(scope="module")
+def refused(a_project):
+    """Status and output of every mistake, and the files that all of them together made."""
+    (a_project.folder / "odd.yml").write_text("run: {pipelnes: motion}\n")
+    before = set(a_project.folder.rglob("*"))
+    answers = a_project.folder.parent / "answers.json"
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": f"{a_project.folder / 'src'}:{ROOT}"}
+    subprocess.run(
+        [sys.executable, "-m", "tests.cli.mistakes", str(answers)],
+        input=json.dumps([command.split() for command, _ in MISTAKES]),
+        cwd=a_project.folder,
+        env=environment,
+        text=True,
+        check=True,
+    )
+    made = {path for path in set(a_project.folder.rglob("*")) - before if "__pycache__" not in path.parts}
+    return dict(zip([command for command, _ in MISTAKES], json.loads(answers.read_text()), strict=True)), made
+
+
+@pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[command for command, _ in MISTAKES])
+def test_a_mistake_is_told_in_a_sentence(a_project, refused, command, sentence):
+    status, output = refused[0][command]
+    assert sentence.format(folder=a_project.folder) in " ".join(output.split())
+    assert (status in (1, 2), "Traceback" in output) == (True, False)
+
+
+def test_of_what_is_refused_nothing_is_left(a_project, refused):
+    made = {path.relative_to(a_project.folder).parts[0] for path in refused[1]}
+    assert made <= {"mlflow.db", "mlflow.db.lock", "mlartifacts"}  # where MLflow looks whether the experiment is there
+
+
+def test_outside_of_a_project(tmp_path):
+    done = subprocess.run([BIN / "kedro", "run"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "No such command 'run'." in done.stderr) == (2, True)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}( run [0-9a-f]{32})? (INFO|WARNING|ERROR) [\w.]+: ")
+
+
+def test_a_run_without_conf_local_tells_what_it_does_to_a_file(tmp_path):
+    """The second run is quiet, fails, and is begun in a folder below the project's."""
+    project = Project(tmp_path / "project").smallest()
+    for file in (project.folder / "conf" / "local").iterdir():
+        file.unlink()
+    (project.folder / "conf" / "local").rmdir()
+    project.environment = {"HAWK_LOG_FILE": "../run.log", "OPENAI_API_KEY": "sk-abcdefghijkl"}
+    loud = project.run("kedro", "run", "--pipelines=ingest", "-v")
+    first = (tmp_path / "run.log").read_text()
+    assert "Made in this run" in loud.stdout
+    assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} ingest_videos …", loud.stdout)  # with its time
+    assert "kedro.io.data_catalog: Saving data to" in first  # what libraries say
+    assert all(LINE.match(line) or line.startswith("    ") for line in first.splitlines())
+    assert any(" run " in line and "INFO hawk_pipelines" in line for line in first.splitlines())
+
+    project.environment = {}
+    words = "ingest.source=folder,ingest.folder.path=https://me:secretword@there/x #1"
+    quiet = project.run("kedro", "run", "-q", "--log-file", "../../run.log", "--params", words, check=False, below="conf")
+    second = (tmp_path / "run.log").read_text().removeprefix(first)
+    assert quiet.returncode == 1
+    assert "ERROR" in quiet.stdout
+    assert not [word for word in ("ingest_videos …", "Made in this run") if word in quiet.stdout]
+    run_id = re.search(r"MLflow run ([0-9a-f]{32}); HAWK_TRACEBACK=1 shows where", quiet.stderr)[1]
+    assert f" run {run_id} ERROR hawk_pipelines.cli.run: " in second
+    assert "secretword" not in second + quiet.stderr
+    assert "there/x #1" in second.replace("\n", "")
