@@ -1,8 +1,8 @@
 """What happens around a Kedro run: it stands in the project, its settings are checked, a table of what was made ends it."""
 
 import logging
-import os
 from collections.abc import Generator
+from contextlib import ExitStack, chdir
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 
+from hawk_pipelines.engine.sole_writer import can_be_written, sole_writer
 from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
@@ -22,7 +23,7 @@ from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
 from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owner
-from hawk_pipelines.serving.tracking_server import database_ready, tracking_uri, with_server
+from hawk_pipelines.serving.tracking_server import bound_requests, database_ready, tracking_uri, with_server
 from hawk_pipelines.summary import path_of, show, show_rejections
 from hawk_pipelines.training.tracking import flat, told
 
@@ -36,23 +37,27 @@ class LocationHooks:
     def after_context_created(self, context: KedroContext) -> Generator[None, Any, Any]:
         """Name the tracking server for kedro-mlflow, which then makes the experiment: one process at a time."""
         self._project = Path(context.project_path)
+        self._data = self._project / str(context.config_loader["globals"]["data_root"])
         uri = tracking_uri(context.env, self._project)
+        bound_requests()
         context.config_loader["mlflow"] = with_server(context.config_loader["mlflow"], uri)
         with database_ready(uri, self._project):
             return (yield)
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(self) -> Generator[None, Any, Any]:
-        """Stand in the project while a pipeline runs, and close runs that were killed.
+        """Stand in the project while a pipeline runs, write its data folder alone, and close runs that were killed.
 
         What is refused before its first step leaves a run that failed.
         """
         import mlflow
 
-        self._began_in = Path.cwd()
-        os.chdir(self._project)
+        self._opened = ExitStack()
         before = mlflow.active_run()
         try:
+            if can_be_written(self._data):  # where nobody can, a run may still have nothing to do
+                self._opened.enter_context(sole_writer(self._data))
+            self._opened.enter_context(chdir(self._project))
             result = yield
             if (run := mlflow.active_run()) and not before:
                 mlflow.set_tag(OWNER, owner())
@@ -60,26 +65,22 @@ class LocationHooks:
                     close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
             return result
         except BaseException:
-            if not before:
-                mlflow.end_run("FAILED")  # kedro-mlflow ends it only where a step fails
-            os.chdir(self._began_in)
+            with self._opened:
+                if not before:
+                    mlflow.end_run("FAILED")  # kedro-mlflow ends it only where a step fails
             raise
 
     @hook_impl(wrapper=True)
     def after_pipeline_run(self) -> Generator[None, Any, Any]:
         """Go back."""
-        try:
+        with self._opened:
             return (yield)
-        finally:
-            os.chdir(self._began_in)
 
     @hook_impl(wrapper=True)
     def on_pipeline_error(self) -> Generator[None, Any, Any]:
         """Go back."""
-        try:
+        with self._opened:
             return (yield)
-        finally:
-            os.chdir(self._began_in)
 
 
 class ProjectHooks:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import machine_fault
 from hawk_pipelines.plain_text import printable
 
 model_option = click.option(
@@ -59,3 +60,7 @@ def one_sentence() -> Iterator[None]:
         yield
     except HawkError as error:
         raise click.ClickException(printable(str(error))) from error
+    except Exception as error:
+        if fault := machine_fault(error):
+            raise click.ClickException(printable(str(fault))) from error
+        raise

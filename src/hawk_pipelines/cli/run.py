@@ -18,7 +18,9 @@ from yaml import YAMLError
 
 from hawk_pipelines.cli.run_choices import check_choices, named_pipelines
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import machine_fault
 from hawk_pipelines.plain_text import plain
+from hawk_pipelines.serving.tracking_server import database_file, server_fault, tracking_uri
 
 _kedro_run = cast(Callable[..., Any], kedro_run.callback)
 _RUNNER = "hawk_pipelines.pipelines.staged_runner.StagedRunner"
@@ -41,6 +43,8 @@ def _run(*args: Any, **kwargs: Any) -> Any:
     except (HawkError, DatasetError, MissingConfigException, ValidationError, YAMLError) as error:
         if "HAWK_TRACEBACK" in os.environ:
             raise
+        if not isinstance(error, HawkError):
+            _tell_of_the_machine(error, project, kwargs.get("env"))
         msg = f"{plain(str(error))} (HAWK_TRACEBACK=1 shows where.)"
         raise click.ClickException(msg) from error
     except ValueError as error:
@@ -48,6 +52,23 @@ def _run(*args: Any, **kwargs: Any) -> Any:
             raise
         msg = "No node is left to run: the options together choose none. Leave one of them out."
         raise click.UsageError(msg) from error
+    except Exception as error:
+        if "HAWK_TRACEBACK" not in os.environ:
+            _tell_of_the_machine(error, project, kwargs.get("env"))
+        raise
+
+
+def _tell_of_the_machine(error: Exception, project: Path, env: str | None) -> None:
+    """End with a sentence where the machine or the tracking server is at fault.
+
+    Raises:
+        ClickException: it is.
+    """
+    uri = tracking_uri(env, project)
+    fault = machine_fault(error, database=database_file(uri)) or server_fault(error, uri)
+    if fault:
+        msg = f"{plain(str(fault))} (HAWK_TRACEBACK=1 shows where.)"
+        raise click.ClickException(msg) from error
 
 
 run = click.Command("run", callback=_run, params=kedro_run.params, help=kedro_run.help)

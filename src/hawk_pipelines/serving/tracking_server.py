@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _SQLITE = "sqlite:///"
 _LONGEST_WAIT_S = 300
+_LONGEST_HELD_S = 60
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -119,6 +120,7 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
         msg = f"{database} has been held by another run for {_LONGEST_WAIT_S} s ({lock.lock_file}); end that run and try again."
         raise TrackingServerError(msg) from error
     try:
+        _wait_until_free(database)
         _make_tables(uri)
         folder = project or project_folder(database.parent)
         if folder is not None and database.is_relative_to(folder):
@@ -126,6 +128,54 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def bound_requests() -> None:
+    """Give a server that does not answer about two minutes instead of MLflow's quarter of an hour, unless the user says more."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+
+def server_fault(error: BaseException, uri: str) -> TrackingServerError | None:
+    """What of the tracking server is at fault in an error, for people; None where it is not the server.
+
+    Args:
+        error: of a step, or of what MLflow does around the steps.
+        uri: of the server.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException):
+        return None
+    where = urlparse(uri)._replace(netloc=urlparse(uri).netloc.rpartition("@")[2]).geturl()  # without a password
+    said = " ".join(str(error.message).split())[:300]
+    what = f"MLflow at {where} did not take the record of this run ({said})"
+    how = "what was made is kept. See to the server and run the same command again: it makes only what is missing"
+    return TrackingServerError(f"{what}; {how}, and closes this run there as KILLED.")
+
+
+def _wait_until_free(database: Path) -> None:
+    """Wait where another process holds a database; otherwise MLflow waits in silence, and then fails in the middle of a run.
+
+    Raises:
+        TrackingServerError: it is held for a minute.
+    """
+    if not database.is_file():
+        return
+    for wait_s in (1, _LONGEST_HELD_S):
+        with contextlib.closing(sqlite3.connect(database, timeout=wait_s, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname not in ("SQLITE_BUSY", "SQLITE_LOCKED"):
+                    return  # whoever uses it says what is wrong
+            else:
+                return
+        if wait_s == 1:
+            logger.warning("%s is held by another process; it is waited for for up to %d s.", database, _LONGEST_HELD_S)
+    msg = f"{database} has been held by another process for {_LONGEST_HELD_S} s; end that one, and run the same command again."
+    raise TrackingServerError(msg)
 
 
 def _make_tables(uri: str) -> None:
