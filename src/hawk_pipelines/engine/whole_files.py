@@ -50,6 +50,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             unfinished.mkdir(parents=True)
             yield unfinished
             if folder.exists():
+                shutil.rmtree(old, ignore_errors=True)
                 folder.replace(old)
             unfinished.replace(folder)
         finally:

@@ -5,6 +5,7 @@ import copy
 import logging
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import writing
 from hawk_pipelines.project import environment_settings, project_folder
 
 logger = logging.getLogger(__name__)
@@ -121,7 +123,9 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
         raise TrackingServerError(msg) from error
     try:
         _wait_until_free(database)
-        _make_tables(uri)
+        if not database.is_file() or not database.stat().st_size:  # as after an attempt on a full disk
+            _make(database)
+        _make_tables(uri)  # of a newer MLflow, in a database that is there
         folder = project or project_folder(database.parent)
         if folder is not None and database.is_relative_to(folder):
             _follow(database, folder.absolute())
@@ -176,6 +180,14 @@ def _wait_until_free(database: Path) -> None:
             logger.warning("%s is held by another process; it is waited for for up to %d s.", database, _LONGEST_HELD_S)
     msg = f"{database} has been held by another process for {_LONGEST_HELD_S} s; end that one, and run the same command again."
     raise TrackingServerError(msg)
+
+
+def _make(database: Path) -> None:
+    """Make an empty database beside its place first: MLflow can neither use nor mend one that it could not finish."""
+    with writing(database), tempfile.TemporaryDirectory(dir=database.parent, prefix=".new-") as folder:
+        new = Path(folder) / database.name  # of another name each time, since MLflow keeps files open
+        _make_tables(f"{_SQLITE}{new}")
+        new.replace(database)
 
 
 def _make_tables(uri: str) -> None:
