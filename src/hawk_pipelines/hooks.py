@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator
-from contextlib import ExitStack, chdir
+from contextlib import ExitStack, chdir, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
+from mlflow.exceptions import MlflowException
 
 from hawk_pipelines.engine.sole_writer import can_be_written, sole_writer
 from hawk_pipelines.perception.parameters import CaptionParameters
@@ -23,7 +24,7 @@ from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
 from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owner
-from hawk_pipelines.serving.tracking_server import bound_requests, database_ready, tracking_uri, with_server
+from hawk_pipelines.serving.tracking_server import bound_requests, database_ready, one_attempt, tracking_uri, with_server
 from hawk_pipelines.summary import path_of, show, show_rejections
 from hawk_pipelines.training.tracking import flat, told
 
@@ -67,7 +68,7 @@ class LocationHooks:
         except BaseException:
             with self._opened:
                 if not before:
-                    mlflow.end_run("FAILED")  # kedro-mlflow ends it only where a step fails
+                    _end_as_failed()  # kedro-mlflow ends it only where a step fails
             raise
 
     @hook_impl(wrapper=True)
@@ -77,10 +78,22 @@ class LocationHooks:
             return (yield)
 
     @hook_impl(wrapper=True)
-    def on_pipeline_error(self) -> Generator[None, Any, Any]:
-        """Go back."""
-        with self._opened:
-            return (yield)
+    def on_pipeline_error(self, error: Exception) -> Generator[None, Any, Any]:
+        """Go back. A server that did not answer the run is asked once, and not for minutes, to close it."""
+        patience = one_attempt() if isinstance(error, MlflowException) else nullcontext()
+        with self._opened, patience:
+            try:
+                return (yield)
+            finally:
+                _end_as_failed()
+
+
+def _end_as_failed() -> None:
+    """End the MLflow run where it is still open: MLflow itself would say at exit that it went well."""
+    import mlflow
+
+    with told("The MLflow run could not be ended; the next run ends it"):
+        mlflow.end_run("FAILED")
 
 
 class ProjectHooks:

@@ -68,8 +68,8 @@ def machine_fault(error: BaseException, place: Path | None = None, database: Pat
             number = errno.ENOSPC
         if number in _FAULTS:
             named = _path(cause)
-            if place and named and named.suffix == ".part":  # which is removed, and says nothing to people
-                named = place
+            if named and (named.suffix == ".part" or named.name.startswith(".")):  # which is removed, and says nothing to people
+                named = place or named.parent
             return MachineFault(_sentence(number, named or (database if is_sqlite else None) or place))
     return None
 

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 _SQLITE = "sqlite:///"
 _LONGEST_WAIT_S = 300
 _LONGEST_HELD_S = 60
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -136,8 +137,23 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
 
 def bound_requests() -> None:
     """Give a server that does not answer about two minutes instead of MLflow's quarter of an hour, unless the user says more."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault(_RETRIES, "3")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    if "HAWK_TRACEBACK" not in os.environ:  # it logs the traceback of an error of the database, and raises the error as well
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def one_attempt() -> Iterator[None]:
+    """Ask a server once only."""
+    before = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop(_RETRIES)
+        if before is not None:
+            os.environ[_RETRIES] = before
 
 
 def server_fault(error: BaseException, uri: str) -> TrackingServerError | None:
