@@ -54,20 +54,20 @@ class LocationHooks:
         import mlflow
 
         self._opened = ExitStack()
-        before = mlflow.active_run()
+        self._before = mlflow.active_run()  # one that somebody else has opened is theirs to close
         try:
             if can_be_written(self._data):  # where nobody can, a run may still have nothing to do
                 self._opened.enter_context(sole_writer(self._data))
             self._opened.enter_context(chdir(self._project))
             result = yield
-            if (run := mlflow.active_run()) and not before:
+            if (run := mlflow.active_run()) and not self._before:
                 mlflow.set_tag(OWNER, owner())
                 with told("Runs that were killed could not be closed"):
                     close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
             return result
         except BaseException:
             with self._opened:
-                if not before:
+                if not self._before:
                     _end_as_failed()  # kedro-mlflow ends it only where a step fails
             raise
 
@@ -85,15 +85,17 @@ class LocationHooks:
             try:
                 return (yield)
             finally:
-                _end_as_failed()
+                if not self._before:
+                    _end_as_failed()
 
 
 def _end_as_failed() -> None:
     """End the MLflow run where it is still open: MLflow itself would say at exit that it went well."""
     import mlflow
 
-    with told("The MLflow run could not be ended; the next run ends it"):
-        mlflow.end_run("FAILED")
+    while mlflow.active_run():  # kedro-mlflow may have opened it more than once
+        with told("The MLflow run could not be ended; the next run ends it"):
+            mlflow.end_run("FAILED")
 
 
 class ProjectHooks:

@@ -169,9 +169,11 @@ def server_fault(error: BaseException, uri: str) -> TrackingServerError | None:
         return None
     where = urlparse(uri)._replace(netloc=urlparse(uri).netloc.rpartition("@")[2]).geturl()  # without a password
     said = " ".join(str(error.message).split())[:300]
-    what = f"MLflow at {where} did not take the record of this run ({said})"
+    what = f"did not take the record of this run ({said})"
+    if "failed with exception" in said:  # of the connection: the address of a request says nothing to people
+        what = "does not answer, and has no record of how this run ended"
     how = "what was made is kept. See to the server and run the same command again: it makes only what is missing"
-    return TrackingServerError(f"{what}; {how}, and closes this run there as KILLED.")
+    return TrackingServerError(f"MLflow at {where} {what}; {how}, and closes this run there as KILLED.")
 
 
 def _wait_until_free(database: Path) -> None:
