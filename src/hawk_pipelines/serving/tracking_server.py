@@ -173,7 +173,7 @@ def server_fault(error: BaseException, uri: str) -> TrackingServerError | None:
     if "failed with exception" in said:  # of the connection: the address of a request says nothing to people
         what = "does not answer, and has no record of how this run ended"
     how = "what was made is kept. See to the server and run the same command again: it makes only what is missing"
-    return TrackingServerError(f"MLflow at {where} {what}; {how}, and closes this run there as KILLED.")
+    return TrackingServerError(f"MLflow at {where} {what}; {how}, and closes there as KILLED what this one left open.")
 
 
 def _wait_until_free(database: Path) -> None:
