@@ -2,16 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 
 import mlflow
 import pytest
 
 from tests.conftest import BIN
+from tests.servers.mlflow_server import free_port, mlflow_server
 
 REGISTER = "kedro", "run", "--pipelines=register"
 FORCE = "--params", "register.force=Another reason."
@@ -120,22 +118,9 @@ def test_conf_local_and_another_environment_name_the_registry_for_all(copied, an
 @pytest.fixture
 def server(tmp_path):
     """The address of a real MLflow server that keeps files itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [BIN / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "kept")]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        address = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            try:
-                urllib.request.urlopen(f"{address}/health", timeout=2)  # noqa: S310
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-        process.terminate()
+    port = free_port()
+    with mlflow_server(tmp_path, port):
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_a_server_has_runs_files_and_versions(copied, server, tmp_path, answer):

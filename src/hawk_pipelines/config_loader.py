@@ -1,5 +1,5 @@
-"""Settings as Kedro loads them, with this project's three rules: sections are joined, conf/local need not be there, and places may
-lie in the data folder of the environment. The same for `kedro run` and for `hawk`.
+"""Settings as Kedro loads them, with this project's three rules: sections are joined, conf/local need not be there, and places
+may lie in the data folder of the environment. The same for `kedro run` and for `hawk`.
 """
 
 from pathlib import Path

@@ -12,6 +12,7 @@ import click
 
 from hawk_pipelines import logs
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import machine_fault
 from hawk_pipelines.plain_text import printable
 
 logger = logging.getLogger(__name__)
@@ -103,3 +104,7 @@ def one_sentence() -> Iterator[None]:
     except HawkError as error:
         logger.error("%s", error, extra=logs.ONLY_IN_FILE)
         raise click.ClickException(printable(str(error))) from error
+    except Exception as error:
+        if fault := machine_fault(error):
+            raise click.ClickException(printable(str(fault))) from error
+        raise

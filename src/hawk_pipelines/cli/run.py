@@ -24,8 +24,10 @@ from hawk_pipelines.cli.run_choices import OWN_RUNNER, check_choices, load_versi
 from hawk_pipelines.cli.run_settings import settings_option
 from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import machine_fault
 from hawk_pipelines.plain_text import plain
 from hawk_pipelines.project import check_environment
+from hawk_pipelines.serving.tracking_server import database_file, records_folder, server_fault, tracking_uri
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +61,9 @@ def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> A
     except (HawkError, DatasetError, MissingConfigException, ValidationError, YAMLError) as error:
         if "HAWK_TRACEBACK" in os.environ:
             raise
-        logger.error("%s", error, extra=logs.ONLY_IN_FILE)
-        run = f"MLflow run {logs.named_run()}; " if logs.named_run() else ""
-        msg = f"{plain(logs.without_secrets(str(error)))} ({run}HAWK_TRACEBACK=1 shows where.)"
-        raise click.ClickException(msg) from error
+        if not isinstance(error, HawkError):
+            _tell_of_the_machine(error, project, options.get("env"))
+        raise _refusal(str(error)) from error
     except KedroCliError as error:
         raise click.UsageError(plain(str(error))) from error
     except ValueError as error:
@@ -70,6 +71,29 @@ def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> A
             raise
         msg = "No node is left to run: the options together choose none. Leave one of them out."
         raise click.UsageError(msg) from error
+    except Exception as error:
+        if "HAWK_TRACEBACK" not in os.environ:
+            _tell_of_the_machine(error, project, options.get("env"))
+        raise
+
+
+def _tell_of_the_machine(error: Exception, project: Path, env: str | None) -> None:
+    """End with a sentence where the machine or the tracking server is at fault.
+
+    Raises:
+        ClickException: it is.
+    """
+    uri = tracking_uri(env, records_folder(project))
+    fault = machine_fault(error, database=database_file(uri)) or server_fault(error, uri)
+    if fault:
+        raise _refusal(str(fault)) from error
+
+
+def _refusal(message: str) -> click.ClickException:
+    """A sentence that ends the command; the file of the log has it, too, and the MLflow run is named where one was opened."""
+    logger.error("%s", message, extra=logs.ONLY_IN_FILE)
+    run = f"MLflow run {logs.named_run()}; " if logs.named_run() else ""
+    return click.ClickException(f"{plain(logs.without_secrets(message))} ({run}HAWK_TRACEBACK=1 shows where.)")
 
 
 def _find_logging(project: Path) -> None:

@@ -22,6 +22,7 @@ from hawk_pipelines.curation.data_docs import make_readable_offline
 from hawk_pipelines.curation.judging import AMISS, CHECKS
 from hawk_pipelines.curation.wording import LONGEST, foreign_language, unprintable
 from hawk_pipelines.engine.finished import json_sha256, rows_sha256
+from hawk_pipelines.engine.whole_files import whole_folder
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.plain_text import html_text, plain
 from hawk_pipelines.schema import Caption, Clip, JudgedDraft, Record, Video
@@ -116,12 +117,14 @@ def _results(name: str, records: Sequence[Record], folder: Path) -> list[Told]:
             found = json.loads(kept.read_text(encoding="utf-8"))
             if found["key"] == key:
                 return [Told(**one) for one in found["results"]]
-    kept.unlink(missing_ok=True)  # what it was of is replaced now
-    told = run_suite(name, records, folder)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
-    part.write_text(json.dumps({"key": key, "results": [one._asdict() for one in told]}, indent=1), encoding="utf-8")
-    part.replace(kept)
+    with whole_folder(folder) as new:
+        for part in ("suites", "results", "finished"):  # Data Docs are made of them, all each time
+            if (folder / part).is_dir():
+                shutil.copytree(folder / part, new / part)
+        told = run_suite(name, records, new)
+        finished = new / kept.relative_to(folder)
+        finished.parent.mkdir(parents=True, exist_ok=True)
+        finished.write_text(json.dumps({"key": key, "results": [one._asdict() for one in told]}, indent=1), encoding="utf-8")
     return told
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from kedro.io import AbstractDataset, DatasetError
 from pydantic import ValidationError
 
 from hawk_pipelines import schema
+from hawk_pipelines.engine.whole_files import whole_file
 
 
 class RecordsDataset(AbstractDataset[list, list]):
@@ -70,16 +71,14 @@ class RecordsDataset(AbstractDataset[list, list]):
 
     def save(self, data: list[schema.Record]) -> None:
         """Write all rows to a new file and put it in the old one's place."""
-        os.makedirs(self._filepath.parent, exist_ok=True)
-        unfinished = f"{self._filepath}.part"
         rows = [record.model_dump(mode="json") for record in data]
-        if self._filepath.suffix == ".parquet":
-            columns = {name: pa.array([], pa.string()) for name in self._record.model_fields}
-            pq.write_table(pa.Table.from_pylist(rows) if rows else pa.table(columns), unfinished)
-        else:
-            with open(unfinished, "w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        os.replace(unfinished, self._filepath)
+        with whole_file(Path(self._filepath)) as unfinished:
+            if self._filepath.suffix == ".parquet":
+                columns = {name: pa.array([], pa.string()) for name in self._record.model_fields}
+                pq.write_table(pa.Table.from_pylist(rows) if rows else pa.table(columns), unfinished)
+            else:
+                with unfinished.open("w", encoding="utf-8") as file:
+                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
     def _exists(self) -> bool:
         return os.path.isfile(self._filepath)

@@ -7,6 +7,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from hawk_pipelines.engine.whole_files import whole_folder
+
 
 class SavedModelDataset(AbstractDataset[Path, Path | None]):
     """A folder with a saved model. Saving moves the folder that a node has written to the old one's place.
@@ -44,15 +46,8 @@ class SavedModelDataset(AbstractDataset[Path, Path | None]):
         """
         if data.resolve() == self._filepath.resolve():
             return
-        unfinished, old = (self._filepath.with_name(f".{self._filepath.name}.{word}") for word in ("part", "old"))
-        for leftover in (unfinished, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(data, unfinished, copy_function=_link)
-        if self._filepath.exists():
-            os.replace(self._filepath, old)
-        os.replace(unfinished, self._filepath)
-        shutil.rmtree(old, ignore_errors=True)
+        with whole_folder(self._filepath) as unfinished:
+            shutil.copytree(data, unfinished, copy_function=_link, dirs_exist_ok=True)
         gone = data.with_name(f".{data.name}.gone")  # renamed at once: half of it would be taken for a model
         shutil.rmtree(gone, ignore_errors=True)
         os.replace(data, gone)

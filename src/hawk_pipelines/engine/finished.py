@@ -6,12 +6,13 @@ Files are known by their content, never by place or time, so that a record is ri
 
 import hashlib
 import json
-import os
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hawk_pipelines.engine.whole_files import whole_file
 
 
 class FinishedStep(BaseModel):
@@ -79,10 +80,8 @@ def read_finished(folder: Path, step: str) -> FinishedStep | None:
 
 def write_finished(folder: Path, record: FinishedStep) -> None:
     """Keep a record, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{record.step}.{os.getpid()}.part"
-    part.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / f"{record.step}.json")
+    with whole_file(folder / f"{record.step}.json") as unfinished:
+        unfinished.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _state(path: Path) -> tuple[int, int, int]:

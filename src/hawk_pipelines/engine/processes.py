@@ -11,10 +11,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +22,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from hawk_pipelines.engine.progress import progress
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import MachineFault, machine_fault
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -48,6 +49,8 @@ class Failure(NamedTuple):
     """A full sentence."""
     refused: bool
     """Whether the argument is to blame (a `HawkError`); otherwise we are, or the limits."""
+    of_machine: bool = False
+    """Whether the machine is to blame: a full disk, say. No other call can do better."""
 
 
 def spread(function: Callable[[A], R], arguments: Sequence[A], limits: Limits, title: str) -> Iterator[tuple[int, R | Failure]]:
@@ -58,16 +61,30 @@ def spread(function: Callable[[A], R], arguments: Sequence[A], limits: Limits, t
         arguments: what to call it with.
         limits: processes, time and memory.
         title: what the progress bar says.
+
+    Raises:
+        MachineFault: a call failed because of the machine.
     """
-    calls: Iterator[tuple[int, R | Failure]]
+    calls: Generator[tuple[int, R | Failure], None, None]
     if limits.workers == 0 or not arguments:
         calls = ((position, called(function, argument)) for position, argument in enumerate(arguments))
     else:
         calls = _in_processes(function, arguments, limits)
-    yield from progress(calls, title, len(arguments))
+    yield from progress(unless_of_machine(calls), title, len(arguments))
 
 
-def _in_processes(function: Callable[[A], R], arguments: Sequence[A], limits: Limits) -> Iterator[tuple[int, R | Failure]]:
+def unless_of_machine(calls: Generator[tuple[int, R | Failure], None, None]) -> Iterator[tuple[int, R | Failure]]:
+    """End where the machine is to blame: that is no fault of an item, and must not be kept as one."""
+    with closing(calls):  # its processes end now, not when somebody forgets the error
+        for position, result in calls:
+            if isinstance(result, Failure) and result.of_machine:
+                raise MachineFault(result.reason)
+            yield position, result
+
+
+def _in_processes(
+    function: Callable[[A], R], arguments: Sequence[A], limits: Limits
+) -> Generator[tuple[int, R | Failure], None, None]:
     # A fresh interpreter for each worker: a fork of a process that runs threads can hang.
     context = multiprocessing.get_context("spawn")
     workers = min(limits.workers, len(arguments))
@@ -97,6 +114,8 @@ def called(function: Callable[[A], R], argument: A) -> R | Failure:
     """Call, and make a failure of what is raised."""
     try:
         return function(argument)
+    except MachineFault as error:
+        return Failure(str(error), refused=False, of_machine=True)
     except HawkError as error:
         return Failure(str(error), refused=True)
     except MemoryError:
@@ -104,6 +123,8 @@ def called(function: Callable[[A], R], argument: A) -> R | Failure:
             "It needs more memory than `engine.item_memory_mb` allows; raise that or leave the item out.", refused=False
         )
     except Exception as error:
+        if fault := machine_fault(error):
+            return Failure(str(fault), refused=False, of_machine=True)
         frame = error.__traceback__
         while frame and frame.tb_next:
             frame = frame.tb_next

@@ -95,6 +95,7 @@ def run_items(step: Step, items: Sequence[Item], store: ItemStore, engine: Engin
 
     Raises:
         EngineError: not one item could be done, and not because of the items.
+        MachineFault: the disk is full, say; what was finished stays.
     """
     keys = {item.id: item_key(step, item) for item in items}
     failed = store.failures()
@@ -102,16 +103,19 @@ def run_items(step: Step, items: Sequence[Item], store: ItemStore, engine: Engin
     todo = [item for item in missing if (keys[item.id] in failed) == engine.retry_failed]
     limits = Limits(engine.workers, engine.item_timeout_s, engine.item_memory_mb)
     jobs = [(keys[item.id], item.payload) for item in todo]
-    for position, result in spread(partial(make_item, step.function, store), jobs, limits, step.name):
-        item, key = todo[position], keys[todo[position].id]
-        if not isinstance(result, Failure) and (result != key or key not in store):
-            result = Failure(f"Its worker was asked for {key}, but made {result}. Please report it.", refused=False)
-        if isinstance(result, Failure):
-            attempts = failed[key].attempts if key in failed else 0
-            failed[key] = Failed(key, step.name, item.id, result.reason, result.refused, attempts + 1)
-            store.fail(failed[key])
-            if not result.refused:
-                logger.warning("%s of %s failed. %s", step.name, item.id, result.reason)
+    try:
+        for position, result in spread(partial(make_item, step.function, store), jobs, limits, step.name):
+            item, key = todo[position], keys[todo[position].id]
+            if not isinstance(result, Failure) and (result != key or key not in store):
+                result = Failure(f"Its worker was asked for {key}, but made {result}. Please report it.", refused=False)
+            if isinstance(result, Failure):
+                attempts = failed[key].attempts if key in failed else 0
+                failed[key] = Failed(key, step.name, item.id, result.reason, result.refused, attempts + 1)
+                store.fail(failed[key])
+                if not result.refused:
+                    logger.warning("%s of %s failed. %s", step.name, item.id, result.reason)
+    finally:
+        store.sweep_unfinished()  # of workers that were ended
     store.pack(engine.shards, set(keys.values()))
     done = {item.id: keys[item.id] for item in items if keys[item.id] in store}
     undone = [item for item in items if item.id not in done and keys[item.id] in failed]

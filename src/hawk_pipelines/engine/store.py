@@ -29,6 +29,7 @@ from safetensors.numpy import save
 
 from hawk_pipelines.engine.alive import alive
 from hawk_pipelines.engine.parts import PartReader, UnreadablePart, read_part
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.errors import HawkError
 
 DEFAULT_SHARDS = 64
@@ -248,7 +249,7 @@ class ItemStore:
             (self.root / "ledger.jsonl").unlink(missing_ok=True)
 
     def _sweep(self, entries: Mapping[str, Entry], ledger: Mapping[str, Failed]) -> None:
-        """Remove what is packed, shards that nothing names any more, and half-written files of processes that are gone."""
+        """Remove what is packed, shards that nothing names any more, and what is half-written."""
         named = {entry.shard for entry in entries.values()}
         settled = entries.keys() | ledger.keys()
         for path in (self.root / "shards").glob("*.safetensors"):
@@ -257,10 +258,14 @@ class ItemStore:
         for path in (self.root / "loose").glob("*"):
             if path.suffix != ".part" and path.stem in settled:
                 path.unlink()
+        self.sweep_unfinished()
+
+    def sweep_unfinished(self) -> None:
+        """Remove half-written files of processes that are gone."""
         for path in self.root.rglob("*.*.part"):
             process = path.suffixes[-2].removeprefix(".")
             if process.isdigit() and not alive(int(process)):
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def _read_index(self) -> dict[str, Entry]:
         path = self.root / "index.parquet"
@@ -351,7 +356,5 @@ def _kept(path: Path) -> str:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a file beside its place, then put it there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{threading.get_native_id()}.{os.getpid()}.part")  # threads make items, too
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with whole_file(path, f".{threading.get_native_id()}.{os.getpid()}") as unfinished:  # threads make items, too
+        unfinished.write_bytes(content)

@@ -1,11 +1,11 @@
 """One function over many arguments in threads of this process, which share what no other process can have: a network on a GPU."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeVar
 
-from hawk_pipelines.engine.processes import WAITING, Failure, Limits, called
+from hawk_pipelines.engine.processes import WAITING, Failure, Limits, called, unless_of_machine
 from hawk_pipelines.engine.progress import progress
 
 A = TypeVar("A")
@@ -22,11 +22,17 @@ def spread_threads(
         arguments: what to call it with.
         limits: how many threads; nothing limits time and memory.
         title: what the progress bar says.
+
+    Raises:
+        MachineFault: a call failed because of the machine.
     """
-    yield from progress(_in_threads(function, arguments, max(1, limits.workers)), title, len(arguments))
+    calls = _in_threads(function, arguments, max(1, limits.workers))
+    yield from progress(unless_of_machine(calls), title, len(arguments))
 
 
-def _in_threads(function: Callable[[A], R], arguments: Sequence[A], threads: int) -> Iterator[tuple[int, R | Failure]]:
+def _in_threads(
+    function: Callable[[A], R], arguments: Sequence[A], threads: int
+) -> Generator[tuple[int, R | Failure], None, None]:
     upcoming = iter(enumerate(arguments))
     running: dict[Future[R | Failure], int] = {}
     pool = ThreadPoolExecutor(threads)

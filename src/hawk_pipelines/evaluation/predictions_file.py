@@ -22,6 +22,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.evaluation.asked import NAMED, has_words, in_words
 from hawk_pipelines.schema import Annotation, Asked, Prediction, Video
@@ -84,8 +85,7 @@ def write_questions(path: Path, asked: Sequence[Asked], annotations: Sequence[An
     """
     of_item = {one.item_id: one for one in annotations}
     paths = {video.id: video.path for video in videos}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         for one in asked:
             annotation = of_item[one.item_id]
             place = {"video": annotation.video, "path": paths[annotation.video_id]}

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.schema import Annotation, Video
 
@@ -118,9 +119,8 @@ def write_training(folder: Path, training: Training) -> None:
     text, file = training.model_dump_json(indent=1) + "\n", folder / TRAINING
     if file.is_file() and file.read_bytes() == text.encode():
         return
-    part = file.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    with whole_file(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def read_training(folder: Path) -> Training | None:

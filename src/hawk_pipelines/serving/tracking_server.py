@@ -5,6 +5,7 @@ import copy
 import logging
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import writing
 from hawk_pipelines.project import check_environment, environment_settings, project_folder
 
 logger = logging.getLogger(__name__)
 
 _SQLITE = "sqlite:///"
 _LONGEST_WAIT_S = 300
+_LONGEST_HELD_S = 60
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -138,13 +142,89 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
         msg = f"{database} has been held by another run for {_LONGEST_WAIT_S} s ({lock.lock_file}); end that run and try again."
         raise TrackingServerError(msg) from error
     try:
-        _make_tables(uri)
+        _wait_until_free(database)
+        if not database.is_file() or not database.stat().st_size:  # as after an attempt on a full disk
+            _make(database)
+        _make_tables(uri)  # of a newer MLflow, in a database that is there
         folder = project or project_folder(database.parent)
         if folder is not None and database.is_relative_to(folder):
             _follow(database, folder.absolute())
         yield
     finally:
         lock.release()
+
+
+def bound_requests() -> None:
+    """Give a server that does not answer about two minutes instead of MLflow's quarter of an hour, unless the user says more."""
+    os.environ.setdefault(_RETRIES, "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    if "HAWK_TRACEBACK" not in os.environ:  # it logs the traceback of an error of the database, and raises the error as well
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def one_attempt() -> Iterator[None]:
+    """Ask a server once only."""
+    before = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop(_RETRIES)
+        if before is not None:
+            os.environ[_RETRIES] = before
+
+
+def server_fault(error: BaseException, uri: str) -> TrackingServerError | None:
+    """What of the tracking server is at fault in an error, for people; None where it is not the server.
+
+    Args:
+        error: of a step, or of what MLflow does around the steps.
+        uri: of the server.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException):
+        return None
+    where = urlparse(uri)._replace(netloc=urlparse(uri).netloc.rpartition("@")[2]).geturl()  # without a password
+    said = " ".join(str(error.message).split())[:300]
+    what = f"did not take the record of this run ({said})"
+    if "failed with exception" in said:  # of the connection: the address of a request says nothing to people
+        what = "does not answer, and has no record of how this run ended"
+    how = "what was made is kept. See to the server and run the same command again: it makes only what is missing"
+    return TrackingServerError(f"MLflow at {where} {what}; {how}, and closes there as KILLED what this one left open.")
+
+
+def _wait_until_free(database: Path) -> None:
+    """Wait where another process holds a database; otherwise MLflow waits in silence, and then fails in the middle of a run.
+
+    Raises:
+        TrackingServerError: it is held for a minute.
+    """
+    if not database.is_file():
+        return
+    for wait_s in (1, _LONGEST_HELD_S):
+        with contextlib.closing(sqlite3.connect(database, timeout=wait_s, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname not in ("SQLITE_BUSY", "SQLITE_LOCKED"):
+                    return  # whoever uses it says what is wrong
+            else:
+                return
+        if wait_s == 1:
+            logger.warning("%s is held by another process; it is waited for for up to %d s.", database, _LONGEST_HELD_S)
+    msg = f"{database} has been held by another process for {_LONGEST_HELD_S} s; end that one, and run the same command again."
+    raise TrackingServerError(msg)
+
+
+def _make(database: Path) -> None:
+    """Make an empty database beside its place first: MLflow can neither use nor mend one that it could not finish."""
+    with writing(database), tempfile.TemporaryDirectory(dir=database.parent, prefix=".new-") as folder:
+        new = Path(folder) / database.name  # of another name each time, since MLflow keeps files open
+        _make_tables(f"{_SQLITE}{new}")
+        new.replace(database)
 
 
 def _make_tables(uri: str) -> None:

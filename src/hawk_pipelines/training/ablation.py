@@ -16,6 +16,7 @@ from typing import NamedTuple
 from mlflow.entities import Run
 
 from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.schema import Asked, Prediction, Sample, StoredItem
@@ -145,7 +146,6 @@ def _answers(
     job = cell.job
     made_by = seen.made_by(job.frame_encoder, job.mask, job.frames, job.flow)
     predictions = ask_saved(model, asked, seen, made_by, batch_size, generation, cell.variant)
-    part = kept.with_suffix(".part")
-    part.write_text("".join(one.model_dump_json() + "\n" for one in predictions), encoding="utf-8")
-    part.replace(kept)
+    with whole_file(kept) as unfinished:
+        unfinished.write_text("".join(one.model_dump_json() + "\n" for one in predictions), encoding="utf-8")
     return predictions

@@ -47,6 +47,7 @@ def finish(folder: Path, step: int, facts: dict[str, Any]) -> Path:
     if place.exists():  # a damaged one of the same step, which was passed over
         shutil.rmtree(place)
     written.replace(place)
+    shutil.rmtree(staging(folder), ignore_errors=True)
     _to_disk(folder)
     return place
 

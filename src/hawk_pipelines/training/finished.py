@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.training.job import FINISHED_RECORD, MODEL, RECORDS, RUN
 
 
@@ -28,9 +29,8 @@ class FinishedTraining(BaseModel):
 def write_finished(model: Path, fingerprint: str) -> None:
     """Leave the record beside a trained model, whole or not at all."""
     record = FinishedTraining(fingerprint=fingerprint, files=_hashes(model))
-    part = model / f"{FINISHED_RECORD}.part"
-    part.write_text(json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(model / FINISHED_RECORD)
+    with whole_file(model / FINISHED_RECORD) as unfinished:
+        unfinished.write_text(json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def is_finished(model: Path, fingerprint: str) -> bool:

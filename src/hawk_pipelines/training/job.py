@@ -19,6 +19,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.model.settings import FrameEncoderSettings, ModelSettings
 from hawk_pipelines.model.sources import language_model_sha256
 from hawk_pipelines.schema import StoredItem
@@ -82,8 +83,9 @@ def write_job(folder: Path, job: Job) -> None:
 
 def write_circumstances(folder: Path, circumstances: Circumstances) -> None:
     """Write for whom it is done."""
-    (folder / CIRCUMSTANCES).touch(mode=0o600)  # the address may hold a password
-    (folder / CIRCUMSTANCES).write_text(circumstances.model_dump_json(indent=1), encoding="utf-8")
+    with whole_file(folder / CIRCUMSTANCES) as unfinished:
+        unfinished.touch(mode=0o600)  # the address may hold a password
+        unfinished.write_text(circumstances.model_dump_json(indent=1), encoding="utf-8")
 
 
 def read_circumstances(folder: Path) -> Circumstances:

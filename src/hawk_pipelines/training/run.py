@@ -29,8 +29,10 @@ from hawk_pipelines.curation.follow_ups import wordings
 from hawk_pipelines.engine.alive import alive
 from hawk_pipelines.engine.progress import Bar
 from hawk_pipelines.engine.store import ItemStore
+from hawk_pipelines.engine.whole_files import whole_folder
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.language.requests import CAPTION_REQUESTS, DESCRIPTION_REQUESTS
+from hawk_pipelines.machine_faults import free_space
 from hawk_pipelines.model.answering import context_of
 from hawk_pipelines.model.checkpoint import Parts
 from hawk_pipelines.model.language_model import padding_id
@@ -83,7 +85,8 @@ def run(folder: Path) -> None:
                 before = checkpoints.newest(folder)
             _train(folder, job, circumstances, before, opened)
         except OSError as error:
-            msg = f"{job.stage} cannot write to or read from {folder} ({error}); is the disk full? What was saved is as it was."
+            reason = f"{error}; {free_space(folder)}"
+            msg = f"{job.stage} cannot write to or read from {folder} ({reason}); is the disk full? What was saved is as it was."
             raise TrainingError(msg) from error
 
 
@@ -278,20 +281,17 @@ def _leave(folder: Path, parts: Parts, trainer: HawkTrainer, draws: Draws) -> No
         )
     weights = whole_weights(parts.model, bool(trainer.is_deepspeed_enabled))
     if _rank() == 0:
-        unfinished = folder / f".{MODEL}.part"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        parts.model.save_pretrained(unfinished, state_dict=weights)
-        if take_best:
-            place = folder / f"checkpoint-{best}"
-            fault = checkpoints.fault_of(place)
-            if fault:
-                logger.warning("The best weights are lost (%s: %s); the model has those of the last step.", place, fault)
-            else:
-                logger.info("The model is that of step %d, with the smallest held-out loss.", best)
-                shutil.copy(place / "model.safetensors", unfinished / "model.safetensors")
-        parts.tokenizer.save_pretrained(unfinished)
-        shutil.rmtree(folder / MODEL, ignore_errors=True)
-        unfinished.replace(folder / MODEL)
+        with whole_folder(folder / MODEL) as unfinished:
+            parts.model.save_pretrained(unfinished, state_dict=weights)
+            if take_best:
+                place = folder / f"checkpoint-{best}"
+                fault = checkpoints.fault_of(place)
+                if fault:
+                    logger.warning("The best weights are lost (%s: %s); the model has those of the last step.", place, fault)
+                else:
+                    logger.info("The model is that of step %d, with the smallest held-out loss.", best)
+                    shutil.copy(place / "model.safetensors", unfinished / "model.safetensors")
+            parts.tokenizer.save_pretrained(unfinished)
 
 
 class _Course(TrainerCallback):

@@ -11,6 +11,7 @@ from mlflow.entities import Param, Run
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.training.job import FINISHED, RUN
 from hawk_pipelines.training.journal import deliver, delivered
 
@@ -71,10 +72,9 @@ def training_run(
 
 def _keep(folder: Path, run_id: str, uri: str) -> None:
     """Whole or not at all: without it a training that goes on would not find its run."""
-    part = folder / f"{RUN}.part"
-    part.touch(mode=0o600)  # the address may hold a password
-    part.write_text(json.dumps({"run_id": run_id, "tracking_uri": uri}), encoding="utf-8")
-    part.replace(folder / RUN)
+    with whole_file(folder / RUN) as unfinished:
+        unfinished.touch(mode=0o600)  # the address may hold a password
+        unfinished.write_text(json.dumps({"run_id": run_id, "tracking_uri": uri}), encoding="utf-8")
 
 
 def _log_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, object]) -> None:

@@ -66,7 +66,6 @@ def train(
     if not samples:
         msg = "There is no sample: the train split is empty. Add the rest of the data set, or annotations of its videos."
         raise TrainingError(msg)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's own would keep us for minutes, at every request
     deliver_what_is_left(trainings, tracking_uri)
     with _folder(trainings, job, samples, groups, features) as folder:
         finished = (folder / MODEL).is_dir()

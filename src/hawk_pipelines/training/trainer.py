@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import shutil
 import statistics
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
 
+from hawk_pipelines.machine_faults import free_space
 from hawk_pipelines.model.configuration import HawkConfig
 from hawk_pipelines.model.hawk import HawkForConditionalGeneration, HawkOutput
 from hawk_pipelines.training import checkpoints
@@ -234,7 +236,8 @@ class HawkTrainer(Trainer):
         except (OSError, SafetensorError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not _CANNOT_WRITE.search(str(error)):
                 raise
-            reason = " ".join(str(error).split())[:300]
+            shutil.rmtree(checkpoints.staging(folder), ignore_errors=True)
+            reason = f"{' '.join(str(error).split())[:300]}; {free_space(folder)}"
             msg = (
                 f"The checkpoint of step {step} could not be saved in {folder} ({reason}); is the disk full? {self._last_good()}"
             )

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import logging
-import os
 from functools import partial
 from pathlib import Path
 
 from hawk_pipelines.engine.processes import Failure, Limits, spread
+from hawk_pipelines.engine.whole_files import whole_file
+from hawk_pipelines.machine_faults import writing
 from hawk_pipelines.sources.reading import FoundVideo, Reading, SourceError
 from hawk_pipelines.sources.synthetic.drawing import draw
 from hawk_pipelines.sources.synthetic.parameters import SyntheticParameters, seeded
@@ -23,14 +24,19 @@ VERSION = 1
 def read(parameters: SyntheticParameters, seed: int, workers: int) -> Reading:
     """Render the videos that are not there yet, and say what is in each of them."""
     folder = parameters.folder / f"{parameters.world}_{_hash(parameters, seed)}"
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     counts = {"train": parameters.train_videos, "test": parameters.test_videos}
     names = [(split, index) for split, count in counts.items() for index in range(count)]
     missing = [name for name in names if not _path(folder, *name).is_file()]
-    for position, result in spread(partial(_render, parameters, seed, folder), missing, Limits(workers), "render"):
-        if isinstance(result, Failure):
-            msg = f"Video {missing[position]} could not be rendered. {result.reason}"
-            raise SourceError(msg)
+    try:
+        for position, result in spread(partial(_render, parameters, seed, folder), missing, Limits(workers), "render"):
+            if isinstance(result, Failure):
+                msg = f"Video {missing[position]} could not be rendered. {result.reason}"
+                raise SourceError(msg)
+    finally:
+        for unfinished in folder.glob("*.part"):  # of workers that were ended
+            unfinished.unlink(missing_ok=True)
     logger.info("render: %d done, %d reused.", len(missing), len(names) - len(missing))
     return Reading([_found(parameters, seed, folder, *name) for name in names], [])
 
@@ -46,10 +52,9 @@ def _path(folder: Path, split: str, index: int) -> Path:
 
 def _render(parameters: SyntheticParameters, seed: int, folder: Path, name: tuple[str, int]) -> None:
     path = _path(folder, *name)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
     frames = draw(write_script(parameters, seed, *name), parameters, seeded(seed, "pixels", parameters.world, *name))
-    write_h264(frames, parameters.fps, unfinished)
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        write_h264(frames, parameters.fps, unfinished)
 
 
 def _found(parameters: SyntheticParameters, seed: int, folder: Path, split: str, index: int) -> FoundVideo:
