@@ -291,8 +291,8 @@ class LlmCall(Record):
     item_id: str
     purpose: str
     """What was asked for: `description`, `answers` …"""
-    outcome: Literal["answered", "refused", "failed"]
-    """`refused` is also an empty reply; `failed` is none at all."""
+    outcome: Literal["answered", "refused", "empty", "failed"]
+    """`refused` and `empty` are replies in which there is nothing else; `failed` is no reply at all."""
     attempts: int
     """Sent in this run; 0 where the reply was in the store."""
     model: str

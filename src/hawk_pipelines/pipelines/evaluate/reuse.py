@@ -69,7 +69,7 @@ def _everybody_answered(load: Load) -> bool:
 
 
 def _everything_judged(load: Load) -> bool:
-    return not any(judgement.outcome == "broken" for judgement in load("judgements"))
+    return not any(judgement.outcome in ("broken", "refused") for judgement in load("judgements"))
 
 
 EVALUATION_STEPS = {
