@@ -13,20 +13,29 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
 from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+from hawk_pipelines.pipelines.evaluated_model import MODEL, evaluates, model_tags, run_tags, settings_to_log
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters
 from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
-from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owner
+from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owned_from_the_beginning, owner
 from hawk_pipelines.serving.tracking_server import database_ready, tracking_uri, with_server
 from hawk_pipelines.summary import path_of, show, show_rejections
-from hawk_pipelines.training.tracking import flat, told
+from hawk_pipelines.training.tracking import told
 
 logger = logging.getLogger(__name__)
+
+
+class TrackingHooks(MlflowHook):  # type: ignore[misc]
+    """What kedro-mlflow does: a run is begun, artefacts go into it, and it is ended."""
+
+    def _log_param(self, name: str, value: object) -> None:
+        """Not node by node: a run's settings are written at its beginning, and are not always those of `conf`."""
 
 
 class LocationHooks:
@@ -53,13 +62,16 @@ class LocationHooks:
         os.chdir(self._project)
         before = mlflow.active_run()
         try:
-            result = yield
+            with owned_from_the_beginning():
+                result = yield
             if (run := mlflow.active_run()) and not before:
-                mlflow.set_tag(OWNER, owner())
+                mlflow.set_tag(OWNER, owner())  # of one that was begun before, and goes on
                 with told("Runs that were killed could not be closed"):
                     close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
             return result
-        except BaseException:
+        except BaseException as error:
+            if run := mlflow.active_run():
+                error.add_note(f"MLflow run {run.info.run_name} {run.info.run_id}")
             if not before:
                 mlflow.end_run("FAILED")  # kedro-mlflow ends it only where a step fails
             os.chdir(self._began_in)
@@ -74,9 +86,13 @@ class LocationHooks:
             os.chdir(self._began_in)
 
     @hook_impl(wrapper=True)
-    def on_pipeline_error(self) -> Generator[None, Any, Any]:
-        """Go back."""
+    def on_pipeline_error(self, error: Exception) -> Generator[None, Any, Any]:
+        """Go back; the error says in which MLflow run it was."""
+        import mlflow
+
         try:
+            if run := mlflow.active_run():
+                error.add_note(f"MLflow run {run.info.run_name} {run.info.run_id}")
             return (yield)
         finally:
             os.chdir(self._began_in)
@@ -99,7 +115,7 @@ class ProjectHooks:
         check_parameters(self._parameters, {"seed": int} | types)
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Look ahead to a language model and to a training, then write every parameter to the MLflow run."""
         import mlflow
 
@@ -110,11 +126,16 @@ class ProjectHooks:
             published = bool(ingest.get("published")) or "hawk" in ingest.get("source", ())
             look_ahead({node.name for node in pipeline.nodes}, annotate, caption, catalog.load("llm_key"), published)
         look_ahead_to_training({node.name for node in pipeline.nodes}, self._parameters, catalog)
-        mlflow.log_params(flat(self._parameters))
         self._executed: set[str] = set()
         self._given_back: set[str] = set()
         active = mlflow.active_run()
         self._run_id = active.info.run_id if active else None
+        mlflow.log_params(settings_to_log(self._parameters, pipeline, catalog))
+        if active:
+            logger.info("MLflow run %s %s", active.info.run_name, self._run_id)
+            mlflow.set_tags(run_tags(Path.cwd(), run_params["env"]))
+        if MODEL in pipeline.inputs():
+            self._tag_model(pipeline, catalog)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -144,4 +165,17 @@ class ProjectHooks:
         reused = (reached - executed) | self._given_back
         if self._run_id:
             tag_reused(self._run_id, reused, reached)
+            if MODEL not in pipeline.inputs():
+                self._tag_model(pipeline.only_nodes(*reached), catalog)
         show(pipeline.only_nodes(*reached), catalog, run_params["env"], ending, reused)
+        if self._run_id:
+            logger.info("All of it is in MLflow run %s (`hawk ui`).", self._run_id)
+
+    def _tag_model(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Say in the MLflow run which model is evaluated, where it is there."""
+        import mlflow
+
+        if self._run_id and evaluates(pipeline) and catalog.exists(MODEL):
+            client = mlflow.MlflowClient()
+            for name, value in model_tags(catalog, Path.cwd(), mlflow.get_tracking_uri()).items():
+                client.set_tag(self._run_id, name, value)

@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
-from hawk_pipelines.hooks import LocationHooks, ProjectHooks
+from hawk_pipelines.hooks import LocationHooks, ProjectHooks, TrackingHooks
 from hawk_pipelines.project import joined
 
 
@@ -16,7 +16,8 @@ class ConfigLoader(OmegaConfigLoader):
         return joined(config, env_config)
 
 
-HOOKS = (LocationHooks(), ProjectHooks())
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow", "kedro_mlflow")  # as its releases are called; `TrackingHooks` are in their place
+HOOKS = (LocationHooks(), ProjectHooks(), TrackingHooks())  # Kedro calls the last one first
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -41,7 +41,8 @@ def _run(*args: Any, **kwargs: Any) -> Any:
     except (HawkError, DatasetError, MissingConfigException, ValidationError, YAMLError) as error:
         if "HAWK_TRACEBACK" in os.environ:
             raise
-        msg = f"{plain(str(error))} (HAWK_TRACEBACK=1 shows where.)"
+        where = "".join(f"{note}; " for note in getattr(error, "__notes__", ()))
+        msg = f"{plain(str(error))} ({where}HAWK_TRACEBACK=1 shows where.)"
         raise click.ClickException(msg) from error
     except ValueError as error:
         if _NO_NODES not in str(error) or "HAWK_TRACEBACK" in os.environ:

@@ -119,7 +119,7 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
         msg = f"{database} has been held by another run for {_LONGEST_WAIT_S} s ({lock.lock_file}); end that run and try again."
         raise TrackingServerError(msg) from error
     try:
-        _make_tables(uri)
+        _make_tables(uri, database)
         folder = project or project_folder(database.parent)
         if folder is not None and database.is_relative_to(folder):
             _follow(database, folder.absolute())
@@ -128,9 +128,16 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
         lock.release()
 
 
-def _make_tables(uri: str) -> None:
+def _make_tables(uri: str, database: Path) -> None:
+    """Have MLflow make its tables, whole or not at all: a database that a kill left half made would never be mended."""
     from mlflow import MlflowClient
 
+    if not database.exists():
+        part = database.with_name(f".{database.name}.part")
+        for leftover in (part, part.with_name(f"{part.name}-journal")):
+            leftover.unlink(missing_ok=True)
+        MlflowClient(f"{_SQLITE}{part}").search_experiments(max_results=1)
+        part.replace(database)
     MlflowClient(uri).search_experiments(max_results=1)
 
 

@@ -4,14 +4,17 @@ Beside the weights lies `finished.json`: the training's fingerprint, and the has
 A model that was changed since, or put there by somebody else, is not taken for it.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
 from pathlib import Path
 
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hawk_pipelines.training.job import FINISHED_RECORD, MODEL, RECORDS, RUN
+from hawk_pipelines.training.job import FINISHED_RECORD, MODEL, RECORDS, RUN, TRAINING_TAG
 
 
 class FinishedTraining(BaseModel):
@@ -48,6 +51,28 @@ def run_of(folder: Path) -> str | None:
         return str(json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def training_run_of(model: Path, trainings: Path, uri: str) -> str | None:
+    """The MLflow run in which a saved model was trained; None where neither its training's folder nor the server knows it.
+
+    Args:
+        model: its folder.
+        trainings: where trainings have their folders.
+        uri: of the tracking server.
+    """
+    try:
+        record = FinishedTraining.model_validate_json((model / FINISHED_RECORD).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return None
+    client = MlflowClient(uri)
+    for run_id in filter(None, (run_of(folder) for folder in sorted(trainings.glob(f"*-{record.fingerprint}")))):
+        with contextlib.suppress(MlflowException):  # it is on another server, or was removed
+            return str(client.get_run(run_id).info.run_id)
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    of_this = f"tags.{TRAINING_TAG} = '{record.fingerprint}' AND attributes.status = 'FINISHED'"
+    found = client.search_runs(experiments, of_this, max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
 def forget_handed_over(training: Path, model: Path) -> None:
