@@ -525,9 +525,9 @@ class AblationRow(Record):
     """Variant − reference, over the seeds that both have; None for the reference itself."""
     low: float | None
     high: float | None
-    """The 95 % interval of the difference."""
+    """The 95 % interval of the difference; None where it is of one seed."""
     p: float | None
-    """Two-sided, of no difference."""
+    """Two-sided, of no difference; None where it is of one seed."""
     compared_seeds: int
     """Seeds behind the difference: those that both have."""
     compared_items: int
