@@ -4,7 +4,6 @@ Beside the weights lies `finished.json`: the training's fingerprint, and the has
 A model that was changed since, or put there by somebody else, is not taken for it.
 """
 
-import contextlib
 import hashlib
 import json
 import shutil
@@ -67,8 +66,11 @@ def training_run_of(model: Path, trainings: Path, uri: str) -> str | None:
         return None
     client = MlflowClient(uri)
     for run_id in filter(None, (run_of(folder) for folder in sorted(trainings.glob(f"*-{record.fingerprint}")))):
-        with contextlib.suppress(MlflowException):  # it is on another server, or was removed
+        try:
             return str(client.get_run(run_id).info.run_id)
+        except MlflowException as error:  # it is on another server, or was removed
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
     experiments = [one.experiment_id for one in client.search_experiments()]
     of_this = f"tags.{TRAINING_TAG} = '{record.fingerprint}' AND attributes.status = 'FINISHED'"
     found = client.search_runs(experiments, of_this, max_results=1)
