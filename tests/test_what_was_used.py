@@ -115,5 +115,5 @@ def test_what_is_refused_names_its_run(copied, arguments):
     done = copied.run("kedro", "run", *arguments, check=False)
     run = _runs(copied)[0]
     assert (done.returncode, run.info.status) == (1, "FAILED")
-    assert f"(MLflow run {run.info.run_name} {run.info.run_id}; HAWK_TRACEBACK=1 shows where.)" in done.stderr
+    assert f"(MLflow run {run.info.run_id}; HAWK_TRACEBACK=1 shows where.)" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.entities import Run
 
 from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
@@ -66,12 +67,12 @@ class LocationHooks:
                 result = yield
             if (run := mlflow.active_run()) and not before:
                 mlflow.set_tag(OWNER, owner())  # of one that was begun before, and goes on
-                with told("Runs that were killed could not be closed"):
-                    close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
+                _close_killed(run)
             return result
         except BaseException as error:
             if run := mlflow.active_run():
-                error.add_note(f"MLflow run {run.info.run_name} {run.info.run_id}")
+                _name_run(error, run)
+                _close_killed(run)
             if not before:
                 mlflow.end_run("FAILED")  # kedro-mlflow ends it only where a step fails
             os.chdir(self._began_in)
@@ -92,10 +93,22 @@ class LocationHooks:
 
         try:
             if run := mlflow.active_run():
-                error.add_note(f"MLflow run {run.info.run_name} {run.info.run_id}")
+                _name_run(error, run)
             return (yield)
         finally:
             os.chdir(self._began_in)
+
+
+def _name_run(error: BaseException, run: Run) -> None:
+    """Let an error say in which MLflow run it was; `kedro run` shows it in its sentence."""
+    error.add_note(f"MLflow run {run.info.run_id}")
+
+
+def _close_killed(run: Run) -> None:
+    import mlflow
+
+    with told("Runs that were killed could not be closed"):
+        close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
 
 
 class ProjectHooks:

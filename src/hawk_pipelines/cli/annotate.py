@@ -112,15 +112,14 @@ def _inputs(env: str | None, params: dict[str, Any]) -> tuple[dict[str, Any], An
 
 def _settings(env: str | None, params: dict[str, Any]) -> tuple[Any, Any, int, dict[str, Any]]:
     """Settings of `annotate` and `validate`, the seed, and the catalog's entries of what they read, as `kedro run` takes them."""
-    from kedro.config import MissingConfigException
+    from kedro.config import MissingConfigException, OmegaConfigLoader
     from yaml import YAMLError
 
     from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
     from hawk_pipelines.pipelines.parameter_check import check_parameters
     from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
-    from hawk_pipelines.settings import CONFIG_LOADER_ARGS, ConfigLoader
 
-    loader = ConfigLoader("conf", env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
+    loader = OmegaConfigLoader("conf", env=env, base_env="base", default_run_env="local", runtime_params=params)
     try:
         parameters, described = loader["parameters"], {name: loader["catalog"][name] for name in _TABLES}
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:
