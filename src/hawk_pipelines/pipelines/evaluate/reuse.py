@@ -77,7 +77,7 @@ EVALUATION_STEPS = {
     "answer_questions": Reusable(1, _answering),
     "answer_in_conversations": Reusable(1, _conversing),
     "answer_as_baselines": Reusable(1, _baselines, settled=_everybody_answered),
-    "judge_answers": Reusable(1, _judge, settled=_everything_judged),
+    "judge_answers": Reusable(2, _judge, settled=_everything_judged),
     "score_answers": Reusable(1),
     "score_windows": Reusable(1, _windows),
     "report_evaluation": Reusable(1, _report),
