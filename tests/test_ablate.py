@@ -42,7 +42,7 @@ def test_variants_are_trained_once_compared_and_found_in_mlflow(copied):
     assert {"ablations.md", "ablations.png", "failed_cells.json"} <= artifacts
 
     table = (copied.folder / "data/08_reporting/ablations.md").read_text()
-    shown = [[cell.strip() for cell in line.split("|")[1:4]] for line in table.splitlines()[4:]]
+    shown = [[cell.strip() for cell in line.split("|")[1:4]] for line in table.splitlines()[4:] if line[:1] == "|"]
     assert [tuple(row[:2]) for row in shown] == [  # as in the file
         ("diverges", "0 of 1"),
         ("full", "1"),
@@ -51,6 +51,9 @@ def test_variants_are_trained_once_compared_and_found_in_mlflow(copied):
         ("no_motion", "1"),
     ]
     assert {row[2] for row in shown if row[1] != "1"} == {"–"}
+    sentence = table.rstrip("\n").splitlines()[-1]
+    assert sentence.startswith("The differences of `hard_mask`, `no_motion` are of one seed, so they have no interval")
+    assert sentence in run.stdout
     answers = copied.records("07_model_output/ablation_predictions.parquet", "Ablated")
     tested = copied.records("07_model_output/predictions.parquet", "Prediction")
     asked = len({(one.item_id, one.task, one.question) for one in tested if one.model == "hawk"})

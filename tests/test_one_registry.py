@@ -136,7 +136,12 @@ def test_a_server_has_runs_files_and_versions(copied, server, tmp_path, answer):
     assert run.info.artifact_uri.startswith("mlflow-artifacts:")
 
 
-def test_first_runs_at_the_same_time_wait_for_each_other(project):
+TRIALS = int(os.environ.get("HAWK_TEST_TRIALS", "10"))
+"""Of first runs at the same time; one of them is in `make test`."""
+
+
+@pytest.mark.parametrize("trial", [0, *(pytest.param(number, marks=pytest.mark.nightly) for number in range(1, TRIALS))])
+def test_first_runs_at_the_same_time_wait_for_each_other(project, trial):
     count = 3
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     environment |= {"PYTHONPATH": str(project.folder / "src"), "KEDRO_DATASET_VALIDATION": "0"}

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, chdir, nullcontext
+from contextlib import AbstractContextManager, ExitStack, chdir, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,21 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from hawk_pipelines import logs
 from hawk_pipelines.engine.sole_writer import can_be_written, sole_writer
 from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
+from hawk_pipelines.pipelines.evaluated_model import MODEL, evaluates, model_tags, run_tags, settings_to_log
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
 from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters, check_versions
 from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
-from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owner
+from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owned_from_the_beginning, owner
 from hawk_pipelines.serving.tracking_server import (
     bound_requests,
     database_ready,
@@ -35,9 +38,16 @@ from hawk_pipelines.serving.tracking_server import (
     with_server,
 )
 from hawk_pipelines.summary import path_of, show, show_rejections
-from hawk_pipelines.training.tracking import flat, told
+from hawk_pipelines.training.tracking import told
 
 logger = logging.getLogger(__name__)
+
+
+class TrackingHooks(MlflowHook):  # type: ignore[misc]
+    """What kedro-mlflow does: a run is begun, artefacts go into it, and it is ended."""
+
+    def _log_param(self, name: str, value: object) -> None:
+        """Not node by node: a run's settings are written at its beginning, and are not always those of `conf`."""
 
 
 class LocationHooks:
@@ -69,14 +79,17 @@ class LocationHooks:
             if can_be_written(self._data):  # where nobody can, a run may still have nothing to do
                 self._opened.enter_context(sole_writer(self._data))
             self._opened.enter_context(chdir(self._project))
-            result = yield
+            with owned_from_the_beginning():
+                result = yield
             if (run := mlflow.active_run()) and not self._before:
-                mlflow.set_tag(OWNER, owner())
-                with told("Runs that were killed could not be closed"):
-                    close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
+                mlflow.set_tag(OWNER, owner())  # of one that was begun before, and goes on
+                _close_killed(run)
             return result
-        except BaseException:
-            with self._opened:
+        except BaseException as error:
+            with self._opened, _patience(error):
+                if run := mlflow.active_run():
+                    logs.name_run(run.info.run_id)
+                    _close_killed(run)
                 if not self._before:
                     _end_as_failed()  # kedro-mlflow ends it only where a step fails
             raise
@@ -90,13 +103,16 @@ class LocationHooks:
     @hook_impl(wrapper=True)
     def on_pipeline_error(self, error: Exception) -> Generator[None, Any, Any]:
         """Go back. A server that did not answer the run is asked once, and not for minutes, to close it."""
-        patience = one_attempt() if isinstance(error, MlflowException) else nullcontext()
-        with self._opened, patience:
+        with self._opened, _patience(error):
             try:
                 return (yield)
             finally:
                 if not self._before:
                     _end_as_failed()
+
+
+def _patience(error: BaseException) -> AbstractContextManager[None]:
+    return one_attempt() if isinstance(error, MlflowException) else nullcontext()
 
 
 def _end_as_failed() -> None:
@@ -106,6 +122,13 @@ def _end_as_failed() -> None:
     while mlflow.active_run():  # kedro-mlflow may have opened it more than once
         with told("The MLflow run could not be ended; the next run ends it"):
             mlflow.end_run("FAILED")
+
+
+def _close_killed(run: Run) -> None:
+    import mlflow
+
+    with told("Runs that were killed could not be closed"):
+        close_abandoned(mlflow.MlflowClient(), run.info.experiment_id)
 
 
 class ProjectHooks:
@@ -130,7 +153,7 @@ class ProjectHooks:
         check_versions(load_versions or {}, conf_catalog)
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Look ahead to a language model and to a training, then write every parameter to the MLflow run."""
         import mlflow
 
@@ -144,11 +167,16 @@ class ProjectHooks:
             published = bool(ingest.get("published")) or "hawk" in ingest.get("source", ())
             look_ahead({node.name for node in pipeline.nodes}, annotate, caption, catalog.load("llm_key"), published)
         look_ahead_to_training({node.name for node in pipeline.nodes}, self._parameters, catalog)
-        mlflow.log_params(flat(self._parameters))
         self._executed: set[str] = set()
         self._given_back: set[str] = set()
         self._begins: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
+        mlflow.log_params(settings_to_log(self._parameters, pipeline, catalog))
+        if active:
+            logger.info("MLflow run %s %s", active.info.run_name, self._run_id)
+            mlflow.set_tags(run_tags(Path.cwd(), run_params["env"]))
+        if MODEL in pipeline.inputs():
+            self._tag_model(pipeline, catalog)
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -190,15 +218,28 @@ class ProjectHooks:
         reused = (reached - executed) | self._given_back
         if self._run_id:
             tag_reused(self._run_id, reused, reached)
+            if MODEL not in pipeline.inputs():
+                self._tag_model(pipeline.only_nodes(*reached), catalog)
             _log_seconds(self._run_id, self._seconds)
         if not logs.is_quiet():
             show(pipeline.only_nodes(*reached), catalog, run_params["env"], ending, reused, self._seconds)
+        if self._run_id:
+            logger.info("All of it is in MLflow run %s (`hawk ui`).", self._run_id)
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Keep the seconds of the steps that were finished."""
         if self._run_id:
             _log_seconds(self._run_id, self._seconds)
+
+    def _tag_model(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Say in the MLflow run which model is evaluated, where it is there."""
+        import mlflow
+
+        if self._run_id and evaluates(pipeline) and catalog.exists(MODEL):
+            client = mlflow.MlflowClient()
+            for name, value in model_tags(catalog, Path.cwd(), mlflow.get_tracking_uri()).items():
+                client.set_tag(self._run_id, name, value)
 
 
 def _log_seconds(run_id: str, seconds: Mapping[str, float]) -> None:

@@ -291,8 +291,8 @@ class LlmCall(Record):
     item_id: str
     purpose: str
     """What was asked for: `description`, `answers` …"""
-    outcome: Literal["answered", "refused", "failed"]
-    """`refused` is also an empty reply; `failed` is none at all."""
+    outcome: Literal["answered", "refused", "empty", "failed"]
+    """`refused` and `empty` are replies in which there is nothing else; `failed` is no reply at all."""
     attempts: int
     """Sent in this run; 0 where the reply was in the store."""
     model: str
@@ -525,9 +525,9 @@ class AblationRow(Record):
     """Variant − reference, over the seeds that both have; None for the reference itself."""
     low: float | None
     high: float | None
-    """The 95 % interval of the difference."""
+    """The 95 % interval of the difference; None where it is of one seed."""
     p: float | None
-    """Two-sided, of no difference."""
+    """Two-sided, of no difference; None where it is of one seed."""
     compared_seeds: int
     """Seeds behind the difference: those that both have."""
     compared_items: int

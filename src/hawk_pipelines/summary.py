@@ -80,7 +80,12 @@ def show(
             plain = f"plain motion {told['flow']['value']:.3f}; {told['score']['videos']} videos"
             console.print(f"Frame AUC of the anomaly score: {told['score']['value']:.3f} ({plain})")
     if "ablations" in outputs:
-        console.print(_variants(catalog.load("ablations")))
+        from hawk_pipelines.evaluation.ablation import of_one_seed
+
+        rows = catalog.load("ablations")
+        console.print(_variants(rows))
+        if sentence := of_one_seed(rows):
+            console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     if "registered_model" in outputs:
         told = catalog.load("registered_model")
         console.print(f"\nVersion {told['version']} of {told['name']}: {told['reason']}", soft_wrap=True)

@@ -1,11 +1,13 @@
 import json
 import re
+import sqlite3
 
 import pytest
 from click.testing import CliRunner
 
 from hawk_pipelines.cli import main
 from hawk_pipelines.datasets.records import RecordsDataset
+from hawk_pipelines.language.reply_store import STORE, Kept, ReplyStore
 from hawk_pipelines.schema import Caption, Draft, Video
 from tests.conftest import Project
 
@@ -114,3 +116,101 @@ def test_what_is_wrong_is_said_in_a_sentence(project, arguments, said):
 def test_outside_a_project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "There is no HAWK project here" in _hawk("--estimate").output
+
+
+# --- forgetting ----------------------------------------------------------------------------------------------------------
+
+SORRY = "I'm sorry, but I can't help with that."
+REPLIES = {"a": ('{"description": "A man falls."}', False), "b": (SORRY, True), "c": ("", False), "d": ("", True)}
+"""Texts of kept replies, and whether they were refused; the last as an earlier version kept it."""
+
+
+@pytest.fixture
+def kept(project):
+    """The project's store of replies, with four in it."""
+    path = project.folder / STORE
+    path.parent.mkdir(parents=True)
+    _keep(path, REPLIES)
+    return path
+
+
+def _keep(path, replies):
+    store = ReplyStore(path)
+    for key, (text, refused) in replies.items():
+        store.put(key, {"model": "m"}, Kept(**KEPT | {"text": text, "refused": refused}))
+    store.close()
+
+
+def _keys(path):
+    with sqlite3.connect(path) as connection:
+        return sorted(key for (key,) in connection.execute("SELECT key FROM replies"))
+
+
+KEPT = {"model": "m", "input_tokens": 9, "output_tokens": 4, "cost_usd": 0.1, "latency_s": 1, "attempts": 1}
+
+
+def test_without_a_reason_it_lists_them_with_counts_and_drops_nothing(kept, monkeypatch):
+    monkeypatch.chdir(kept.parents[3] / "conf" / "base")  # wherever one stands in the project
+    done = _hawk("--forget")
+    assert done.exit_code == 0
+    counts = dict(re.findall(r"^  (\S+) +(\d+)  ", done.output, re.MULTILINE))
+    assert counts == {"refused": "1", "empty": "2", "wrong-form": "0", "damaged": "0"}
+    assert json.loads(_hawk("--forget", "--json").stdout) == {"kept": {name: int(count) for name, count in counts.items()}}
+    assert _keys(kept) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "left", "words"),
+    [
+        (["refused"], ["a", "c", "d"], "1 kept replies were dropped"),
+        (["empty", "Refused"], ["a"], "3 kept replies were dropped"),
+        (["wrong form"], ["a", "b", "c", "d"], "0 kept replies were dropped"),
+        (["wrong_form", "damaged"], ["a", "b", "c", "d"], "(0 wrong-form, 0 damaged)"),
+    ],
+)
+def test_replies_are_dropped_by_reason(kept, reasons, left, words):
+    done = _hawk("--forget", *reasons)
+    assert done.exit_code == 0, done.output
+    assert words in done.output
+    assert _keys(kept) == left
+    assert "0 kept replies were dropped" in _hawk("--forget", *reasons).output
+
+
+def test_damaged_replies_can_be_dropped(kept):
+    with sqlite3.connect(kept) as connection:
+        connection.execute("UPDATE replies SET reply = 'x' WHERE key = 'b'")
+    assert "1 damaged" in _hawk("--forget", "damaged").output
+    assert _keys(kept) == ["a", "c", "d"]
+
+
+def test_an_environment_and_settings_name_the_store(project, kept):
+    (project.folder / "conf" / "team").mkdir()
+    (project.folder / "conf" / "team" / "parameters_annotate.yml").write_text("annotate: {openai: {replies: data/team.sqlite}}\n")
+    _keep(project.folder / "data" / "team.sqlite", REPLIES)
+    for options in (("--env", "team"), ("--params", "annotate.openai.replies=data/team.sqlite")):
+        done = _hawk("--forget", "refused", *options, "--json")
+        assert json.loads(done.stdout)["dropped"]["refused"] == int(options[0] == "--env")
+    assert _keys(project.folder / "data" / "team.sqlite") == ["a", "c", "d"]
+    assert _keys(kept) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--forget", "refused", "rude"],
+            "`rude` is no reason to drop a reply; there are refused (1), empty (2), wrong-form (0)",
+        ),
+        (["refused"], "Give one of the two"),
+        (["--estimate", "refused"], "`hawk annotate --forget refused` drops kept replies"),
+        (["--estimate", "--forget"], "Give one of the two"),
+        (["--forget", "--params", "annotate.openai.replies=nowhere.sqlite"], "nowhere.sqlite is not there. Nothing was dropped."),
+        (["--forget", "--params", "annotate.openai.replies=pyproject.toml"], "damaged or no store of replies"),
+    ],
+)
+def test_what_cannot_be_forgotten_is_said_and_nothing_is_dropped(kept, arguments, words):
+    done = _hawk(*arguments)
+    assert done.exit_code in (1, 2)
+    assert words in " ".join(done.output.split())
+    assert _keys(kept) == ["a", "b", "c", "d"]
+    assert not (kept.parents[3] / "nowhere.sqlite").exists()

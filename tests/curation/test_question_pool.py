@@ -102,6 +102,11 @@ def test_refusals_leave_a_reason():
     request = script.send(_reply(next(script), {"questions": ["Who is it?"]}))
     with pytest.raises(StopIteration) as end:
         script.send(_reply(request, None))
+    assert end.value.value[0].against == "The model gave no score: its reply is empty."
+    script = propose("who", PROMPTS, 1)
+    request = script.send(_reply(next(script), {"questions": ["Who is it?"]}))
+    with pytest.raises(StopIteration) as end:
+        script.send(Reply(None, "I will not.", "", KEPT))
     assert end.value.value[0].against == "The model refused to score it."
 
 

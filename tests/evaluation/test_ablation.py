@@ -43,7 +43,7 @@ def test_a_variant_that_sees_less_is_below_the_reference_by_an_interval_without_
 
 
 def test_a_variant_that_is_no_other_differs_by_nothing():
-    known, _ = _rows(_answers("full", 1, 0.5), _answers("same", 1, 0.5))
+    known, _ = _rows(*(_answers(name, seed, 0.5) for seed in (1, 2) for name in ("full", "same")))
     same = known["same", "bleu_4"]
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
 
@@ -55,9 +55,34 @@ def test_only_seeds_that_both_have_are_compared():
     assert known["alone", "bleu_4"].difference is None
     shown = table(rows, "full", {"full": 2, "blind": 2, "alone": 1, "gone": 2})
     assert "| full | 1 of 2 |" in shown
-    assert f"{blind.value:.3f} ({blind.difference:+.3f} with the 1 seed(s) of both: " in shown
+    assert f"{blind.value:.3f} ({blind.difference:+.3f} with the 1 seed(s) of both)" in shown
     assert "| alone | 1 |" in shown
     assert "| gone | 0 of 2 | – | –" in shown
+
+
+def test_a_difference_of_one_seed_has_no_interval_and_the_table_says_why():
+    seeds = {"full": (1, 2), "blind": (1, 2), "once": (1,), "late": (2, 3)}
+    _, rows = _rows(*(_answers(name, seed, 0.3 + 0.6 * (name == "full")) for name, some in seeds.items() for seed in some))
+    alone = [row for row in rows if row.variant in ("once", "late")]
+    assert all((row.compared_seeds, row.low, row.high, row.p) == (1, None, None, None) for row in alone)
+    assert all(row.difference is not None for row in alone)
+    assert all(row.low <= row.high for row in rows if row.variant == "blind")
+    above, _, under = table(rows, "full", {name: len(some) for name, some in seeds.items()}).rpartition("\n\n")
+    assert under.startswith("The differences of `once`, `late` are of one seed, so they have no interval")
+    assert "run more seeds (`ablate.seeds`)" in under
+    assert [("…" in line) for line in above.splitlines()[-3:]] == [True, False, False]
+    both = [row for row in rows if row.variant in ("full", "blind")]
+    assert "one seed" not in table(both, "full", {"full": 2, "blind": 2})
+
+
+def test_where_all_is_of_one_seed_nothing_speaks_of_intervals():
+    _, rows = _rows(_answers("full", 1, 0.95), _answers("blind", 1, 0.3))
+    shown = table(rows, "full", {"full": 1, "blind": 1})
+    assert "95 %" not in shown
+    assert "of one seed, so they have no interval" in shown
+    picture = plot(rows, "full")
+    assert picture.get_supxlabel() == "difference to full, of one seed: no effect can be told from chance"
+    assert not [bar for panel in picture.axes for container in panel.containers if container.has_xerr for bar in [container]]
 
 
 def test_the_plot_has_a_panel_for_every_headline_and_a_line_for_every_variant():

@@ -88,7 +88,7 @@ REPLIES = {
     1: (1.5, "out_of_range"),
     2: (-0.1, "out_of_range"),
     3: ("I'm sorry, but I can't help with that.", "refused"),
-    4: ("", "refused"),
+    4: ("", "broken"),
     5: ("Good answer! I would say 0.9.", "broken"),
     6: ('{"score": NaN}', "broken"),
     7: ('{"score": true}', "broken"),
@@ -117,19 +117,19 @@ def test_what_is_no_score_is_counted_and_told_and_never_a_number(serve, tmp_path
     assert judged.judgements[3].reason == "The judge refused: I'm sorry, but I can't help with that."
     assert "No usable reply came to the request for its judge_detail" in judged.judgements[5].reason
     (result,) = judged.results
-    assert result.outcomes == {"judged": 3, "empty": 0, "out_of_range": 2, "refused": 2, "broken": 5, "no_reference": 0}
+    assert result.outcomes == {"judged": 3, "empty": 0, "out_of_range": 2, "refused": 1, "broken": 6, "no_reference": 0}
     assert result.mean.value == pytest.approx(2 / 3)
     assert (result.mean.items, result.answers) == (3, 12)
     assert notes(judged)[1] == (
         "Detail of hawk (question) is the mean of 3 of 12 answers: 2 without score because the judge gave a number outside "
-        "[0, 1], 2 without score because the judge refused, 5 without score because no usable reply came."
+        "[0, 1], 1 without score because the judge refused, 6 without score because no usable reply came."
     )
 
     server.answer = saying(lambda *_: 0.5)
     before = len(server.chats)
     again, _ = judged_by(settings, predictions)
     assert len(server.chats) == before + 5  # what came is kept, whatever it was; only where nothing came it is asked again
-    assert [one.outcome for one in again.judgements if one.outcome != "judged"] == ["out_of_range"] * 2 + ["refused"] * 2
+    assert [one.outcome for one in again.judgements if one.outcome != "judged"] == ["out_of_range"] * 2 + ["refused", "broken"]
 
 
 def test_where_no_answer_has_a_score_there_is_no_mean(serve, tmp_path):

@@ -411,25 +411,11 @@ def test_a_reply_that_was_cut_off_is_paid_for_once_and_not_kept(serve, llm, said
         (completion("", finish="content_filter"), "The server's filter held the reply back."),
         (completion('{"descr', finish="content_filter"), '{"descr'),
         (error(400, "The response was filtered.", "content_filter"), "The response was filtered"),
-        (completion(""), ""),
-        (completion(None), ""),
-        (completion(" \n "), ""),
         (completion(None, refusal="No \ud800 way."), "No ? way."),
     ],
-    ids=[
-        "field",
-        "field and words",
-        "words",
-        "filter",
-        "filter with words",
-        "Azure",
-        "empty",
-        "null",
-        "blank",
-        "half a character",
-    ],
+    ids=["field", "field and words", "words", "filter", "filter with words", "Azure", "half a character"],
 )
-def test_refusals_and_empty_replies_are_kept_as_such_and_not_asked_for_again(serve, llm, answer, said):
+def test_refusals_are_kept_as_such_and_not_asked_for_again(serve, llm, answer, said):
     server = serve(answer=lambda _: answer)
     client = llm(server)
     got = outcomes(client, scripts(1))
@@ -472,6 +458,45 @@ def test_answers_that_are_no_reply_are_asked_for_again(serve, llm, answer):
     complete(outcomes(llm(server), scripts(1)), 1)
     assert len(server.chats) == 2
     assert server.bodies[0] == server.bodies[1]
+
+
+THOUGHT = {"prompt_tokens": 9, "completion_tokens": 40, "completion_tokens_details": {"reasoning_tokens": 40}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "beside"),
+    [
+        (completion(""), {"finish_reason": "stop", "prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}),
+        (completion(None, finish="eos"), {"finish_reason": "eos"}),
+        (completion(" \n ", refusal=" ", usage=THOUGHT), {"completion_tokens": 40, "reasoning_tokens": 40}),
+        (
+            completion("", finish=None, usage={"prompt_tokens": 3, "completion_tokens": -1, "total_tokens": "x"}),
+            {"prompt_tokens": 3},
+        ),
+        (completion([], usage=None), {"finish_reason": "stop"}),
+    ],
+    ids=["empty", "null", "blank", "odd counts", "no parts"],
+)
+def test_an_empty_reply_is_no_refusal_and_is_kept_with_what_came_beside_it(serve, llm, answer, beside):
+    server = serve(answer=lambda _: answer)
+    client = llm(server)
+    got = outcomes(client, scripts(1))
+    assert (got[0].value, got[0].said, got[0].kept.refused) == (None, "", False)
+    assert beside.items() <= got[0].kept.beside.items()
+    assert [call.outcome for call in client.calls] == ["empty"]
+    again = outcomes(llm(server), scripts(1))[0]
+    assert (again.value, again.kept) == (None, got[0].kept)
+    assert len(server.chats) == 1
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "many"}], ids=["none", "nothing in it", "no numbers"])
+def test_an_empty_reply_with_nothing_beside_it_is_not_kept(serve, llm, usage):
+    server = serve(answer=lambda _: completion("", finish=None, usage=usage))
+    client = llm(server)
+    (reply,) = outcomes(client, scripts(1)).values()
+    assert "the reply is empty, and nothing beside it says why" in reply.reason
+    assert len(server.chats) == 2  # what is so twice is so again
+    assert client.store.get(client.key_of(request(0))) is None
 
 
 def _message(**message):

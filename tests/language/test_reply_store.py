@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from hawk_pipelines.language import reply_store
+from hawk_pipelines.language.llm import Failed
 from hawk_pipelines.language.reply_store import Kept, ReplyStore, ReplyStoreError, key_of
 from tests.conftest import ROOT
 from tests.language.asking import complete, outcomes, request, scripts
+from tests.servers.llm import completion
 
 KEPT = Kept(
     text='{"description": "Żółw \u2028 \x00 `<b>`"}', refused=False, model="m", input_tokens=3, output_tokens=2, cost_usd=0.25,
@@ -337,3 +339,16 @@ def test_what_may_not_be_written_is_told_of_before_anything_is_paid_for(nobody, 
             ReplyStore(path)
     finally:
         changed.chmod(0o755)
+
+
+def test_refusals_can_be_dropped_beside_a_run_that_asks(serve, llm):
+    """The run loses nothing that it asks for, and what it keeps meanwhile stays."""
+    server = serve(latency_s=0.01, answer=lambda asked: completion("") if int(asked.marker[-1]) % 2 else None)
+    client, other = llm(server, concurrency=4), llm(server)
+    dropped = 0
+    for _, reply in client.run(scripts(60), "test"):
+        assert not isinstance(reply, Failed)
+        dropped += other.store.forget(["empty", "refused"]).total()
+    assert len(server.chats) == 60
+    assert dropped + other.store.forget(["empty"]).total() == 30
+    assert client.store.outcomes() == {"answered": 30}

@@ -312,6 +312,15 @@ def test_what_is_no_caption_costs_its_clip_and_is_paid_once(own, server, reply, 
     assert len(server.got) == 1 + asked  # the replies are kept
 
 
+@pytest.mark.parametrize("reply", [says("I'm sorry, I cannot describe people."), says("")])
+def test_a_server_that_refuses_every_clip_ends_the_run_each_time(own, server, reply):
+    server.reply = lambda _: reply
+    for retry_failed in (False, False, True):
+        with pytest.raises(CaptionError, match=r"caption none of 2 clips.*change `caption\.openai_vision\.prompts`"):
+            own.caption(retry_failed=retry_failed)
+        assert len(server.got) == 4  # each clip in both wordings, once
+
+
 def test_pictures_are_not_kept_with_the_replies(own, server):
     assert len(own.caption().captions) == 2
     (kept,) = own.folder.rglob("replies.sqlite")

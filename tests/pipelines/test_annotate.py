@@ -16,7 +16,7 @@ from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 from hawk_pipelines.schema import Caption, Draft, Video
 from tests.conftest import ROOT
 from tests.language.asking import PRICES
-from tests.servers.llm import MODEL, LlmServer, error
+from tests.servers.llm import MODEL, LlmServer, completion, error
 
 
 @pytest.fixture
@@ -111,3 +111,36 @@ def test_what_was_spent_is_told_where_the_run_ends_at_its_limit(run):
     metrics, rows = _logged(run.run_id)
     assert metrics["annotate.llm.spent_usd"] == pytest.approx(0.4)
     assert len(rows) >= 2
+
+
+def _said(text, **more):
+    return lambda asked: completion(text, **more)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (_said("I'm sorry, but I can't help with that."), "4 refused, 0 empty (the first: “I'm sorry, but I can't help"),
+        (_said('{"description": "As an AI, I cannot view the video."}'), "4 refused, 0 empty (the first: “{"),
+        (_said("", finish="stop"), "0 refused, 4 empty (the first came with finish_reason stop, prompt_tokens 100"),
+        (_said('{"description": " - "}'), "0 refused, 4 empty"),
+    ],
+    ids=["refused", "refused in JSON", "empty", "empty in JSON"],
+)
+def test_where_every_reply_is_empty_or_refused_the_run_ends_each_time_and_pays_once(run, answer, words):
+    for sent in (4, 0):
+        with pytest.raises(LlmError) as raised:
+            run(answer=answer)
+        assert f"Not one of the 4 replies of {MODEL}" in str(raised.value)
+        assert words in str(raised.value)
+        assert "(`annotate.openai.model`)" in str(raised.value)
+        assert "`hawk annotate --forget refused empty`" in str(raised.value)
+        assert len(run.server.chats) == sent
+        metrics, _ = _logged(run.run_id)
+        assert metrics["annotate.llm.refused"] + metrics["annotate.llm.empty"] == 4
+
+
+def test_one_answer_among_refusals_is_a_draft(run):
+    drafts, _, calls = run(answer=lambda asked: None if asked.marker == "item-0001" else completion("I cannot see the video."))
+    assert [bool(draft.description) for draft in drafts] == [True, True]
+    assert {call.outcome for call in calls} == {"answered", "refused"}

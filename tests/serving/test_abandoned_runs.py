@@ -4,10 +4,11 @@ import socket
 import subprocess
 import sys
 
+import mlflow
 import psutil
 import pytest
 
-from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owner
+from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owned_from_the_beginning, owner
 
 PRINT_OWNER = "from hawk_pipelines.serving.abandoned_runs import owner; print(owner())"
 
@@ -59,3 +60,18 @@ def test_a_run_that_ended_stays_as_it_ended(registry, run_of, owner_that_is_gone
     registry.set_terminated(run, "FAILED")
     assert close_abandoned(registry, run_of.experiment) == []
     assert registry.get_run(run).info.status == "FAILED"
+
+
+def test_a_run_has_its_owner_from_the_moment_in_which_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", '{"team": "roads"}')
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    try:
+        experiment = mlflow.create_experiment("runs", artifact_location=str(tmp_path))
+        with owned_from_the_beginning(), mlflow.start_run(experiment_id=experiment) as run:
+            pass
+        with mlflow.start_run(experiment_id=experiment) as other:
+            pass
+    finally:
+        mlflow.set_tracking_uri(None)
+    tags = [mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(one.info.run_id).data.tags for one in (run, other)]
+    assert [(tag.get(OWNER), tag["team"]) for tag in tags] == [(owner(), "roads"), (None, "roads")]

@@ -1,10 +1,12 @@
 """Whether a model is the one that a training would make."""
 
+import json
 import os
 
+import mlflow
 import pytest
 
-from hawk_pipelines.training.finished import forget_handed_over, is_finished, run_of, write_finished
+from hawk_pipelines.training.finished import forget_handed_over, is_finished, run_of, training_run_of, write_finished
 from hawk_pipelines.training.inputs import training_key
 
 
@@ -68,3 +70,24 @@ def test_what_was_handed_over_is_forgotten_and_nothing_else(model, tmp_path, lin
     assert left.exists() is not linked
     assert is_finished(model, "f" * 16)
     forget_handed_over(tmp_path / "nowhere", model)
+
+
+def test_a_model_leads_to_the_run_that_trained_it(model, tmp_path, database):
+    client, trainings = mlflow.MlflowClient(database), tmp_path / "trainings"
+    experiment = client.create_experiment("trained")
+    runs = {status: client.create_run(experiment, tags={"training": "f" * 16}).info.run_id for status in ("FAILED", "FINISHED")}
+    for status, run_id in runs.items():
+        client.set_terminated(run_id, status)
+    assert training_run_of(model, trainings, database) == runs["FINISHED"]  # by its tag, where the training's folder is gone
+
+    folder = trainings / f"finetune-{'f' * 16}"
+    folder.mkdir(parents=True)
+    noted = client.create_run(experiment).info.run_id  # as earlier versions left it, without the tag
+    for run_id, expected in ((noted, noted), ("0" * 32, runs["FINISHED"])):  # the second is on another server
+        (folder / "mlflow_run.json").write_text(json.dumps({"run_id": run_id, "tracking_uri": "http://gone"}))
+        assert training_run_of(model, trainings, database) == expected
+
+    write_finished(model, "0" * 16)
+    assert training_run_of(model, trainings, database) is None
+    (model / "finished.json").unlink()
+    assert training_run_of(model, trainings, database) is None

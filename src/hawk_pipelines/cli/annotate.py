@@ -1,4 +1,4 @@
-"""`hawk annotate --estimate`: what a language model would be asked and paid, before anything is sent."""
+"""`hawk annotate`: what a language model would be asked and paid, before anything is sent; and forgetting what it said."""
 
 import contextlib
 import json
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hawk_pipelines.cli.forgetting import forget
 from hawk_pipelines.cli.options import one_sentence
 from hawk_pipelines.cli.run_settings import settings_option
 from hawk_pipelines.errors import HawkError
@@ -16,22 +17,38 @@ if TYPE_CHECKING:
 
 
 class EstimateError(HawkError):
-    """Something that an estimate needs is not there."""
+    """Something that the command needs is not there."""
 
 
 @click.command()
 @click.option("--estimate", "only_estimate", is_flag=True, help="Say what it would cost; nothing is sent and no key is needed.")
+@click.option(
+    "--forget",
+    "forgets",
+    is_flag=True,
+    help="Drop kept replies by REASON (refused, empty, wrong-form, damaged), so that they are asked for again; "
+    "without a REASON say how many there are.",
+)
+@click.argument("reasons", nargs=-1, metavar="[REASON]...")
 @click.option("--env", "-e", envvar="KEDRO_ENV", help="The configuration environment, as for `kedro run`.")
 @settings_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def annotate(only_estimate: bool, env: str | None, params: dict[str, Any], as_json: bool) -> None:
-    """Say how many requests, tokens and dollars the drafts of a language model would take.
+def annotate(
+    only_estimate: bool, forgets: bool, reasons: tuple[str, ...], env: str | None, params: dict[str, Any], as_json: bool
+) -> None:
+    """Say how many requests, tokens and dollars the drafts of a language model would take, or forget replies of no use.
 
     For the provider `openai`, whichever is configured. Replies that are in the store cost nothing. The drafts themselves are
     written by `kedro run --pipelines=annotate`.
     """
-    if not only_estimate:
-        msg = "Drafts are written by `kedro run --pipelines=annotate`; `hawk annotate --estimate` says what that would cost."
+    if only_estimate == forgets:
+        msg = (
+            "Drafts are written by `kedro run --pipelines=annotate`; `hawk annotate --estimate` says what that would cost, and "
+            "`hawk annotate --forget REASON …` drops kept replies. Give one of the two."
+        )
+        raise click.UsageError(msg)
+    if reasons and not forgets:
+        msg = f"`{reasons[0]}` is too much; `hawk annotate --forget {reasons[0]}` drops kept replies."
         raise click.UsageError(msg)
     from kedro.utils import find_kedro_project
 
@@ -41,6 +58,9 @@ def annotate(only_estimate: bool, env: str | None, params: dict[str, Any], as_js
             msg = "There is no HAWK project here; go to its root, where pyproject.toml and conf/ are."
             raise EstimateError(msg)
         with contextlib.chdir(project):
+            if forgets:
+                forget(_settings(env, params)[0].openai.replies, reasons, as_json)
+                return
             expected, settings = _estimated(env, params)
     if as_json:
         click.echo(json.dumps(_json(expected, settings), indent=2))
@@ -72,8 +92,22 @@ _TABLES = {"videos": "ingest,split,caption", "clip_captions": "split,caption", "
 
 def _inputs(env: str | None, params: dict[str, Any]) -> tuple[dict[str, Any], Any, int, Path]:
     """The tables and settings that `annotate` would be given."""
-    from kedro.config import MissingConfigException
     from kedro.io import DataCatalog
+
+    settings, validate, seed, described = _settings(env, params)
+    for one in described.values():
+        one.pop("validator", None)  # of use when a table is saved
+    catalog = DataCatalog.from_config(described)
+    for name, pipeline in _TABLES.items():
+        if not catalog.exists(name):
+            msg = f"There is no table `{name}` yet: run `kedro run --pipelines={pipeline}` first."
+            raise EstimateError(msg)
+    return {name: catalog.load(name) for name in _TABLES}, settings, seed, validate.decisions
+
+
+def _settings(env: str | None, params: dict[str, Any]) -> tuple[Any, Any, int, dict[str, Any]]:
+    """Settings of `annotate` and `validate`, the seed, and the catalog's entries of what they read, as `kedro run` takes them."""
+    from kedro.config import MissingConfigException
     from yaml import YAMLError
 
     from hawk_pipelines.config_loader import settings_of
@@ -89,16 +123,8 @@ def _inputs(env: str | None, params: dict[str, Any]) -> tuple[dict[str, Any], An
         raise EstimateError(msg) from error
     kinds = {"annotate": AnnotateParameters, "validate": ValidateParameters, "seed": int}
     check_parameters({name: parameters[name] for name in kinds if name in parameters}, kinds)
-    settings = AnnotateParameters.model_validate(parameters["annotate"])
-    validate = ValidateParameters.model_validate(parameters["validate"])
-    for one in described.values():
-        one.pop("validator", None)  # of use when a table is saved
-    catalog = DataCatalog.from_config(described)
-    for name, pipeline in _TABLES.items():
-        if not catalog.exists(name):
-            msg = f"There is no table `{name}` yet: run `kedro run --pipelines={pipeline}` first."
-            raise EstimateError(msg)
-    return {name: catalog.load(name) for name in _TABLES}, settings, int(parameters["seed"]), validate.decisions
+    annotate, validate = (kinds[name].model_validate(parameters[name]) for name in ("annotate", "validate"))
+    return annotate, validate, int(parameters["seed"]), described
 
 
 def _json(expected: "Estimate", settings: Any) -> dict[str, Any]:

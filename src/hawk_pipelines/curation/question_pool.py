@@ -125,7 +125,8 @@ def _scored(kind: str, portion: Sequence[Candidate], prompt: Prompt) -> Generato
     usual = {"anomaly": 0.5, "clarity": 0.5, "asks": ASKS[kind][0]}
     reply = yield Request("question_scores", said, schema, schema(**dict.fromkeys(schema.model_fields, usual)))
     if reply.value is None:
-        return [one.model_copy(update={"against": "The model refused to score it."}) for one in portion]
+        why = "The model refused to score it." if reply.said else "The model gave no score: its reply is empty."
+        return [one.model_copy(update={"against": why}) for one in portion]
     scores = [getattr(reply.value, f"question_{n}") for n in range(1, len(portion) + 1)]
     return [
         one.model_copy(update={"anomaly": score.anomaly, "clarity": score.clarity, "asks": score.asks})

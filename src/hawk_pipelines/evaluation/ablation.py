@@ -28,7 +28,7 @@ def compare_variants(
     """Every variant's figures, and what it has over the reference.
 
     A figure is the mean over a variant's seeds. A difference is of the seeds that both have; its interval comes from resampling
-    source videos within each seed.
+    source videos within each seed. Of one seed there is none: it would leave out how far another seed moves the figure.
 
     Args:
         ablated: answers of variants, each with its seed.
@@ -44,6 +44,7 @@ def compare_variants(
         over = {(one.task, one.metric): one for one in compare_repeated(pairs)} if pairs else {}
         for (task, metric), figures in _figures(by_seed).items():
             found, values = over.get((task, metric)), [one.value for one in figures]
+            interval = found if len(both) > 1 else None
             rows.append(
                 AblationRow(
                     variant=variant,
@@ -54,9 +55,9 @@ def compare_variants(
                     highest=max(values),
                     seeds=len(values),
                     difference=found.value if found else None,
-                    low=found.low if found else None,
-                    high=found.high if found else None,
-                    p=found.p if found else None,
+                    low=interval.low if interval else None,
+                    high=interval.high if interval else None,
+                    p=interval.p if interval else None,
                     compared_seeds=len(both),
                     compared_items=found.items if found else 0,
                     items=sum(one.items for one in figures),
@@ -96,10 +97,9 @@ def table(rows: Sequence[AblationRow], reference: str, wanted: Mapping[str, int]
     """
     shown = [key for key in HEADLINES if any((row.task, row.metric) == key for row in rows)]
     by_variant = {name: {(row.task, row.metric): row for row in rows if row.variant == name} for name in wanted}
-    said = [
-        f"Means over seeds; in brackets what a variant has over {markdown_code(reference)}, with its 95 % interval"
-        " (source videos are drawn anew within each seed).",
-    ]
+    intervals = ", with its 95 % interval (source videos are drawn anew within each seed)"
+    shown_intervals = intervals if any(row.low is not None for row in rows) else ""
+    said = [f"Means over seeds; in brackets what a variant has over {markdown_code(reference)}{shown_intervals}."]
     if not by_variant.get(reference):
         said.append(f"{markdown_code(reference)} came to nothing, so that there is nothing to compare with.")
     lines = [
@@ -113,7 +113,21 @@ def table(rows: Sequence[AblationRow], reference: str, wanted: Mapping[str, int]
         told = str(seeds) if seeds == wanted[variant] else f"{seeds} of {wanted[variant]}"
         cells = [_cell(known[key]) if key in known else "–" for key in shown]
         lines.append(f"| {markdown(variant)} | {told} | " + " | ".join(cells) + " |")
+    if sentence := of_one_seed(rows):
+        lines += ["", sentence]
     return "\n".join(lines) + "\n"
+
+
+def of_one_seed(rows: Sequence[AblationRow]) -> str:
+    """What stands under a table of which some differences are of a single seed; empty where none is."""
+    alone = list(dict.fromkeys(row.variant for row in rows if row.difference is not None and row.compared_seeds == 1))
+    if not alone:
+        return ""
+    which = ", ".join(f"`{variant}`" for variant in alone)
+    return (
+        f"The differences of {which} are of one seed, so they have no interval: another seed moves a figure as well, and how far "
+        "is not known. Do not take them for effects; run more seeds (`ablate.seeds`)."
+    )
 
 
 def _heading(key: tuple[Task, str], rows: Sequence[AblationRow]) -> str:
@@ -127,13 +141,15 @@ def _cell(row: AblationRow) -> str:
     if row.difference is None:
         return f"{row.value:.3f}"
     seeds = "" if row.compared_seeds == row.seeds else f" with the {row.compared_seeds} seed(s) of both"
+    if row.compared_seeds == 1:
+        return f"{row.value:.3f} ({row.difference:+.3f}{seeds})"
     if row.low is None or row.high is None or np.isnan(row.low):
         return f"{row.value:.3f} ({row.difference:+.3f}{seeds}, no interval)"
     return f"{row.value:.3f} ({row.difference:+.3f}{seeds}: {row.low:+.3f} … {row.high:+.3f})"
 
 
 def plot(rows: Sequence[AblationRow], reference: str) -> Picture:
-    """What each variant has over the reference, with its interval, one panel a headline."""
+    """What each variant has over the reference, with its interval where it has one, one panel a headline."""
     shown = [key for key in HEADLINES if any((row.task, row.metric) == key and row.difference is not None for row in rows)]
     variants = [name for name in dict.fromkeys(row.variant for row in rows) if name != reference]
     across = min(4, max(1, len(shown)))
@@ -157,5 +173,7 @@ def plot(rows: Sequence[AblationRow], reference: str) -> Picture:
         panel.tick_params(axis="x", labelsize=7)
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    picture.supxlabel(f"difference to {reference}, with its 95 % interval", fontsize=8)
+    intervals = any(row.low is not None for row in rows)
+    with_what = "with its 95 % interval" if intervals else "of one seed: no effect can be told from chance"
+    picture.supxlabel(f"difference to {reference}, {with_what}", fontsize=8)
     return picture

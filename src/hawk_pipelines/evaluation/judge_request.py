@@ -77,8 +77,10 @@ def ask(question: Question, prompt: Prompt) -> Script[Verdict]:
     said = messages(prompt, data=quoted(told(question)))
     reply = yield Request(f"judge_{question.dimension}", said, schema, schema(score=0.5))
     judge = reply.kept.model
+    if reply.value is None and not reply.said:
+        return Verdict(None, "broken", "The judge's reply is empty.", judge)
     if reply.value is None:
-        return Verdict(None, "refused", f"The judge refused: {reply.said[:SAID] or 'it said nothing'}", judge)
+        return Verdict(None, "refused", f"The judge refused: {reply.said[:SAID]}", judge)
     if not 0 <= reply.value.score <= 1:
         return Verdict(None, "out_of_range", f"The judge gave {reply.value.score:g}, which is not from 0 to 1.", judge)
     return Verdict(reply.value.score, "judged", None, judge)

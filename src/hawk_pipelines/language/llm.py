@@ -17,9 +17,10 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -88,7 +89,7 @@ class Call(NamedTuple):
     """Its position."""
     purpose: str
     key: str
-    outcome: Literal["answered", "refused", "failed"]
+    outcome: Literal["answered", "refused", "empty", "failed"]
     kept: Kept
     """What it took, whenever that was."""
     sent: int
@@ -251,7 +252,7 @@ class Client:
                     raise
                 reply = _reply(request, key, kept)
             self._answered = True
-        self._note(Call(script, request.purpose, key, "refused" if reply.kept.refused else "answered", reply.kept, sent))
+        self._note(Call(script, request.purpose, key, _came_to(reply.kept), reply.kept, sent))
         return reply
 
     def _sent_for(self, request: Request, body: dict[str, Any]) -> tuple[Kept, HawkError | None]:
@@ -275,7 +276,8 @@ class Client:
                 last = last or said.cut or repairs >= self.parameters.repairs
             if not fault or last:
                 failure = self._failure(request, fault, sent, attempt.final) if fault else None
-                return self.kept(text, refused, attempt.model or model, tokens, time.monotonic() - begun, sent), failure
+                latency_s, beside = time.monotonic() - begun, {} if text else dict(attempt.beside)
+                return self.kept(text, refused, attempt.model or model, tokens, latency_s, sent, beside=beside), failure
             if attempt.text is not None:  # there is no need to wait
                 text = server.said_without_key(attempt.text[:REPEATED])
                 messages = [*body["messages"], {"role": "assistant", "content": text}, _again(fault)]
@@ -322,7 +324,15 @@ class Client:
         logger.info("%s wants to be left alone for %.1f s (%s).", address, seconds, reason)
 
     def kept(
-        self, text: str, refused: bool, model: str, tokens: Tokens, latency_s: float, attempts: int, batch: bool = False
+        self,
+        text: str,
+        refused: bool,
+        model: str,
+        tokens: Tokens,
+        latency_s: float,
+        attempts: int,
+        batch: bool = False,
+        beside: Mapping[str, str | int] = MappingProxyType({}),
     ) -> Kept:
         """A reply and what it took, to be put into the store."""
         return Kept(
@@ -334,6 +344,7 @@ class Client:
             cost_usd=round(cost_usd(self.price, tokens, batch), 9),
             latency_s=round(latency_s, 3),
             attempts=attempts,
+            beside=dict(beside),
         )
 
     def _failure(self, request: Request, reason: str, sent: int, refused: bool) -> HawkError:
@@ -422,7 +433,13 @@ def _key(body: dict[str, Any], request: Request) -> str:
 
 
 def _reply(request: Request, key: str, kept: Kept) -> Reply:
-    return Reply(None if kept.refused else request.schema.model_validate_json(kept.text), kept.text, key, kept)
+    said_nothing = kept.refused or not kept.text
+    return Reply(None if said_nothing else request.schema.model_validate_json(kept.text), kept.text, key, kept)
+
+
+def _came_to(kept: Kept) -> Literal["answered", "refused", "empty"]:
+    outcome = kept.outcome
+    return outcome if outcome in ("refused", "empty") else "answered"
 
 
 def _again(reason: str) -> dict[str, str]:

@@ -261,6 +261,7 @@ def _keep(client: "Client", line: Mapping[str, Any], request: "Request") -> bool
     if said is None or said.fault:
         return False
     model = attempt.model or client.parameters.model
-    kept = client.kept(said.text, said.refused, model, attempt.tokens, 0.0, 1, batch=True)
+    beside = {} if said.text else attempt.beside
+    kept = client.kept(said.text, said.refused, model, attempt.tokens, 0.0, 1, batch=True, beside=beside)
     client.store.put(client.key_of(request), body, kept)
     return True

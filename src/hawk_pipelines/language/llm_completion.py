@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 THOUGHTS = ("reasoning_content", "reasoning")
 """Fields in which servers put what a model thinks before it answers; some put the answer there, too."""
 TOOL = "tool_calls"
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+DETAILS = {"completion_tokens_details": ("reasoning_tokens",)}
+LARGEST_COUNT = 10**9
+"""Tokens that a server may say it has read or written; what is more is no count."""
 
 
 class WrongForm(ValueError):
@@ -29,6 +33,17 @@ class Completion(NamedTuple):
     """`stop`, `length`, `content_filter` …"""
     model: str
     usage: Any
+
+    @property
+    def beside(self) -> dict[str, str | int]:
+        """Why the reply ended and what it took, as far as the server says: all that is known of an empty one."""
+        usage = self.usage if isinstance(self.usage, dict) else {}
+        found: dict[str, Any] = {"finish_reason": encodable(self.end)[:100] or None}
+        found |= {name: count_of(usage.get(name)) for name in COUNTS}
+        for group, names in DETAILS.items():
+            if isinstance(part := usage.get(group), dict):
+                found |= {name: count_of(part.get(name)) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def read_completion(raw: str) -> Completion:
@@ -91,6 +106,11 @@ def _joined(raw: str) -> dict[str, Any]:
         msg = "the stream has no end"
         raise ValueError(msg)
     return said | {"choices": [{"message": message, "finish_reason": end}]}
+
+
+def count_of(value: Any) -> int | None:
+    """A number of tokens; None where it is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT else None
 
 
 def encodable(words: str | None) -> str:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.language.llm_completion import THOUGHTS, WrongForm, read_completion
+from hawk_pipelines.language.llm_completion import THOUGHTS, WrongForm, count_of, read_completion
 from hawk_pipelines.language.llm_parameters import LlmParameters
 from hawk_pipelines.language.prices import Tokens
 from hawk_pipelines.language.refusals import is_refusal
@@ -30,8 +31,6 @@ CHARACTERS_PER_TOKEN = 4.0
 """Of English, for estimates and for servers that do not count."""
 TOKENS_PER_PICTURE = 800
 """For estimates, too."""
-LARGEST_COUNT = 10**9
-"""Tokens that a server may say it has read or written; what is more is no count."""
 TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
 """What OpenAI and llama.cpp call a request that does not fit into the model's context."""
 
@@ -62,6 +61,8 @@ class Attempt(NamedTuple):
     """Whether it was no completion at all; what is so twice will be so again."""
     place: str = ""
     """The field in which the words were found, where it is not the message's content."""
+    beside: Mapping[str, str | int] = MappingProxyType({})
+    """Why it ended and what it took, as far as the server says."""
 
 
 class Server:
@@ -148,7 +149,8 @@ class Server:
         """
         attempt = _read_completion(raw, body)
         refusal = None if attempt.refusal is None else self.said_without_key(attempt.refusal)
-        return attempt._replace(refusal=refusal, model=self.without_key(attempt.model))
+        beside = {name: self.without_key(value) if isinstance(value, str) else value for name, value in attempt.beside.items()}
+        return attempt._replace(refusal=refusal, model=self.without_key(attempt.model), beside=beside)
 
     def understand(self, attempt: Attempt, schema: type[BaseModel]) -> "Understood":
         """What a reply says; the key is not in it."""
@@ -241,17 +243,20 @@ def _read_completion(raw: str, body: Mapping[str, Any]) -> Attempt:
     if said.end == "content_filter":
         refusal = refusal or text or "The server's filter held the reply back."
     tokens = _tokens(said.usage, body, text + refusal)
-    return Attempt(text, refusal or None, said.end == "length", said.model, tokens, place=said.place)
+    if not (text.strip() or refusal.strip() or said.beside):
+        what = "the reply is empty, and nothing beside it says why (no `finish_reason`, no `usage`)"
+        return Attempt(reason=what, tokens=tokens, wrong_form=True)
+    return Attempt(text, refusal or None, said.end == "length", said.model, tokens, place=said.place, beside=said.beside)
 
 
 class Understood(NamedTuple):
     """What a reply says."""
 
     text: str
-    """The JSON that was asked for, or the words of a refusal."""
+    """The JSON that was asked for, or the words of a refusal; empty where nothing was said."""
     refused: bool
     fault: str = ""
-    """Why it is neither."""
+    """Why it is none of these."""
     cut: bool = False
     """Whether it would be so again if it were asked again, because it ends at the greatest length, for example."""
 
@@ -260,7 +265,7 @@ _THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 def _understand(attempt: Attempt, schema: type[BaseModel], clean: Callable[[str], str]) -> Understood:
-    """Find the object of the schema in a reply, whatever else a server put around it; no words at all count as a refusal.
+    """Find the object of the schema in a reply, whatever else a server put around it. No words at all are no refusal.
 
     Args:
         attempt: the reply.
@@ -268,8 +273,9 @@ def _understand(attempt: Attempt, schema: type[BaseModel], clean: Callable[[str]
         clean: takes the key out of words.
     """
     said = (attempt.text or "").strip()
-    if attempt.refusal is not None or not (said or attempt.cut):
-        return Understood((attempt.refusal or "").strip(), refused=True)
+    refusal = (attempt.refusal or "").strip()
+    if refusal or not (said or attempt.cut):
+        return Understood(refusal, refused=bool(refusal))
     text = _answer(said)
     found: list[str] = []
     fault = "it holds no JSON object"
@@ -339,15 +345,11 @@ def _tokens(usage: Any, body: Mapping[str, Any], said: str) -> Tokens:
     """What the server counted; where it does not count, about as much."""
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("prompt_tokens_details")
-    read, written = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    read, written = count_of(usage.get("prompt_tokens")), count_of(usage.get("completion_tokens"))
+    cached = count_of(details.get("cached_tokens")) if isinstance(details, dict) else None
     read = about_tokens(body["messages"]) if read is None else read
     written = math.ceil(len(said) / CHARACTERS_PER_TOKEN) if written is None else written
     return Tokens(read, written, min(read, cached or 0))
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT else None
 
 
 def _read(body: Mapping[str, Any], error: BaseException | None = None) -> Tokens:

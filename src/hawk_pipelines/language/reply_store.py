@@ -12,14 +12,16 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from hawk_pipelines.engine.sqlite_file import create
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.language.reply_outcome import Outcome, outcome_of
 from hawk_pipelines.schema import Record
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ FREE_MB = 32
 """What must be free on the disk before anything is paid for."""
 
 _WAIT_S = 30.0
+_AT_A_TIME = 500
+"""Replies that are looked through before somebody else may write."""
 _APPLICATION = 0x4841574C
 """HAWL, in SQLite's field for the program that a file belongs to."""
 _VERSION = 1
@@ -53,7 +57,7 @@ class Kept(Record):
     """A reply as it came, and what it took."""
 
     text: str
-    """The JSON that was asked for, or the words of a refusal; may be empty."""
+    """The JSON that was asked for, or the words of a refusal; empty where the model said nothing."""
     refused: bool
     model: str
     """As the server names it."""
@@ -64,6 +68,13 @@ class Kept(Record):
     latency_s: float
     """From the first attempt to the reply; 0 where it came with a batch."""
     attempts: int
+    beside: dict[str, str | int] = Field(default_factory=dict)
+    """What came beside an empty reply: `finish_reason` and counts of tokens."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it comes to."""
+        return outcome_of(self.text, self.refused)
 
 
 class Batch(Record):
@@ -135,6 +146,42 @@ class ReplyStore:
                 "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, datetime('now'))",
                 (key, request, text, _checksum(key, request, text)),
             )
+
+    def outcomes(self) -> Counter[Outcome]:
+        """How many replies there are of each kind."""
+        return self._counted()
+
+    def forget(self, outcomes: Collection[Outcome]) -> Counter[Outcome]:
+        """Drop the replies of some kinds, so that they are asked for again; how many of each were dropped.
+
+        A run that asks meanwhile waits for a moment, and what it keeps now is looked at as it is now.
+        """
+        counts = self._counted(outcomes)
+        return Counter({outcome: counts[outcome] for outcome in outcomes})
+
+    def _counted(self, dropped: Collection[Outcome] = ()) -> Counter[Outcome]:
+        counts, last = Counter[Outcome](), 0
+        while rows := self._looked_through(last, dropped, counts):
+            last = rows[-1]
+        return counts
+
+    def _looked_through(self, after: int, dropped: Collection[Outcome], counts: Counter[Outcome]) -> list[int]:
+        """Count the next replies and drop some of them, all in one transaction; the numbers of their rows."""
+        some = "SELECT rowid, key, request, reply, checksum FROM replies WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        with self._lock, self._sentences("What was not looked at yet is still there"):
+            self._connection.execute("BEGIN IMMEDIATE" if dropped else "BEGIN")
+            try:
+                rows = self._connection.execute(some, (after, _AT_A_TIME)).fetchall()
+                found = [(row[0], _outcome(*row[1:])) for row in rows]
+                gone = [(row,) for row, outcome in found if outcome in dropped]
+                self._connection.executemany("DELETE FROM replies WHERE rowid = ?", gone)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # the first error is the one to be told of
+                    self._connection.execute("ROLLBACK")
+                raise
+        counts.update(outcome for _, outcome in found)
+        return [row for row, _ in found]
 
     def hand_in(self, file: str, keys: list[str]) -> None:
         """Note that a file of requests lies with the server."""
@@ -217,6 +264,15 @@ _PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=]+")
 def _hashed(picture: re.Match[str]) -> str:
     """What stands for a picture: footage is kept where videos are, and nowhere else."""
     return f"sha256:{hashlib.sha256(picture[0].encode()).hexdigest()}"
+
+
+def _outcome(key: str, request: str, reply: str, checksum: str) -> Outcome:
+    if checksum != _checksum(key, request, reply):
+        return "damaged"
+    try:
+        return Kept.model_validate_json(reply).outcome
+    except ValidationError:
+        return "damaged"
 
 
 def _checksum(key: str, request: str, reply: str) -> str:

@@ -11,6 +11,10 @@ from hawk_pipelines.video.motion_signal import Signal
 LooksAt = Literal["sentences", "signal", "pictures"]
 
 
+REFUSED, EMPTY = "refused to caption it", "gave an empty reply"
+"""Words of a reason that is a reply without an answer."""
+
+
 class CaptionError(HawkError):
     """A clip that a captioner cannot caption, or a captioner that cannot be used."""
 

@@ -13,6 +13,8 @@ from hawk_pipelines.engine.run import EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.engine.work import Product
 from hawk_pipelines.perception.captioner import (
+    EMPTY,
+    REFUSED,
     Answer,
     BackEnd,
     Captioner,
@@ -95,9 +97,8 @@ def caption_all(
                 described = Step(step, function, back_end.VERSION, settings)
                 here = engine if captioner.in_workers else engine.model_copy(update={"workers": 0})
                 outcome = run_items(described, items, own_store, here, partial(_while_usable, captioner))
-            if postponed and not outcome.keys:
-                msg = f"{step} could caption none of {len(items)} clips. The first reason: {next(iter(postponed.values()))}"
-                raise CaptionError(msg)
+            if not outcome.keys:
+                _insist_on_replies(back_end.TOOL, list(postponed.values()), [fault.reason for fault in outcome.rejections])
             said_of = {clip_id: _stored(own_store.facts(key)) for clip_id, key in outcome.keys.items()}
             rejections = [_rejection(step, by_id[fault.item], fault.reason) for fault in outcome.rejections]
             rejections += [_rejection(step, by_id[clip_id], reason) for clip_id, reason in postponed.items()]
@@ -170,6 +171,18 @@ def _by_server(
             yield position, Failure(answer.reason, refused=True)
         else:
             postponed[clips[position].clip.id] = answer.reason
+
+
+def _insist_on_replies(tool: str, postponed: Sequence[str], for_good: Sequence[str]) -> None:
+    """Refuse to go on where a server gave not one caption: it failed, or every reply was empty or a refusal."""
+    none = f"caption-{tool} could caption none of {len(postponed) + len(for_good)} clips. The first reason:"
+    if postponed:
+        msg = f"{none} {postponed[0]}"
+        raise CaptionError(msg)
+    if without := [reason for reason in for_good if REFUSED in reason or EMPTY in reason]:
+        change = f"change `caption.{tool}.prompts` or `caption.{tool}.openai.model`, or leave {tool} out of `caption.captioners`"
+        msg = f"{none} {without[0]} What it said is kept; {change}."
+        raise CaptionError(msg)
 
 
 def _rejection(step: str, seen: Seen, reason: str) -> Rejection:

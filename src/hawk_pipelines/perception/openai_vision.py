@@ -27,7 +27,17 @@ from hawk_pipelines.language.llm_server import about_tokens
 from hawk_pipelines.language.prices import Tokens, cost_usd, price_of
 from hawk_pipelines.language.prompts import FOLDER, Prompt, messages, read_prompt
 from hawk_pipelines.language.refusals import is_refusal
-from hawk_pipelines.perception.captioner import Answer, CaptionError, LooksAt, RemoteCaptioner, Said, Seen, Undescribed
+from hawk_pipelines.perception.captioner import (
+    EMPTY,
+    REFUSED,
+    Answer,
+    CaptionError,
+    LooksAt,
+    RemoteCaptioner,
+    Said,
+    Seen,
+    Undescribed,
+)
 from hawk_pipelines.perception.checking import plain, shortened
 from hawk_pipelines.perception.frames import read_frames
 from hawk_pipelines.schema import LlmCall
@@ -200,7 +210,7 @@ class _Sender:
             if reply.value is not None and words and not is_refusal(words):
                 return Answer([Said(seen.clip.start_s, seen.clip.end_s, reply.value.caption)], _call(seen, reply))
             model = reply.kept.model or self._parameters.openai.model
-            reason = f"{model} refused to caption it: “{shortened(words)}”" if words else f"{model} gave an empty reply."
+            reason = f"{model} {REFUSED}: “{shortened(words)}”" if words else f"{model} {EMPTY}."
         return Undescribed(reason, for_good=True)
 
     def _pictures_of(self, seen: Seen) -> list[np.ndarray]:

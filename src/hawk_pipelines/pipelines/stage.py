@@ -1,8 +1,11 @@
 """What both stages of training do around the library: tables in, a model's folder out."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
 
 from hawk_pipelines.engine.joins import check_annotated, check_joined
 from hawk_pipelines.engine.store import ItemStore
@@ -51,9 +54,13 @@ def train_stage(
     check_trained_on(table, given.samples, given.annotations, given.videos)
     job = job_of(stage, model, parameters, pretrained, motion, encode, given.feature_store, seed)
     groups = groups_of(given.annotations, given.videos)
+    told: dict[str, BaseModel] = {stage: parameters, "model": model, "encode": encode, "motion": motion}
     folder = _finished_model(job, given, groups, former)
+    kept = read_training(folder) if folder else None
     if folder is None:
-        folder = _train(job, given, groups, {stage: parameters, "model": model, "encode": encode, "motion": motion})
+        folder = _train(job, given, groups, told)
+    settings: dict[str, Any] = {name: section.model_dump(mode="json") for name, section in told.items()} | {"seed": seed}
+    settings[stage].pop("again")  # it says what is done now, and not how the model is trained
     items = {sample.item_id for sample in given.samples}
     before = read_training(job.init_from) if job.init_from else None
     record = training_of(
@@ -66,6 +73,7 @@ def train_stage(
         given.videos,
         init_from=parameters.init_from,
         before=before,
+        settings=(kept and kept.settings) or settings,  # those of the run that trained it
     )
     write_training(folder, record)
     return folder
@@ -93,7 +101,7 @@ def _finished_model(job: Job, given: StageInput, groups: dict[str, str], former:
     return former
 
 
-def _train(job: Job, given: StageInput, groups: dict[str, str], settings: dict[str, object]) -> Path:
+def _train(job: Job, given: StageInput, groups: dict[str, str], settings: Mapping[str, BaseModel]) -> Path:
     import mlflow
 
     from hawk_pipelines.training.tracking import flat

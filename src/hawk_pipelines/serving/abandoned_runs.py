@@ -1,8 +1,11 @@
 """MLflow runs whose process was killed: they would be left RUNNING for ever, and are closed at the next start."""
 
+import contextlib
+import json
 import logging
 import os
 import socket
+from collections.abc import Iterator
 
 import psutil
 from mlflow import MlflowClient
@@ -14,10 +17,26 @@ logger = logging.getLogger(__name__)
 OWNER = "hawk.owner"
 """The tag that says which process a run belongs to."""
 
+_CONTEXT = "MLFLOW_RUN_CONTEXT"
+"""The environment variable from which MLflow takes tags of a run when it makes it."""
+
 
 def owner() -> str:
     """This process as a run's tag: machine, number, and when it began, since numbers are given again."""
     return _owner(psutil.Process(os.getpid()))
+
+
+@contextlib.contextmanager
+def owned_from_the_beginning() -> Iterator[None]:
+    """Runs that are begun in here carry their owner from the moment in which they are there, whenever the process is killed."""
+    before = os.environ.get(_CONTEXT)
+    os.environ[_CONTEXT] = json.dumps({**json.loads(before or "{}"), OWNER: owner()})
+    try:
+        yield
+    finally:
+        os.environ.pop(_CONTEXT)
+        if before is not None:
+            os.environ[_CONTEXT] = before
 
 
 def _owner(process: psutil.Process) -> str:

@@ -6,7 +6,7 @@ import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -56,6 +56,8 @@ class Training(BaseModel):
     """Source videos that these were cut from."""
     sources: dict[str, Source]
     """By the name of the data set."""
+    settings: dict[str, Any] | None = None
+    """All that it was told, by section (`finetune`, `model`, `encode`, `motion`, `seed`); None where that was not kept."""
     init_from: str | None = None
     """The model that it started from, as the settings name it; None where its branches were new."""
     before: "Training | None" = None
@@ -76,6 +78,7 @@ def training_of(
     videos: Sequence[Video],
     init_from: str | None = None,
     before: Training | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> Training:
     """The record of a training.
 
@@ -88,6 +91,7 @@ def training_of(
         videos: that they are about, at least.
         init_from: the model that it started from.
         before: the record of that model.
+        settings: all that the training was told, by section.
     """
     of_item = {one.item_id: one.video_id for one in annotations}
     wanted = {of_item.get(item, item) for item in items}
@@ -100,6 +104,7 @@ def training_of(
         videos=sorted(wanted),
         groups=sorted({video.group for video in used if video.group}),
         sources=sources_of(used),
+        settings=settings,
         init_from=init_from,
         before=before,
     )

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import logging
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -221,7 +222,10 @@ def _wait_until_free(database: Path) -> None:
 
 def _make(database: Path) -> None:
     """Make an empty database beside its place first: MLflow can neither use nor mend one that it could not finish."""
-    with writing(database), tempfile.TemporaryDirectory(dir=database.parent, prefix=".new-") as folder:
+    prefix = f".{database.name}.new-"
+    for leftover in database.parent.glob(f"{prefix}*"):  # of a process that was killed
+        shutil.rmtree(leftover)
+    with writing(database), tempfile.TemporaryDirectory(dir=database.parent, prefix=prefix) as folder:
         new = Path(folder) / database.name  # of another name each time, since MLflow keeps files open
         _make_tables(f"{_SQLITE}{new}")
         new.replace(database)

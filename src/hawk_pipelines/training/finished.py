@@ -9,10 +9,12 @@ import json
 import shutil
 from pathlib import Path
 
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hawk_pipelines.engine.whole_files import whole_file
-from hawk_pipelines.training.job import FINISHED_RECORD, MODEL, RECORDS, RUN
+from hawk_pipelines.training.job import FINISHED_RECORD, MODEL, RECORDS, RUN, TRAINING_TAG
 
 
 class FinishedTraining(BaseModel):
@@ -48,6 +50,31 @@ def run_of(folder: Path) -> str | None:
         return str(json.loads((folder / RUN).read_text(encoding="utf-8"))["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def training_run_of(model: Path, trainings: Path, uri: str) -> str | None:
+    """The MLflow run in which a saved model was trained; None where neither its training's folder nor the server knows it.
+
+    Args:
+        model: its folder.
+        trainings: where trainings have their folders.
+        uri: of the tracking server.
+    """
+    try:
+        record = FinishedTraining.model_validate_json((model / FINISHED_RECORD).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return None
+    client = MlflowClient(uri)
+    for run_id in filter(None, (run_of(folder) for folder in sorted(trainings.glob(f"*-{record.fingerprint}")))):
+        try:
+            return str(client.get_run(run_id).info.run_id)
+        except MlflowException as error:  # it is on another server, or was removed
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    of_this = f"tags.{TRAINING_TAG} = '{record.fingerprint}' AND attributes.status = 'FINISHED'"
+    found = client.search_runs(experiments, of_this, max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
 def forget_handed_over(training: Path, model: Path) -> None:

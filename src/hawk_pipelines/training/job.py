@@ -31,6 +31,8 @@ Stage = Literal["pretrain", "finetune"]
 
 SAMPLES, HELD_OUT, FEATURES = "samples.jsonl", "held_out.jsonl", "features.jsonl"
 RUN = "mlflow_run.json"
+TRAINING_TAG = "training"
+"""Of a training's MLflow run: the training's fingerprint, by which its model leads back to it."""
 JOB, CIRCUMSTANCES, FAULT, MODEL, FINISHED = "job.json", "circumstances.json", "fault.json", "model", "finished"
 FINISHED_RECORD = "finished.json"
 """In the folder of a trained model: of which training it is (see `finished`)."""

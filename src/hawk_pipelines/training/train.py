@@ -18,7 +18,16 @@ from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.finished import write_finished
 from hawk_pipelines.training.inputs import write_inputs
-from hawk_pipelines.training.job import FINISHED, LOSS_CURVE, MODEL, Circumstances, Job, fingerprint, write_circumstances
+from hawk_pipelines.training.job import (
+    FINISHED,
+    LOSS_CURVE,
+    MODEL,
+    TRAINING_TAG,
+    Circumstances,
+    Job,
+    fingerprint,
+    write_circumstances,
+)
 from hawk_pipelines.training.journal import write_loss_curve
 from hawk_pipelines.training.launch import check_launch, launch
 from hawk_pipelines.training.tracking import JOURNAL, deliver_what_is_left, is_left, told, training_run
@@ -69,14 +78,16 @@ def train(
     deliver_what_is_left(trainings, tracking_uri)
     with _folder(trainings, job, samples, groups, features) as folder:
         finished = (folder / MODEL).is_dir()
-        with training_run(job.stage, folder, parent, parameters, tracking_uri, tags) as run_id:
+        known_by = folder.name.removeprefix(f"{job.stage}-")
+        named = {TRAINING_TAG: known_by, **(tags or {})}
+        with training_run(job.stage, folder, parent, parameters, tracking_uri, named) as run_id:
             if finished:
                 logger.info("%s: the training in %s was finished before; its model is taken now.", job.stage, folder)
             else:
                 write_circumstances(folder, _circumstances(tracking_uri, run_id))
                 launch(folder, job, apart=apart)
             write_loss_curve(folder / JOURNAL, folder / MODEL / LOSS_CURVE)
-            write_finished(folder / MODEL, folder.name.removeprefix(f"{job.stage}-"))
+            write_finished(folder / MODEL, known_by)
             (folder / FINISHED).touch()
             with told("The model was not put into its MLflow run"):
                 MlflowClient(tracking_uri).log_artifacts(run_id, str(folder / MODEL), MODEL)

@@ -15,7 +15,7 @@ from hawk_pipelines.engine.work import Product
 from hawk_pipelines.language import writing
 from hawk_pipelines.language.llm import Client, LlmError
 from hawk_pipelines.language.llm_estimate import estimate, insist_on_leave
-from hawk_pipelines.language.llm_report import rows
+from hawk_pipelines.language.llm_report import insist_on_answers, rows
 from hawk_pipelines.language.questions import Pool, read_pool
 from hawk_pipelines.language.rules import RULES_VERSION, Known, describe
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
@@ -87,6 +87,7 @@ def _by_language_model(
             track("annotate", client)
             calls = rows(client, [item.video.id for item in items])
             track_calls("annotate", calls)
+        insist_on_answers(client)
     if failures:
         name, reason = failures[0]
         told = (

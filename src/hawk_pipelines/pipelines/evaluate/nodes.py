@@ -184,7 +184,7 @@ def judge_answers(
     from hawk_pipelines.evaluation import judge
     from hawk_pipelines.evaluation.judge_request import read_prompts
     from hawk_pipelines.language.llm import Client
-    from hawk_pipelines.language.llm_report import rows
+    from hawk_pipelines.language.llm_report import insist_on_answers, rows
     from hawk_pipelines.pipelines.llm_tracking import track, track_calls
 
     told = parameters.judge
@@ -199,6 +199,7 @@ def judge_answers(
             calls = rows(client, [one.prediction.item_id for one in judge.questions(every, told)])
             track("judge", client)
             track_calls("judge", calls)
+        insist_on_answers(client)
     return judged.judgements, judge.summary(judged) | {"notes": judge.notes(judged)}, calls
 
 

@@ -69,7 +69,7 @@ def _everybody_answered(load: Load) -> bool:
 
 
 def _everything_judged(load: Load) -> bool:
-    return not any(judgement.outcome == "broken" for judgement in load("judgements"))
+    return not any(judgement.outcome in ("broken", "refused") for judgement in load("judgements"))
 
 
 EVALUATION_STEPS = {
@@ -77,7 +77,7 @@ EVALUATION_STEPS = {
     "answer_questions": Reusable(1, _answering),
     "answer_in_conversations": Reusable(1, _conversing),
     "answer_as_baselines": Reusable(1, _baselines, settled=_everybody_answered),
-    "judge_answers": Reusable(1, _judge, settled=_everything_judged),
+    "judge_answers": Reusable(2, _judge, settled=_everything_judged),
     "score_answers": Reusable(1),
     "score_windows": Reusable(1, _windows),
     "select_headline": Reusable(1),

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from hawk_pipelines.curation import decisions, question_pool
 from hawk_pipelines.language.llm import Client
 from hawk_pipelines.language.llm_estimate import estimate, insist_on_leave
-from hawk_pipelines.language.llm_report import rows
+from hawk_pipelines.language.llm_report import insist_on_answers, rows
 from hawk_pipelines.language.questions import ASKS
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.llm_tracking import track, track_calls
@@ -44,6 +44,7 @@ def write_questions(
             track("questions", client)
             calls = rows(client, list(ASKS))
             track_calls("questions", calls)
+        insist_on_answers(client)
     rejected = question_pool.rejected_questions([one.text for one in proposed], decided)
     chosen = question_pool.choose(proposed, rejected, parameters.keep, parameters.least_score, parameters.alike)
     kept = sum(one.against is None for one in chosen)
