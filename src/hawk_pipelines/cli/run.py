@@ -83,7 +83,7 @@ def _from_file(context: click.Context, _: click.Parameter, value: str | None) ->
     """Options of a file that `--config` names, below `run:`; what is typed counts more."""
     if not value:
         return value
-    known = sorted({str(option.name) for option in kedro_run.params} - {"config"})
+    known = sorted({str(option.name) for option in run.params} - {"config"})
     try:
         given = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
