@@ -124,8 +124,8 @@ def test_options_of_a_file_count_where_nothing_is_typed(tmp_path, typed, setting
 
     file = tmp_path / "run.yml"
     file.write_text("run: {pipelines: 'motion,encode', params: {finetune: {steps: 3}}, quiet: true, log_file: a.log}\n")
-    options = run.make_context("run", ["--config", str(file), "--tags", "a,b", *typed]).params
-    assert (options["pipelines"], options["tags"]) == (["motion", "encode"], ["a", "b"])
+    options = run.make_context("run", ["--config", str(file), "--tags", "a,b", "-t", "c", *typed]).params
+    assert (options["pipelines"], options["tags"]) == (["motion", "encode"], ["a", "b", "c"])
     assert (options["params"], options["quiet"], options["log_file"].name) == (settings, True, "a.log")
     assert options["load_versions"] == {}
 
