@@ -117,9 +117,7 @@ def test_an_environment_that_is_not_there_is_refused_whoever_asks(tmp_path, monk
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     if by == "KEDRO_ENV":
         monkeypatch.setenv("KEDRO_ENV", "smoll")
-    with pytest.raises(
-        ProjectError, match=r"There is no environment conf/smoll; did you mean `smol`[?] There are base, local, smol"
-    ):
+    with pytest.raises(ProjectError, match=r"There is no environment conf/smoll; did you mean `smol`[?] There are base,"):
         hawk_pipelines.load(env=None if by == "KEDRO_ENV" else "smoll")
     with pytest.raises(ProjectError):
         _settings(conf, "smoll")

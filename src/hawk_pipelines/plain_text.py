@@ -35,8 +35,8 @@ def markdown(text: str) -> str:
 
 
 def markdown_code(text: str) -> str:
-    """A text from anywhere between backticks, also in a table of Markdown."""
-    words = plain(text).replace("|", "\\|")
+    """A text from anywhere between backticks; in a table, where a bar ends a cell also there, it is `markdown` that is used."""
+    words = plain(text)
     longest = max(map(len, re.findall("`+", words)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{space}{words}{space}{fence}"

@@ -112,6 +112,24 @@ def test_outside_of_a_project(tmp_path):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "settings"),
+    [
+        ([], {"finetune": {"steps": 3}}),
+        (["--params", "seed=1", "--params", "split.x=2"], {"seed": 1, "split": {"x": 2}}),
+    ],
+)
+def test_options_of_a_file_count_where_nothing_is_typed(tmp_path, typed, settings):
+    from hawk_pipelines.cli.run import run
+
+    file = tmp_path / "run.yml"
+    file.write_text("run: {pipelines: 'motion,encode', params: {finetune: {steps: 3}}, quiet: true, log_file: a.log}\n")
+    options = run.make_context("run", ["--config", str(file), "--tags", "a,b", "-t", "c", *typed]).params
+    assert (options["pipelines"], options["tags"]) == (["motion", "encode"], ["a", "b", "c"])
+    assert (options["params"], options["quiet"], options["log_file"].name) == (settings, True, "a.log")
+    assert options["load_versions"] == {}
+
+
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}( run [0-9a-f]{32})? (INFO|WARNING|ERROR) [\w.]+: ")
 
 

@@ -1,13 +1,19 @@
 """The card's words. That it lies beside a version is looked at in tests/pipelines/test_register.py."""
 
+import html
+import re
+
 import pytest
+from markdown_it import MarkdownIt
 
 from hawk_pipelines.model.configuration import HawkConfig
+from hawk_pipelines.plain_text import plain
 from hawk_pipelines.schema import EvaluationScore
 from hawk_pipelines.serving.gate import Decision
 from hawk_pipelines.serving.model_card import Made, Results, model_card
 from hawk_pipelines.serving.provenance import Code, DataVersion, Source, trained_on
 from tests.serving.test_provenance import _training
+from tests.test_plain_text import HOSTILE
 
 DECISION = Decision(
     promoted=False,
@@ -102,3 +108,21 @@ def test_what_is_not_known_or_not_clean_is_said(made):
     assert "kind:who" not in card
     assert "new branches" not in card
     assert "the project is not under git" in _card(made._replace(code=Code(None, [])))
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_texts_from_anywhere_are_shown_as_they_are_and_change_nothing(made, hostile):
+    """Reasons and notes, the names of sources and their terms, what was told to the model, files that were changed."""
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+
+    def rendered(text):
+        told = Results(RESULTS.scores, [text], {text: Source(videos=1, licences=[text])})
+        config = HawkConfig(prompt={"layout": "published", "system_prompt": text}, language_model={"source": text})
+        changed = made._replace(code=Code("b" * 40, [text]), config=config)
+        return reader.render(model_card("hawk", "7", DECISION.model_copy(update={"reason": text}), told, changed))
+
+    pages = [rendered(text) for text in (hostile, "harmless")]
+    tags = [sorted(re.findall(r"<(\w+)", page)) for page in pages]
+    assert tags[0] == tags[1]
+    shown = html.unescape(re.sub(r"<[^>]*>", "", pages[0]))
+    assert " ".join(shown.split()).count(plain(hostile)) >= 7

@@ -11,7 +11,7 @@ import click
 import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.cli.utils import KedroCliError, split_node_names, split_string
 from kedro.framework.project import LOGGING, pipelines
 from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
@@ -21,7 +21,7 @@ from yaml import YAMLError
 from hawk_pipelines import logs
 from hawk_pipelines.cli.options import begin_to_tell, log_options
 from hawk_pipelines.cli.run_choices import OWN_RUNNER, check_choices, load_versions, named_pipelines
-from hawk_pipelines.cli.run_settings import settings_option
+from hawk_pipelines.cli.run_settings import RepeatedOption, settings_option
 from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.machine_faults import machine_fault
@@ -107,7 +107,7 @@ def _from_file(context: click.Context, _: click.Parameter, value: str | None) ->
     """Options of a file that `--config` names, below `run:`; what is typed counts more."""
     if not value:
         return value
-    known = sorted({str(option.name) for option in kedro_run.params} - {"config"})
+    known = sorted({str(option.name) for option in run.params} - {"config"})
     try:
         given = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
@@ -128,6 +128,10 @@ def _versions(_: click.Context, __: click.Parameter, value: str | dict[str, str]
     return value if isinstance(value, dict) else load_versions(value or "")
 
 
+def _or_nothing(split: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda context, option, value: split(context, option, value or "")
+
+
 def _options() -> list[click.Parameter]:
     """Kedro's, some of them read in our way, and ours."""
 
@@ -137,15 +141,18 @@ def _options() -> list[click.Parameter]:
         """Only for its options."""
 
     own: list[click.Parameter] = list(reversed(getattr(ours, "__click_params__")))  # noqa: B009 (click's own, unknown to types)
-    callbacks: dict[str, Callable[..., Any]] = {"config": _from_file, "load_versions": _versions}
-    options = []
+    options: list[click.Parameter] = []
     for option in kedro_run.params:
-        if isinstance(option, click.Option) and option.name in callbacks:
-            names = [*option.opts, str(option.name)]
-            option = click.Option(
-                names, type=option.type, default=option.default, help=option.help, callback=callbacks[option.name]
-            )
-        if option.name not in {one.name for one in own}:
+        if option.name in {one.name for one in own} or not isinstance(option, click.Option):
+            continue
+        named: dict[str, Any] = {"param_decls": [*option.opts, option.name], "help": option.help}
+        if option.callback in (split_string, split_node_names):
+            options.append(RepeatedOption(**named, multiple=True, callback=_or_nothing(option.callback)))
+        elif option.name == "load_versions":
+            options.append(RepeatedOption(**named, multiple=True, callback=_versions))
+        elif option.name == "config":
+            options.append(click.Option(**named, type=option.type, callback=_from_file))
+        else:
             options.append(option)
     return [*options, *own]
 

@@ -174,8 +174,8 @@ def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
 _AsTyped.add_constructor("tag:yaml.org,2002:str", _scalar)
 
 
-class SettingsOption(click.Option):
-    """An option that may be given several times; a file that `--config` names gives its settings as they are."""
+class RepeatedOption(click.Option):
+    """An option with commas that may be given several times: all of it counts. Settings in a file are given as they are."""
 
     def type_cast_value(self, context: click.Context, value: Any) -> Any:
         """All of it in one."""
@@ -193,7 +193,7 @@ def _settings(context: click.Context, parameter: click.Parameter, value: Any) ->
 
 settings_option = click.option(
     "--params",
-    cls=SettingsOption,
+    cls=RepeatedOption,
     multiple=True,
     metavar="NAME=VALUE,…",
     callback=_settings,

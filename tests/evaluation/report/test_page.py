@@ -1,16 +1,19 @@
 import itertools
 import re
+import unicodedata
 
 import pytest
 
 from hawk_pipelines.evaluation import judge, when
 from hawk_pipelines.evaluation.published import METRICS, PUBLISHED
 from hawk_pipelines.evaluation.report import page
+from hawk_pipelines.plain_text import plain
 from hawk_pipelines.schema import ConversationScore, FrameSpan, Sample, Truth, Video, WindowScore
 from tests.evaluation.judging import judged_by, parameters, saying
 from tests.evaluation.made import asked, said
 from tests.evaluation.report.reading import Page, evaluated
 from tests.servers.llm import LlmServer
+from tests.test_plain_text import HOSTILE
 
 NASTY = """</dd><script>alert("x")</script><img src="http://example.com/x.png" onerror='go()'> & <b>bold</b> {{ model }} $x$"""
 TRAINING = [Sample(item_id="t", task="description", question="", answer="a man runs in the street", motion_text="")]
@@ -89,6 +92,19 @@ def test_texts_of_models_files_and_notes_are_shown_as_they_are_and_change_nothin
     assert found.text.count(NASTY) >= 6
     assert "<u>$o$</u>" in found.text
     assert "{{ model }}" in found.text
+
+
+def test_no_control_character_of_a_text_is_in_the_page():
+    words = list(HOSTILE.values())
+    own = [said(f"v{at}", text, "Who?", text) for at, text in enumerate(words)]
+    other = [said(one.item_id, one.answer, "Who?", one.reference, model="o\x1b[31m\u202ee") for one in own]
+    given = evaluated(own, other) | {"names": {f"v{at}": text for at, text in enumerate(words)}, "examples": len(words)}
+    given["metrics"]["notes"] += words
+    text = page(**given)
+    _is_self_contained(text)
+    assert not [c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t"]
+    shown = " ".join(Page(text).text.split())
+    assert not [one for one in words if plain(one) not in shown]
 
 
 def test_the_own_figures_have_the_published_columns_with_intervals_and_numbers(read, compared):
