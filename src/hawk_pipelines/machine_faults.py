@@ -105,7 +105,8 @@ def _sentence(number: int, place: Path | None) -> str:
     what, advice = _FAULTS[number]
     place = place or _full_folder() if number in (errno.ENOSPC, errno.EDQUOT) else place
     free = f" ({free_space(place)})" if place and number in (errno.ENOSPC, errno.EDQUOT) else ""
-    what = f"{place or 'A file'} could not be written: {what}{free}"
+    is_input = number in (errno.EACCES, errno.EPERM) and place and place.is_file() and not os.access(place, os.R_OK)
+    what = f"{place or 'A file'} could not be {'read' if is_input else 'written'}: {what}{free}"
     return f"{what}. {advice}, and run the same command again; what was finished is kept."
 
 

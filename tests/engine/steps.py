@@ -1,6 +1,7 @@
 """Functions that workers of the tests run, well-behaved and not; in a module of their own, so that workers can import it."""
 
 import ctypes
+import errno
 import os
 import signal
 import time
@@ -55,3 +56,17 @@ def own_memory(_):
     """Peak resident memory in MB. (`getrusage` would count the parent's too.)"""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) // 1024
+
+
+def without_room(number):
+    """As `square`, on a disk that is full at 13."""
+    if number == 13:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return square(number, 2)
+
+
+def forbidden(number):
+    """As `square`, from a file that may not be read at 13."""
+    if number == 13:
+        raise PermissionError(errno.EACCES, "Permission denied", "13.mp4")
+    return square(number, 2)

@@ -8,7 +8,8 @@ import pytest
 
 from hawk_pipelines.engine.run import EngineError, EngineParameters, Item, Step, run_items
 from hawk_pipelines.engine.store import ItemStore
-from tests.engine.steps import misbehave, slow, square
+from hawk_pipelines.machine_faults import MachineFault
+from tests.engine.steps import forbidden, misbehave, slow, square, without_room
 
 HERE = EngineParameters(workers=0)
 TWO = EngineParameters(workers=2)
@@ -159,3 +160,19 @@ def test_a_run_that_is_killed_and_run_again_ends_as_if_nothing_had_happened(tmp_
     store = ItemStore(tmp_path / "killed")
     assert len(store.index) == 106
     assert len(store.failures()) == 14
+
+
+@pytest.mark.parametrize("engine", [HERE, TWO])
+def test_a_full_disk_ends_the_step_and_is_kept_of_no_item(tmp_path, engine):
+    store = ItemStore(tmp_path)
+    with pytest.raises(MachineFault, match="could not be written: the disk has no room for it"):
+        run_items(Step("square", without_room, 1, {"power": 2}), _items(1, 13, 3), store, engine)
+    assert store.failures() == {}
+    assert not list(tmp_path.rglob("*.part"))
+    assert set(run_items(_step(), _items(1, 13, 3), ItemStore(tmp_path), engine).keys) == {"n1", "n3"}  # 13 is refused by itself
+
+
+def test_an_input_that_may_not_be_read_is_a_fault_of_its_item(tmp_path):
+    done = run_items(Step("square", forbidden, 1, {}), _items(1, 13), ItemStore(tmp_path), HERE)
+    assert set(done.keys) == {"n1"}
+    assert "An unexpected PermissionError at tests.engine.steps" in done.rejections[0].reason

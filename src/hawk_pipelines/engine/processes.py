@@ -123,7 +123,9 @@ def called(function: Callable[[A], R], argument: A) -> R | Failure:
             "It needs more memory than `engine.item_memory_mb` allows; raise that or leave the item out.", refused=False
         )
     except Exception as error:
-        if fault := machine_fault(error):
+        if not isinstance(error, PermissionError) and (
+            fault := machine_fault(error)
+        ):  # one input may be unreadable, and others not
             return Failure(str(fault), refused=False, of_machine=True)
         frame = error.__traceback__
         while frame and frame.tb_next:
