@@ -33,7 +33,7 @@ class ConfigLoader(OmegaConfigLoader):
         return joined(config, env_config)
 
 
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
