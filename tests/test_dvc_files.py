@@ -10,7 +10,7 @@ from dvc.repo import Repo
 from dvc.utils.hydra import apply_overrides
 from pydantic import TypeAdapter
 
-from hawk_pipelines.pipelines.configuration import CONFIG_LOADER_ARGS, ConfigLoader
+from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS, ConfigLoader
 from hawk_pipelines.training.tracking import flat
 from tests.conftest import ROOT
 from tests.test_settings import TYPES

@@ -7,8 +7,8 @@ import yaml
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, TypeAdapter
 
+from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS, ConfigLoader
 from hawk_pipelines.pipeline_registry import register_pipelines
-from hawk_pipelines.settings import CONFIG_LOADER_ARGS, ConfigLoader
 from tests.conftest import ROOT
 
 TYPES = {

@@ -81,12 +81,12 @@ def _inputs(env: str | None, params: dict[str, Any]) -> tuple[dict[str, Any], An
     from kedro.io import DataCatalog
     from yaml import YAMLError
 
+    from hawk_pipelines.config_loader import settings_of
     from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
-    from hawk_pipelines.pipelines.configuration import CONFIG_LOADER_ARGS, ConfigLoader
     from hawk_pipelines.pipelines.parameter_check import check_parameters
     from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 
-    loader = ConfigLoader("conf", env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
+    loader = settings_of(env, params)
     try:
         parameters, described = loader["parameters"], {name: loader["catalog"][name] for name in _TABLES}
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:

@@ -84,11 +84,10 @@ def _settings(env: str | None) -> dict[str, Any]:
     from kedro.config import MissingConfigException
     from yaml import YAMLError
 
-    from hawk_pipelines.pipelines.configuration import CONFIG_LOADER_ARGS, ConfigLoader
+    from hawk_pipelines.config_loader import settings_of
 
     try:
-        found = ConfigLoader("conf", env=env, **CONFIG_LOADER_ARGS)["parameters"]
-        return dict(found)
+        return dict(settings_of(env)["parameters"])
     except (MissingConfigException, YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."
         raise SettingsError(msg) from error

@@ -1,4 +1,4 @@
-"""How the settings of an environment are joined with those of conf/base: the same for `kedro run` and for `hawk`."""
+"""Settings as Kedro loads them, with this project's rules: sections are joined, and `<data_root>/` is the data folder."""
 
 from typing import Any
 
@@ -39,3 +39,8 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
     "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
 }
+
+
+def settings_of(env: str | None, runtime_params: dict[str, Any] | None = None) -> ConfigLoader:
+    """Settings below `conf` in the working directory, for commands that start no session of Kedro."""
+    return ConfigLoader("conf", env, runtime_params, **CONFIG_LOADER_ARGS)
