@@ -40,7 +40,7 @@ def _value(metrics: Mapping[str, Any], path: Sequence[str]) -> Any:
     return found
 
 
-def turn_curve(scores: Sequence[ConversationScore]) -> list[dict[str, float]]:
+def turn_curve(scores: Sequence[ConversationScore]) -> list[dict[str, Any]]:
     """BLEU-4 of full questions by `turn`, `in_turn` and `alone`; nothing where no conversation was held."""
     return [
         {"turn": score.turn, "in_turn": score.value, "alone": score.alone}

@@ -87,7 +87,7 @@ def roc(labels: Sequence[NDArray], scores: Sequence[Sequence[float]], most: int 
     if not unusual.sum() or not usual.sum():
         return []
     along = np.stack([usual.cumsum() / usual.sum(), unusual.cumsum() / unusual.sum()], axis=1)
-    return [(0.0, 0.0), *map(tuple, along.tolist())]
+    return [(0.0, 0.0), *((usual_share, unusual_share) for usual_share, unusual_share in along.tolist())]
 
 
 def frame_figures(videos: Labelled, scores: Sequence[NDArray], seed: int = 0) -> dict[str, Figure]:

@@ -74,8 +74,9 @@ def records_folder(project: Path) -> Path:
     `dvc exp run --temp` and `--queue` copy a project to below its `.dvc` and remove the copy afterwards; its runs are to stay.
     """
     copied_from = os.environ.get("DVC_ROOT")  # of every stage that DVC runs
-    is_copy = copied_from is not None and project.absolute().is_relative_to(Path(copied_from).absolute() / ".dvc")
-    return Path(copied_from) if copied_from and is_copy else project
+    if copied_from and project.resolve().is_relative_to(Path(copied_from).resolve() / ".dvc"):
+        return Path(copied_from)
+    return project
 
 
 def _outside() -> str:
