@@ -43,7 +43,7 @@ from hawk_pipelines.training.tracking import told
 logger = logging.getLogger(__name__)
 
 
-class TrackingHooks(MlflowHook):  # type: ignore[misc]
+class TrackingHooks(MlflowHook):
     """What kedro-mlflow does: a run is begun, artefacts go into it, and it is ended."""
 
     def _log_param(self, name: str, value: object) -> None:

@@ -88,9 +88,9 @@ def set_up(file: Path | None, verbose: bool, quiet: bool) -> None:
     global _quiet
     _quiet = quiet
     root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, _LogFile | _Terminal)]:
-        root.removeHandler(handler)
-        handler.close()
+    for former in [handler for handler in root.handlers if isinstance(handler, _LogFile | _Terminal)]:
+        root.removeHandler(former)
+        former.close()
     if not root.handlers:
         root.addHandler(_Terminal(sys.stderr))
         root.handlers[0].setLevel(logging.INFO if verbose else logging.WARNING)

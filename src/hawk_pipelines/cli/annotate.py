@@ -121,7 +121,7 @@ def _settings(env: str | None, params: dict[str, Any]) -> tuple[Any, Any, int, d
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."
         raise EstimateError(msg) from error
-    kinds = {"annotate": AnnotateParameters, "validate": ValidateParameters, "seed": int}
+    kinds: dict[str, Any] = {"annotate": AnnotateParameters, "validate": ValidateParameters, "seed": int}
     check_parameters({name: parameters[name] for name in kinds if name in parameters}, kinds)
     annotate, validate = (kinds[name].model_validate(parameters[name]) for name in ("annotate", "validate"))
     return annotate, validate, int(parameters["seed"]), described

@@ -87,7 +87,8 @@ def _items(text: str) -> Iterator[tuple[str, str]]:
 
 def _end_of_value(text: str, start: int) -> int:
     """The place of the comma that ends a value, or the end of the text."""
-    open_, place = [], start
+    open_: list[str] = []
+    place = start
     quoting = text[start : start + 1] in ("'", '"', *_CLOSING)
     while place < len(text):
         sign = text[place]

@@ -121,9 +121,10 @@ def refuse_what_mlflow_drops() -> None:
 
     Afterwards such a request raises an `MlflowException` (status 400 of a server) that says what is wrong.
     """
-    validate = mlflow.pyfunc._validate_prediction_input
+    pyfunc: Any = mlflow.pyfunc
+    validate = pyfunc._validate_prediction_input
     if not hasattr(validate, "__wrapped__"):
-        mlflow.pyfunc._validate_prediction_input = _checking(validate)
+        pyfunc._validate_prediction_input = _checking(validate)
 
 
 def _checking(validate: Callable[..., Any]) -> Callable[..., Any]:
