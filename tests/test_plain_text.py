@@ -9,9 +9,12 @@ from html.parser import HTMLParser
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from rich.console import Console
+from rich.logging import RichHandler
 from rich.table import Table
 
 from hawk_pipelines import logs
@@ -20,6 +23,7 @@ from hawk_pipelines.cli.options import say
 from hawk_pipelines.evaluation.report.page import _printable
 from hawk_pipelines.plain_text import html_text, markdown, markdown_code, markdown_table, plain, printable
 from hawk_pipelines.terminal import Terminal
+from tests.conftest import ROOT
 
 HOSTILE = {
     "colour": "\x1b[31mred\x1b[0m",
@@ -103,6 +107,23 @@ def test_in_a_log(hostile, tmp_path):
     assert "WARNING hawk_pipelines.test: " in first
     assert all(line.startswith("    ") for line in rest)
     assert _is_clean("".join((first, *rest)))
+
+
+def test_in_what_a_run_tells_on_the_terminal(hostile):
+    how = yaml.safe_load((ROOT / "conf" / "logging.yml").read_text())["handlers"]["rich"]
+    written = io.StringIO()
+    handler = RichHandler(
+        console=Console(file=written, width=400), show_time=False, show_path=False, show_level=False, markup=how["markup"]
+    )
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        logs.set_up(None, verbose=False, quiet=False)
+        logging.getLogger("hawk_pipelines.test").warning("%s", hostile)
+    finally:
+        root.removeHandler(handler)
+    assert _is_clean(written.getvalue())
+    assert _words(written.getvalue()) == plain(hostile)
 
 
 class _Page(HTMLParser):
