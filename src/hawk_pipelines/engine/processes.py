@@ -123,9 +123,8 @@ def called(function: Callable[[A], R], argument: A) -> R | Failure:
             "It needs more memory than `engine.item_memory_mb` allows; raise that or leave the item out.", refused=False
         )
     except Exception as error:
-        if not isinstance(error, PermissionError) and (
-            fault := machine_fault(error)
-        ):  # one input may be unreadable, and others not
+        fault = None if isinstance(error, PermissionError) else machine_fault(error)  # an input may be unreadable by itself
+        if fault:
             return Failure(str(fault), refused=False, of_machine=True)
         frame = error.__traceback__
         while frame and frame.tb_next:
