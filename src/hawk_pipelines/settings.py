@@ -1,7 +1,8 @@
 """Kedro's settings of this project."""
 
 from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS, ConfigLoader
-from hawk_pipelines.hooks import LocationHooks, ProjectHooks, TrackingHooks
+from hawk_pipelines.hooks import ProjectHooks
+from hawk_pipelines.tracking_hooks import LocationHooks, TrackingHooks
 
 __all__ = ["CONFIG_LOADER_ARGS", "CONFIG_LOADER_CLASS", "HOOKS"]
 
