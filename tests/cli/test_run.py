@@ -20,7 +20,7 @@ MISTAKES = [
     ("kedro run --nodes encode_frame", "There is no node `encode_frame`; did you mean `encode_frames`?"),
     ("kedro run --nodes zzz", "`kedro registry describe` lists them."),
     ("kedro run --to-nodes zzz --pipelines motion", "There is no node `zzz` in `motion`; there are sample_frames."),
-    ("kedro run --to-outputs zzz", "There is no data set `zzz`; there are 66; `kedro catalog describe-datasets` lists them."),
+    ("kedro run --to-outputs zzz", "`kedro catalog describe-datasets` lists them."),
     ("kedro run --namespaces x", "There is no namespace `x`; no namespace has a name here."),
     ("kedro run --pipelines finetun", "There is no pipeline `finetun`; did you mean `finetune`?"),
     ("kedro run --pipeline ingest --pipelines split", "'--pipeline' and '--pipelines' cannot be used together"),

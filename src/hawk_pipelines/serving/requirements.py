@@ -16,7 +16,6 @@ ALWAYS = (
     "numpy",
     "opencv-python-headless",
     "pandas",
-    "peft",
     "pydantic",
     "safetensors",
     "torch",
@@ -37,10 +36,11 @@ def requirements(config: HawkConfig) -> list[str]:
 
 def _of_language_model(config: HawkConfig) -> list[str]:
     settings = LanguageModelSettings.model_validate(config.language_model or {})
+    adapters = ["peft"] if settings.lora is not None else []
     if settings.source is None or config.language_model_saved:
-        return []
+        return adapters
     readers = {"gguf": settings.gguf_file, "bitsandbytes": settings.four_bit}
-    return [*_package_of(settings.source), *(name for name, needed in readers.items() if needed)]
+    return [*adapters, *_package_of(settings.source), *(name for name, needed in readers.items() if needed)]
 
 
 def _of_frame_encoder(config: HawkConfig) -> list[str]:
