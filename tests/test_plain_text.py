@@ -97,7 +97,13 @@ def test_in_what_click_itself_says(hostile, tmp_path):
     assert _is_clean(refused.output)
 
 
-def test_in_a_log(hostile, tmp_path):
+def _without_handlers_of_pytest(monkeypatch):
+    """What they keep goes from process to process, and a lone surrogate cannot."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+
+
+def test_in_a_log(hostile, tmp_path, monkeypatch):
+    _without_handlers_of_pytest(monkeypatch)
     logs.set_up(tmp_path / "a.log", verbose=False, quiet=False)
     try:
         logging.getLogger("hawk_pipelines.test").warning("%s", hostile)
@@ -109,7 +115,8 @@ def test_in_a_log(hostile, tmp_path):
     assert _is_clean("".join((first, *rest)))
 
 
-def test_in_what_a_run_tells_on_the_terminal(hostile):
+def test_in_what_a_run_tells_on_the_terminal(hostile, monkeypatch):
+    _without_handlers_of_pytest(monkeypatch)
     how = yaml.safe_load((ROOT / "conf" / "logging.yml").read_text())["handlers"]["rich"]
     written = io.StringIO()
     handler = RichHandler(
