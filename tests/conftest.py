@@ -34,6 +34,12 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """MLflow hands the server that a test has set on to every process that a later test starts: it is forgotten between them."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 def _outside(variable: str, default: str) -> Path:
     folder = Path(os.environ.get(variable, ROOT / default))
     if not folder.is_dir():

@@ -87,8 +87,8 @@ def _did(done):
     return done.stdout + done.stderr
 
 
-def _killed(project, node, when):
-    """Start a run and kill it as soon as the log says that a node has begun and `when` is true."""
+def _stopped(project, node, when, by=signal.SIGKILL):
+    """Start a run and stop it as soon as the log says that a node has begun and `when` is true: its exit status and its log."""
     environment = os.environ | {
         "PYTHONPATH": str(project.folder / "src"),
         "KEDRO_DATASET_VALIDATION": "0",
@@ -105,6 +105,7 @@ def _killed(project, node, when):
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background has it ignored
         ) as running,
     ):
         until = time.monotonic() + 400
@@ -113,7 +114,8 @@ def _killed(project, node, when):
                 break
             time.sleep(0.005)
         assert running.poll() is None, f"it ended before it could be killed:\n{log.read_text()[-3000:]}"
-        os.killpg(running.pid, signal.SIGKILL)
+        os.killpg(running.pid, by)
+    return running.returncode, log.read_text()
 
 
 def test_a_second_run_has_nothing_to_do_and_says_so(copied):
@@ -214,7 +216,7 @@ def test_a_run_that_was_killed_after_the_training_gives_the_same_and_trains_no_m
     undisturbed = _bytes(copied)
     _unmade(copied)
 
-    _killed(copied, node, lambda: table is None or _rows(copied, table))
+    _stopped(copied, node, lambda: table is None or _rows(copied, table))
     before = _trainings(copied)
     assert len(before) == 1
     said = _did(copied.run(*LAST))
@@ -225,6 +227,16 @@ def test_a_run_that_was_killed_after_the_training_gives_the_same_and_trains_no_m
     versions = _versions(copied)
     assert [tags["gate"] for tags in versions.values()] == ["forced"]
     assert str(_client(copied).get_registered_model("hawk").aliases["production"]) == "1"
+
+
+def test_a_run_that_is_interrupted_says_so_and_leaves_nothing_open(copied):
+    _unmade(copied)
+    status, log = _stopped(copied, "answer_questions", lambda: True, by=signal.SIGINT)
+    assert status == 130
+    assert "The run was interrupted. What was finished is kept, and the same command goes on from there." in log
+    assert "Traceback" not in log
+    assert sorted(_statuses(copied)) == ["FINISHED", "KILLED"]  # the training, and the run
+    assert "finetune: nothing to do" in _did(copied.run(*LAST))
 
 
 def test_a_version_that_is_gone_is_registered_again_and_one_that_lost_its_forced_alias_gets_it_back(copied):

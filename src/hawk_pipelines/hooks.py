@@ -19,7 +19,7 @@ from hawk_pipelines.perception.parameters import CaptionParameters
 from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
 from hawk_pipelines.pipelines.evaluated_model import MODEL, evaluates, model_tags, run_tags, settings_to_log
 from hawk_pipelines.pipelines.llm_preflight import look_ahead
-from hawk_pipelines.pipelines.parameter_check import ParameterError, check_parameters, check_versions
+from hawk_pipelines.pipelines.parameter_check import SEED, ParameterError, check_parameters, check_versions
 from hawk_pipelines.pipelines.reuse import tag_reused
 from hawk_pipelines.pipelines.staged_runner import reached_nodes, why_ended
 from hawk_pipelines.pipelines.training_preflight import look_ahead_to_training
@@ -39,11 +39,12 @@ class ProjectHooks:
             self._parameters = context.config_loader["parameters"]
         except (AttributeError, TypeError, ValueError) as error:  # Kedro's own words for a list, or a section in two files
             msg = (
-                f"conf/*/parameters*.yml cannot be read as settings ({error}); each section is a mapping and stands in one file."
+                f"Settings cannot be read ({error}); each section, in conf/*/parameters*.yml and in --params, is a mapping and "
+                "stands in one file."
             )
             raise ParameterError(msg) from error
         types = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
-        check_parameters(self._parameters, {"seed": int} | types)
+        check_parameters(self._parameters, types | {"seed": SEED})
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any], load_versions: dict[str, str] | None) -> None:

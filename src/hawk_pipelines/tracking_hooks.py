@@ -2,6 +2,7 @@
 which is closed whatever happens.
 """
 
+import atexit
 from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, chdir, nullcontext
 from pathlib import Path
@@ -15,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from hawk_pipelines import logs
 from hawk_pipelines.engine.sole_writer import can_be_written, sole_writer
+from hawk_pipelines.pipelines.staged_runner import Interrupted
 from hawk_pipelines.serving.abandoned_runs import OWNER, close_abandoned, owned_from_the_beginning, owner
 from hawk_pipelines.serving.tracking_server import (
     bound_requests,
@@ -66,6 +68,7 @@ class LocationHooks:
             with owned_from_the_beginning():
                 result = yield
             if (run := mlflow.active_run()) and not self._before:
+                atexit.register(_end_at_exit, run.info.run_id)
                 mlflow.set_tag(OWNER, owner())  # of one that was begun before, and goes on
                 _close_killed(run)
             return result
@@ -75,7 +78,7 @@ class LocationHooks:
                     logs.name_run(run.info.run_id)
                     _close_killed(run)
                 if not self._before:
-                    _end_as_failed()  # kedro-mlflow ends it only where a step fails
+                    _end_as("FAILED")  # kedro-mlflow ends it only where a step fails
             raise
 
     @hook_impl(wrapper=True)
@@ -87,25 +90,38 @@ class LocationHooks:
     @hook_impl(wrapper=True)
     def on_pipeline_error(self, error: Exception) -> Generator[None, Any, Any]:
         """Go back. A server that did not answer the run is asked once, and not for minutes, to close it."""
+        import mlflow
+
         with self._opened, _patience(error):
+            run = mlflow.active_run()
             try:
                 return (yield)
             finally:
                 if not self._before:
-                    _end_as_failed()
+                    _end_as("FAILED")
+                    if run and isinstance(error, Interrupted):  # kedro-mlflow has ended it as FAILED
+                        mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
 
 
 def _patience(error: BaseException) -> AbstractContextManager[None]:
     return one_attempt() if isinstance(error, MlflowException) else nullcontext()
 
 
-def _end_as_failed() -> None:
+def _end_as(status: str) -> None:
     """End the MLflow run where it is still open: MLflow itself would say at exit that it went well."""
     import mlflow
 
     while mlflow.active_run():  # kedro-mlflow may have opened it more than once
         with told("The MLflow run could not be ended; the next run ends it"):
-            mlflow.end_run("FAILED")
+            mlflow.end_run(status)
+
+
+def _end_at_exit(run_id: str) -> None:
+    """End a run that an interruption has left open, before MLflow itself does so and says that it went well."""
+    import mlflow
+
+    if (run := mlflow.active_run()) and run.info.run_id == run_id:
+        _end_as("KILLED")
 
 
 def _close_killed(run: Run) -> None:

@@ -39,6 +39,16 @@ MISTAKES = [
     ("kedro run --config pyproject.toml", "pyproject.toml cannot be read as YAML"),
     ("kedro run --config conf/prices.yml", "conf/prices.yml has no options of a run; it is `run:`"),
     ("kedro run --config odd.yml", "`pipelnes` in {folder}/odd.yml is no option of a run; there are conf_source, env"),
+    ("kedro run --config list.yml", "`env` in {folder}/list.yml is neither a text or a number nor a list of such."),
+    ("kedro run --config number.yml", "There is no tag `5`; no tag has a name here."),
+    ("kedro run --pipelines=", "--pipelines is given without a value; name what is meant, or leave the option out."),
+    ("kedro run --tags=", "--tags is given without a value"),
+    ("kedro run --env=", "--env is given without a value"),
+    ("kedro run --params finetune=[]", "each section, in conf/*/parameters*.yml and in --params, is a mapping"),
+    ("kedro run --params seed=-1", "`seed` is -1, but input should be greater than or equal to 0"),
+    ("kedro run --params seed=99999999999999999999", "`seed` is 99999999999999999999, but input should be less than or equal to 4294967295"),
+    (f"kedro run --params finetune.steps={'9' * 5000}", "`finetune.steps` is"),
+    ("kedro run --params split.max_s=1e308", "`split.max_s` is 1e+308, but input should be less than or equal to 86400"),
     ("kedro run --params finetune.step=3", "`finetune.step` is unknown; did you mean `steps`?"),
     ("kedro run --params finetun.steps=3", "`finetun` is read by no pipeline; did you mean `finetune`?"),
     ("kedro run --params finetune.steps", "`finetune.steps` has no `=`. Settings are NAME=VALUE"),
@@ -78,7 +88,8 @@ def a_project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def refused(a_project):
     """Status and output of every mistake, and the files that all of them together made."""
-    (a_project.folder / "odd.yml").write_text("run: {pipelnes: motion}\n")
+    for name, options in {"odd": "pipelnes: motion", "list": "env: {local: 1}", "number": "tags: 5"}.items():
+        (a_project.folder / f"{name}.yml").write_text(f"run: {{{options}}}\n")
     before = set(a_project.folder.rglob("*"))
     answers = a_project.folder.parent / "answers.json"
     environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": f"{a_project.folder / 'src'}:{ROOT}"}
@@ -94,7 +105,7 @@ def refused(a_project):
     return dict(zip([command for command, _ in MISTAKES], json.loads(answers.read_text()), strict=True)), made
 
 
-@pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[command for command, _ in MISTAKES])
+@pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[command[:80] for command, _ in MISTAKES])
 def test_a_mistake_is_told_in_a_sentence(a_project, refused, command, sentence):
     status, output = refused[0][command]
     assert sentence.format(folder=a_project.folder) in " ".join(output.split())

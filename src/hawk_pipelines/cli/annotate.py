@@ -112,7 +112,7 @@ def _settings(env: str | None, params: dict[str, Any]) -> tuple[Any, Any, int, d
 
     from hawk_pipelines.config_loader import settings_of
     from hawk_pipelines.pipelines.annotate.parameters import AnnotateParameters
-    from hawk_pipelines.pipelines.parameter_check import check_parameters
+    from hawk_pipelines.pipelines.parameter_check import SEED, check_parameters
     from hawk_pipelines.pipelines.validate.parameters import ValidateParameters
 
     loader = settings_of(env, params)
@@ -121,7 +121,7 @@ def _settings(env: str | None, params: dict[str, Any]) -> tuple[Any, Any, int, d
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."
         raise EstimateError(msg) from error
-    kinds: dict[str, Any] = {"annotate": AnnotateParameters, "validate": ValidateParameters, "seed": int}
+    kinds: dict[str, Any] = {"annotate": AnnotateParameters, "validate": ValidateParameters, "seed": SEED}
     check_parameters({name: parameters[name] for name in kinds if name in parameters}, kinds)
     annotate, validate = (kinds[name].model_validate(parameters[name]) for name in ("annotate", "validate"))
     return annotate, validate, int(parameters["seed"]), described

@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import click
 import yaml
+from click.core import ParameterSource
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError, split_node_names, split_string
@@ -25,6 +26,7 @@ from hawk_pipelines.cli.run_settings import RepeatedOption, settings_option
 from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.machine_faults import machine_fault
+from hawk_pipelines.pipelines.staged_runner import Interrupted
 from hawk_pipelines.plain_text import plain
 from hawk_pipelines.project import check_environment
 from hawk_pipelines.serving.tracking_server import database_file, records_folder, server_fault, tracking_uri
@@ -40,6 +42,7 @@ _NO_NODES = "contains no nodes after applying"
 
 def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> Any:
     project = find_kedro_project(Path.cwd()) or Path.cwd()
+    _refuse_empty(options)
     _find_logging(project)
     logs.name_run(None)
     begin_to_tell(log_file, verbose, quiet)
@@ -63,7 +66,10 @@ def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> A
             raise
         if not isinstance(error, HawkError):
             _tell_of_the_machine(error, project, options.get("env"))
-        raise _refusal(str(error)) from error
+        refusal = _refusal(str(error))
+        if isinstance(error, Interrupted):
+            refusal.exit_code = 130  # as shells have it
+        raise refusal from error
     except KedroCliError as error:
         raise click.UsageError(plain(str(error))) from error
     except ValueError as error:
@@ -75,6 +81,16 @@ def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> A
         if "HAWK_TRACEBACK" not in os.environ:
             _tell_of_the_machine(error, project, options.get("env"))
         raise
+
+
+def _refuse_empty(options: Mapping[str, Any]) -> None:
+    """Refuse options that are given without a value, as by a variable of the shell that is not set: all steps would be run."""
+    context = click.get_current_context()
+    for name in (*_CHOICES, "env", "runner", "conf_source"):
+        if not options.get(name) and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(parameter.opts[0] for parameter in context.command.params if parameter.name == name)
+            msg = f"{option} is given without a value; name what is meant, or leave the option out."
+            raise click.UsageError(msg)
 
 
 def _tell_of_the_machine(error: Exception, project: Path, env: str | None) -> None:
@@ -117,11 +133,23 @@ def _from_file(context: click.Context, _: click.Parameter, value: str | None) ->
     if not isinstance(options, dict):
         msg = f"{plain(value)} has no options of a run; it is `run:` and below it lines such as `  pipelines: finetune`."
         raise click.UsageError(msg, context)
+    of_no_use = [name for name, option in options.items() if not _is_text(option, deep=name in ("params", "runner_params"))]
+    if of_no_use:
+        msg = f"`{plain(str(of_no_use[0]))}` in {plain(value)} is neither a text or a number nor a list of such."
+        raise click.UsageError(msg, context)
     if unknown := [name for name in options if name not in known]:
         msg = f"`{plain(str(unknown[0]))}` in {plain(value)} is no option of a run; there are {', '.join(known)}."
         raise click.UsageError(msg, context)
     context.default_map = {**(context.default_map or {}), **options}
     return value
+
+
+def _is_text(option: Any, deep: bool) -> bool:
+    """Whether an option of a file is what could be typed; settings may be sections."""
+    if deep and isinstance(option, dict):
+        return True
+    parts = option if isinstance(option, list) else [option]
+    return all(isinstance(part, str | int | float) for part in parts)
 
 
 def _versions(_: click.Context, __: click.Parameter, value: str | dict[str, str]) -> dict[str, str]:

@@ -21,6 +21,8 @@ _UNSURE = {"": "it has no value", "~": "`~` is nothing in YAML and a sign elsewh
 LONGEST_SHOWN = 200
 """Characters of a value that a sentence repeats."""
 _CLOSING = {"[": "]", "{": "}"}
+_LONGEST_NUMBER = 100
+"""Characters; Python itself refuses to read numbers of some thousands."""
 
 
 class SettingsTextError(ValueError):
@@ -41,15 +43,13 @@ def read_settings(text: str) -> dict[str, Any]:
         if typed.setdefault(name, value) != value:
             msg = f"`{name}` is given twice, as {typed[name]} and as {value}; leave one."
             raise SettingsTextError(msg)
+        if any(f"{name}.".startswith(f"{other}.") != f"{other}.".startswith(f"{name}.") for other in typed):
+            msg = f"`{name}` is given beside settings above or below it; leave one of them."
+            raise SettingsTextError(msg)
         section = settings
         *above, last = name.split(".")
         for part in above:
             section = section.setdefault(part, {})
-            if not isinstance(section, dict):
-                break
-        if not isinstance(section, dict) or isinstance(section.get(last), dict):
-            msg = f"`{name}` is given beside settings above or below it; leave one of them."
-            raise SettingsTextError(msg)
         section[last] = _read(name, value)
     return settings
 
@@ -124,7 +124,7 @@ def _read(name: str, value: str) -> Any:
     try:
         return _escaped(_of_yaml(value))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        why = f"the {value[0]} that it begins with is not closed at its end, or what is inside is not as YAML has it"
+        why = f"the {value[0]} that it begins with is not closed at its end, or what is inside is no YAML with each name once"
         quoted = f"{name}={json.dumps(value, ensure_ascii=False)}"
         shown = _as_params(quoted) if len(quoted) < LONGEST_SHOWN else "in double quotes"
         msg = f"`{name}={plain(value)[:LONGEST_SHOWN]}` cannot be read: {why}. As text it is {shown}."
@@ -147,7 +147,7 @@ def _plain(text: str) -> Any:
     """What a word without quotes is."""
     if text in _WORDS:
         return _WORDS[text]
-    number = _NUMBER.fullmatch(text)
+    number = _NUMBER.fullmatch(text) if len(text) <= _LONGEST_NUMBER else None
     if not number or not (number["whole"] or len(number["part"] or "") > 1):
         return text
     return float(text) if number["part"] or number["power"] else int(text)
@@ -168,11 +168,20 @@ class _AsTyped(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own way)
 
 
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    names = [loader.construct_object(name, deep=True) for name, _ in node.value]  # type: ignore[no-untyped-call]
+    if not all(isinstance(name, str | int | float | None) for name in names) or len(names) > len(set(map(str, names))):
+        msg = "a name is none, or is given twice"
+        raise ValueError(msg)
+    return dict(zip(names, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))  # type: ignore[no-untyped-call]
+
+
 def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
     return node.value if node.style else _plain(str(node.value))
 
 
 _AsTyped.add_constructor("tag:yaml.org,2002:str", _scalar)
+_AsTyped.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 class RepeatedOption(click.Option):
@@ -180,7 +189,9 @@ class RepeatedOption(click.Option):
 
     def type_cast_value(self, context: click.Context, value: Any) -> Any:
         """All of it in one."""
-        return value if value is None or isinstance(value, dict) else ",".join([value] if isinstance(value, str) else value)
+        if value is None or isinstance(value, dict):
+            return value
+        return ",".join(map(str, value) if isinstance(value, list | tuple) else [str(value)])
 
 
 def _settings(context: click.Context, parameter: click.Parameter, value: Any) -> dict[str, Any]:

@@ -6,12 +6,15 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from hawk_pipelines.errors import HawkError
+
+SEED: Any = Annotated[int, Field(ge=0, le=2**32 - 1)]
+"""The kind of the setting `seed`: what NumPy and the trainer take, too."""
 
 
 class ParameterError(HawkError):

@@ -21,6 +21,7 @@ from pluggy import PluginManager
 
 from hawk_pipelines.curation.admission import NothingLeft, check_subsets, empty_subset
 from hawk_pipelines.datasets.saved_model import SavedModelDataset
+from hawk_pipelines.errors import HawkError
 from hawk_pipelines.pipelines.runner import ReusingRunner
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ EVALUATION_START = "ask_test_items"
 WRITTEN_BESIDE = {"ask_test_items": "questions_to_answer"}
 """A file that a node writes to a path that it is given, so that Kedro does not know it as an output."""
 _VERBS = {"train": "trained on", "test": "tested on"}
+
+
+class Interrupted(HawkError):
+    """Somebody pressed Ctrl-C. Kedro closes what it has opened only after an error, and Python counts an interruption as none."""
 
 
 class Ending(NamedTuple):
@@ -80,8 +85,12 @@ class StagedRunner(ReusingRunner):
     def _run_stage(
         self, stage: Pipeline, catalog: CatalogProtocol, hook_manager: PluginManager | None, run_id: str | None
     ) -> None:
-        if stage.nodes:
-            super()._run(stage, catalog, hook_manager, run_id)
+        try:
+            if stage.nodes:
+                super()._run(stage, catalog, hook_manager, run_id)
+        except KeyboardInterrupt as error:
+            msg = "The run was interrupted. What was finished is kept, and the same command goes on from there."
+            raise Interrupted(msg) from error
 
     def _end(self, ending: "Ending", stages_left: Sequence[Pipeline], catalog: CatalogProtocol, writes_samples: bool) -> None:
         """Remove what the steps that are left made from other samples; an error where they were asked for by name.

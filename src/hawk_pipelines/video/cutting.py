@@ -41,17 +41,21 @@ CLIP_COST, EVENNESS_COST, SHOT_GAIN = 1e-3, 1e-4, 10.0
 """Against 1 for a cut through as much motion as the video has where it has most (99 % of it has less)."""
 
 
+LONGEST_CLIP_S = 86_400.0
+"""A day: what a setting asks for beyond that is a slip of the pen."""
+
+
 class SplitParameters(BaseModel):
     """How videos are cut into clips."""
 
     model_config = ConfigDict(extra="forbid")
 
     by: CutBy = "motion"
-    min_s: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    min_s: float = Field(default=2.0, gt=0, le=LONGEST_CLIP_S, allow_inf_nan=False)
     """Shortest clip by motion or shots; a shorter video is one clip."""
-    max_s: float = Field(default=16.0, gt=0, allow_inf_nan=False)
+    max_s: float = Field(default=16.0, gt=0, le=LONGEST_CLIP_S, allow_inf_nan=False)
     """Longest clip by motion or shots."""
-    stride_s: float = Field(default=8.0, gt=0, allow_inf_nan=False)
+    stride_s: float = Field(default=8.0, gt=0, le=LONGEST_CLIP_S, allow_inf_nan=False)
     """Length of a clip by stride; the last one of a video may be shorter."""
     look: LookParameters = LookParameters()
 
