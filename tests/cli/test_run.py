@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import BIN, ROOT, Project
 
+LONG = "x" * 300
+"""Longer than a name of a file may be."""
 # ruff: noqa: E501
 MISTAKES = [
     ("kedro run --env locl", "There is no environment conf/locl; did you mean `local`? There are base, local, local_llm, paper, smol."),
@@ -67,6 +69,12 @@ MISTAKES = [
     ("hawk ui --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
     ("hawk review list --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
     ("hawk store ls --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    (f"kedro run --env {LONG}", f"There is no environment conf/{LONG}."),
+    (f"hawk rollback --list --env {LONG}", f"There is no environment conf/{LONG}."),
+    (f"hawk ask a.mp4 Who? --env {LONG}", f"There is no environment conf/{LONG}."),
+    (f"hawk validate {LONG}", "x can be no file or folder: a name in it, or all of it, is longer than the system allows"),
+    (f"hawk check-data {LONG}", "x can be no file or folder: a name in it, or all of it, is longer than the system allows"),
+    ("kedro run --params ingest.folder.path=a\udcffb", "--params `ingest.folder.path=ab` holds bytes that are no UTF-8"),
 ]  # fmt: skip
 
 
@@ -94,7 +102,7 @@ def refused(a_project):
     return dict(zip([command for command, _ in MISTAKES], json.loads(answers.read_text()), strict=True)), made
 
 
-@pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[command for command, _ in MISTAKES])
+@pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[ascii(command)[1:60] for command, _ in MISTAKES])
 def test_a_mistake_is_told_in_a_sentence(a_project, refused, command, sentence):
     status, output = refused[0][command]
     assert sentence.format(folder=a_project.folder) in " ".join(output.split())
