@@ -24,6 +24,7 @@ def odd(request, tmp_path, monkeypatch):
     """A folder with settings, and the sign in its path that cannot be held."""
     folder = tmp_path / request.param
     shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copy(ROOT / "pyproject.toml", folder)
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return folder, ODD[request.param]

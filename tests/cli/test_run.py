@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 from tests.conftest import BIN, ROOT, Project
@@ -167,3 +168,12 @@ def test_a_run_without_conf_local_tells_what_it_does_to_a_file(tmp_path):
     assert f" run {run_id} ERROR hawk_pipelines.cli.run: " in second
     assert "secretword" not in second + quiet.stderr
     assert "there/x #1" in second.replace("\n", "")
+
+
+def test_a_name_that_is_too_long_ends_a_run_with_a_sentence_also_where_the_environment_has_that_name(tmp_path):
+    from hawk_pipelines.cli.run import _tell_of_the_machine
+
+    with pytest.raises(OSError, match="File name too long") as told:
+        (tmp_path / LONG).stat()
+    with pytest.raises(click.ClickException, match="can be no file or folder: a name in it, or all of it, is longer"):
+        _tell_of_the_machine(told.value, tmp_path, LONG)
