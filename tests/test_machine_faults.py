@@ -16,7 +16,7 @@ import sqlalchemy
 from mlflow.exceptions import MlflowException
 from safetensors.numpy import save_file
 
-from hawk_pipelines.machine_faults import MachineFault, free_space, machine_fault, writing
+from hawk_pipelines.machine_faults import MachineFault, free_space, machine_fault, name_fault, writing
 from hawk_pipelines.video.encode import write_h264
 
 
@@ -143,3 +143,18 @@ def test_a_part_of_a_file_is_called_by_the_files_name(tmp_path):
 
 def test_free_space_is_told_of_a_folder_that_is_not_there_yet(tmp_path):
     assert free_space(tmp_path / "a" / "b").endswith(" MB are free there")
+
+
+def test_a_path_that_no_file_can_have_is_no_fault_of_the_machine(tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "file").touch()
+    for path, reason in (
+        (tmp_path / ("x" * 300), "a name in it, or all of it, is longer than the system allows (255 and 4,095 bytes)"),
+        (tmp_path / "circle", "its links lead in a circle"),
+        (tmp_path / "file" / "a", "a file stands where it names a folder"),
+    ):
+        error = _error(path.read_text)
+        assert machine_fault(error) is None
+        assert str(name_fault(error)).endswith(f" can be no file or folder: {reason}. Name another one.")
+        assert len(str(name_fault(error))) < 300
+    assert name_fault(FileNotFoundError(errno.ENOENT, "no")) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
-from hawk_pipelines.project import check_environment, joined
+from hawk_pipelines.project import check_environment, check_folder, joined
 
 DATA_ROOT = "<data_root>"
 """Begins a place in the data folder of the environment (conf/base/globals.yml). Kedro's own `${globals:…}` says the same, but
@@ -23,8 +23,10 @@ class ConfigLoader(OmegaConfigLoader):
         """Args: those of Kedro's own.
 
         Raises:
-            ProjectError: there is no such environment.
+            ProjectError: there is no such environment, or the path of the folder is a pattern to Kedro.
         """
+        if "://" not in conf_source:
+            check_folder(Path(conf_source).absolute().parent)
         here = "://" not in conf_source and (Path(conf_source) / CONFIG_LOADER_ARGS["base_env"]).is_dir()
         if here and not check_environment(Path(conf_source), env):
             env, how = None, {**how, "default_run_env": CONFIG_LOADER_ARGS["base_env"]}

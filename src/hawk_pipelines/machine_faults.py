@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.plain_text import plain
 
 
 class MachineFault(HawkError):
@@ -30,6 +31,12 @@ _FAULTS = {
     errno.EIO: ("the disk reports an error", "See to the disk"),
     errno.EMFILE: ("this process has too many files open (`ulimit -n`)", "Raise that limit"),
 }
+_NAMES = {
+    errno.ENAMETOOLONG: "a name in it, or all of it, is longer than the system allows (255 and 4,095 bytes)",
+    errno.ELOOP: "its links lead in a circle",
+    errno.ENOTDIR: "a file stands where it names a folder",
+}
+_LONGEST_SHOWN = 120
 _SQLITE = {
     "SQLITE_FULL": errno.ENOSPC,
     "SQLITE_READONLY": errno.EROFS,
@@ -71,6 +78,23 @@ def machine_fault(error: BaseException, place: Path | None = None, database: Pat
             if named and (named.suffix == ".part" or named.name.startswith(".")):  # which is removed, and says nothing to people
                 named = place or named.parent
             return MachineFault(_sentence(number, named or (database if is_sqlite else None) or place))
+    return None
+
+
+class NameFault(HawkError):
+    """No file or folder can have a path that somebody gave."""
+
+
+def name_fault(error: BaseException) -> NameFault | None:
+    """What is wrong with the path in an error or in those that led to it; None where there is nothing.
+
+    It is no fault of the machine: among many inputs only the one of that name is refused.
+    """
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _NAMES:
+            path = plain(str(_path(cause) or "A path"))
+            shown = path if len(path) <= _LONGEST_SHOWN else f"{path[: _LONGEST_SHOWN - 20]}…{path[-20:]}"
+            return NameFault(f"{shown} can be no file or folder: {_NAMES[cause.errno]}. Name another one.")
     return None
 
 

@@ -1,6 +1,8 @@
 """The project around the working directory, and what the settings of an environment say there, without Kedro."""
 
 import difflib
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,12 @@ LOCAL = "local"
 """The environment of whoever names none; it is not in git."""
 
 
+_NOT_HELD = re.compile(r"%[0-9A-Fa-f]{2}|[?*]|\[[^/]*\]")
+"""In a path: what an address of SQLite or MLflow cuts off or decodes, and what Kedro looks for its settings by."""
+
+
 class ProjectError(HawkError):
-    """An environment that is not there, or whose settings cannot be read."""
+    """A project in a folder that cannot be used; an environment that is not there, or whose settings cannot be read."""
 
 
 def project_folder(start: Path | None = None) -> Path | None:
@@ -26,6 +32,20 @@ def project_folder(start: Path | None = None) -> Path | None:
     """
     here = (start or Path.cwd()).absolute()
     return next((folder for folder in (here, *here.parents) if (folder / "conf" / "base").is_dir()), None)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder of a project in which records or settings would be looked for, or made, somewhere else.
+
+    Raises:
+        ProjectError: its path holds a question mark, an asterisk, brackets or a percent sign with two hexadecimal digits.
+    """
+    if found := _NOT_HELD.search(str(folder.absolute())):
+        msg = (
+            f"The project's folder {plain(str(folder.absolute()))} has a {plain(found[0])} in its path, "
+            "which the addresses of MLflow or the settings of Kedro cannot hold; move or rename it."
+        )
+        raise ProjectError(msg)
 
 
 def environment_settings(project: Path, file: str, env: str | None) -> dict[str, Any]:
@@ -59,7 +79,7 @@ def check_environment(conf: Path, env: str | None) -> bool:
         ProjectError: there is no such environment.
     """
     name = env or LOCAL
-    if (conf / name).is_dir() and Path(name).name == name:
+    if os.path.isdir(conf / name) and Path(name).name == name:  # noqa: PTH112 (Path's own raises where a name is too long)
         return True
     if name == LOCAL:
         return False

@@ -57,4 +57,4 @@ def test_nothing_of_that_name(registry):  # noqa: F811
 def test_a_registry_that_does_not_answer(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    assert "Error: The registry does not answer as it should" in _hawk(status=1)
+    assert "Error: MLflow at http://127.0.0.1:9 does not answer. Start that server" in _hawk(status=1)

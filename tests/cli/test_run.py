@@ -6,10 +6,13 @@ import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 from tests.conftest import BIN, ROOT, Project
 
+LONG = "x" * 300
+"""Longer than a name of a file may be."""
 # ruff: noqa: E501
 MISTAKES = [
     ("kedro run --env locl", "There is no environment conf/locl; did you mean `local`? There are base, local, local_llm, paper, smol."),
@@ -77,6 +80,12 @@ MISTAKES = [
     ("hawk ui --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
     ("hawk review list --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
     ("hawk store ls --env smoll", "There is no environment conf/smoll; did you mean `smol`?"),
+    (f"kedro run --env {LONG}", f"There is no environment conf/{LONG}."),
+    (f"hawk rollback --list --env {LONG}", f"There is no environment conf/{LONG}."),
+    (f"hawk ask a.mp4 Who? --env {LONG}", f"There is no environment conf/{LONG}."),
+    (f"hawk validate {LONG}", "x can be no file or folder: a name in it, or all of it, is longer than the system allows"),
+    (f"hawk check-data {LONG}", "x can be no file or folder: a name in it, or all of it, is longer than the system allows"),
+    ("kedro run --params ingest.folder.path=a\udcffb", "--params `ingest.folder.path=ab` holds bytes that are no UTF-8"),
 ]  # fmt: skip
 
 
@@ -105,7 +114,7 @@ def refused(a_project):
     return dict(zip([command for command, _ in MISTAKES], json.loads(answers.read_text()), strict=True)), made
 
 
-@pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[command[:80] for command, _ in MISTAKES])
+@pytest.mark.parametrize(("command", "sentence"), MISTAKES, ids=[ascii(command)[1:60] for command, _ in MISTAKES])
 def test_a_mistake_is_told_in_a_sentence(a_project, refused, command, sentence):
     status, output = refused[0][command]
     assert sentence.format(folder=a_project.folder) in " ".join(output.split())
@@ -170,3 +179,12 @@ def test_a_run_without_conf_local_tells_what_it_does_to_a_file(tmp_path):
     assert f" run {run_id} ERROR hawk_pipelines.cli.run: " in second
     assert "secretword" not in second + quiet.stderr
     assert "there/x #1" in second.replace("\n", "")
+
+
+def test_a_name_that_is_too_long_ends_a_run_with_a_sentence_also_where_the_environment_has_that_name(tmp_path):
+    from hawk_pipelines.cli.run import _tell_of_the_machine
+
+    with pytest.raises(OSError, match="File name too long") as told:
+        (tmp_path / LONG).stat()
+    with pytest.raises(click.ClickException, match="can be no file or folder: a name in it, or all of it, is longer"):
+        _tell_of_the_machine(told.value, tmp_path, LONG)

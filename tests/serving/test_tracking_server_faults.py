@@ -1,16 +1,21 @@
 """A database that another process holds, one that a full disk cut short, and what a server's silence comes to."""
 
 import logging
+import socket
 import sqlite3
 import threading
+import time
 
 import mlflow
 import pytest
+from click.testing import CliRunner
 from mlflow.exceptions import MlflowException
 
+from hawk_pipelines.cli import main
 from hawk_pipelines.machine_faults import MachineFault
 from hawk_pipelines.serving import tracking_server
 from hawk_pipelines.serving.tracking_server import TrackingServerError, database_ready, server_fault
+from tests.servers.mlflow_server import free_port
 from tests.test_machine_faults import no_file_above
 
 
@@ -84,3 +89,34 @@ def test_a_server_that_does_not_answer_is_named_without_its_password():
     assert "secret" not in fault
     assert "did not take the record of this run (too long)" in str(server_fault(MlflowException("too long"), "http://h"))
     assert server_fault(ValueError("a"), "http://h") is None
+
+
+def test_a_database_is_named_with_its_whole_address():
+    assert str(server_fault(MlflowException("x"), "sqlite:////tmp/a#b/mlflow.db")).startswith(
+        "MLflow at sqlite:////tmp/a#b/mlflow.db did"
+    )
+
+
+@pytest.fixture(params=["nobody listens", "nothing is answered"])
+def silent_server(request, monkeypatch):
+    """The address of a server that says nothing."""
+    monkeypatch.setattr(tracking_server, "_SHORT_WAIT_S", 1)
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(name, "4")  # so that what the command sets is taken back
+        monkeypatch.delenv(name)
+    with socket.socket() as server:
+        if request.param == "nothing is answered":
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        else:
+            yield f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.mark.parametrize("command", ["ask a.mp4 Who?", "describe a.mp4", "chat a.mp4", "rollback", "rollback --list"])
+def test_whoever_asks_does_not_wait_for_a_server_that_is_not_there(silent_server, command):
+    began = time.monotonic()
+    done = CliRunner().invoke(main, command.split(), env={"MLFLOW_TRACKING_URI": silent_server})
+    sentence = f"Error: MLflow at {silent_server} does not answer. Start that server, or name another one by MLFLOW_TRACKING_URI."
+    assert (done.exit_code, done.output.strip()) == (1, sentence)
+    assert time.monotonic() - began < 20

@@ -1,5 +1,6 @@
 """The `hawk` command, and `kedro run` with errors in one sentence. One file per command; heavy imports inside."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hawk_pipelines.cli.check_data import check_data
 from hawk_pipelines.cli.describe import describe
 from hawk_pipelines.cli.import_checkpoint import import_checkpoint
 from hawk_pipelines.cli.local_llm import local_llm
-from hawk_pipelines.cli.options import begin_to_tell, log_options
+from hawk_pipelines.cli.options import begin_to_tell, log_options, one_sentence
 from hawk_pipelines.cli.plan import plan
 from hawk_pipelines.cli.probe import probe
 from hawk_pipelines.cli.review import review
@@ -21,15 +22,26 @@ from hawk_pipelines.cli.store import store
 from hawk_pipelines.cli.ui import ui
 from hawk_pipelines.cli.validate import validate
 from hawk_pipelines.plain_text import printable
+from hawk_pipelines.standard_output import StandardOutputError, guard
 
 
 class _Commands(click.Group):
-    """What click itself says repeats what was typed, also names of files."""
+    """What click itself says repeats what was typed, also names of files; what goes wrong is a sentence in every command."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Read what was typed, and run the command."""
+        guard(goes_on=False)
+        try:
+            return super().main(*arguments, **options)
+        except StandardOutputError as error:  # also of `--help`
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with one_sentence():
+                return super().invoke(ctx)
         except click.ClickException as error:
             error.message = printable(error.message)  # type: ignore[misc]  # there is no other way to change it
             raise

@@ -12,7 +12,7 @@ import click
 
 from hawk_pipelines import logs
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.machine_faults import machine_fault
+from hawk_pipelines.machine_faults import machine_fault, name_fault
 from hawk_pipelines.plain_text import printable
 
 logger = logging.getLogger(__name__)
@@ -101,10 +101,12 @@ def one_sentence() -> Iterator[None]:
     """Show an error that the user can mend as one sentence, without a traceback; the exit status is 1."""
     try:
         yield
+    except click.ClickException:  # is a sentence already
+        raise
     except HawkError as error:
         logger.error("%s", error, extra=logs.ONLY_IN_FILE)
         raise click.ClickException(printable(str(error))) from error
     except Exception as error:
-        if fault := machine_fault(error):
+        if fault := machine_fault(error) or name_fault(error):
             raise click.ClickException(printable(str(fault))) from error
         raise

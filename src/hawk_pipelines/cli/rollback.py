@@ -1,6 +1,5 @@
 """`hawk rollback`: an alias goes back to the version that had it before."""
 
-import os
 from typing import TYPE_CHECKING
 
 import click
@@ -26,12 +25,11 @@ def rollback(name: str, alias: str, to: int | None, reason: str, env: str | None
 
     What has been loaded already stays loaded; `models:/hawk@production` is the other version from now on.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's own would keep us for minutes
     import mlflow
     from mlflow.exceptions import MlflowException
 
     from hawk_pipelines.serving.alias import RegistryError, roll_back
-    from hawk_pipelines.serving.tracking_server import database_ready, missing_database, tracking_uri
+    from hawk_pipelines.serving.tracking_server import check_server, database_ready, missing_database, tracking_uri
 
     with one_sentence():
         uri = tracking_uri(env)
@@ -39,6 +37,7 @@ def rollback(name: str, alias: str, to: int | None, reason: str, env: str | None
             msg = f"There is no registry: {database} is not there. Make a model with `kedro run`."
             raise RegistryError(msg)
         try:
+            check_server(uri)
             with database_ready(uri):
                 client = mlflow.MlflowClient(uri, uri)
             if listed:

@@ -25,11 +25,12 @@ from hawk_pipelines.cli.run_choices import OWN_RUNNER, check_choices, load_versi
 from hawk_pipelines.cli.run_settings import RepeatedOption, settings_option
 from hawk_pipelines.config_loader import CONFIG_LOADER_ARGS
 from hawk_pipelines.errors import HawkError
-from hawk_pipelines.machine_faults import machine_fault
+from hawk_pipelines.machine_faults import machine_fault, name_fault
 from hawk_pipelines.pipelines.staged_runner import Interrupted
 from hawk_pipelines.plain_text import plain
-from hawk_pipelines.project import check_environment
+from hawk_pipelines.project import check_environment, check_folder
 from hawk_pipelines.serving.tracking_server import database_file, records_folder, server_fault, tracking_uri
+from hawk_pipelines.standard_output import guard
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ _NO_NODES = "contains no nodes after applying"
 
 
 def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> Any:
+    guard(goes_on=True)
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     _refuse_empty(options)
     _find_logging(project)
@@ -48,6 +50,7 @@ def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> A
     begin_to_tell(log_file, verbose, quiet)
     conf = Path(options.get("conf_source") or project / "conf")
     try:
+        check_folder(project)
         if (conf / CONFIG_LOADER_ARGS["base_env"]).is_dir():
             check_environment(conf, options.get("env") or os.environ.get("KEDRO_ENV"))
         elif conf.is_dir():
@@ -99,8 +102,10 @@ def _tell_of_the_machine(error: Exception, project: Path, env: str | None) -> No
     Raises:
         ClickException: it is.
     """
-    uri = tracking_uri(env, records_folder(project))
-    fault = machine_fault(error, database=database_file(uri)) or server_fault(error, uri)
+    fault: HawkError | None = name_fault(error)
+    if fault is None:
+        uri = tracking_uri(env, records_folder(project))
+        fault = machine_fault(error, database=database_file(uri)) or server_fault(error, uri)
     if fault:
         raise _refusal(str(fault)) from error
 

@@ -37,6 +37,9 @@ def read_settings(text: str) -> dict[str, Any]:
     Raises:
         SettingsTextError: what is typed can be read in two ways, or in none.
     """
+    if re.search("[\ud800-\udfff]", text):
+        msg = f"--params `{plain(text)[:LONGEST_SHOWN]}` holds bytes that are no UTF-8, which nothing can record; write it anew."
+        raise SettingsTextError(msg)
     settings: dict[str, Any] = {}
     typed: dict[str, str] = {}
     for name, value in _items(text):

@@ -33,14 +33,18 @@ def validate(file: Path, videos: Path | None, show_all: bool, as_json: bool) -> 
     nothing is found, 1 when something is, and 2 when the file cannot be read.
     """
     from hawk_pipelines.errors import HawkError
+    from hawk_pipelines.machine_faults import machine_fault, name_fault
     from hawk_pipelines.sources.annotation_file import read_annotation_file
 
     notes: list[Rejection] = []
     try:
         described = read_annotation_file(file, notes)
         lengths = _lengths(described, videos, notes) if videos else {}
-    except HawkError as error:
-        click.echo(f"Error: {plain(str(error))}", err=True)
+    except (HawkError, OSError) as error:
+        fault = error if isinstance(error, HawkError) else machine_fault(error) or name_fault(error)
+        if fault is None:
+            raise
+        click.echo(f"Error: {plain(str(fault))}", err=True)
         sys.exit(UNREADABLE)
     found = _findings(described, lengths)
     if as_json:

@@ -13,7 +13,7 @@ import hawk_pipelines
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.serving.hawk import Hawk
 from hawk_pipelines.serving.invocation import SIGNATURE
-from hawk_pipelines.serving.tracking_server import database_ready, missing_database, tracking_uri
+from hawk_pipelines.serving.tracking_server import check_server, database_ready, missing_database, no_answer, tracking_uri
 
 _LONGEST_DESCRIPTION = 5000
 """MLflow keeps no more of a version's description."""
@@ -82,11 +82,14 @@ def fetch(model: str, uri: str) -> Path:
 
     Raises:
         ModelNotFound: it is not there.
+        TrackingServerError: the registry does not answer.
     """
     try:
         client = mlflow.MlflowClient(uri, uri)
         folder = Path(mlflow.artifacts.download_artifacts(_files(client, model), tracking_uri=uri))
     except (MlflowException, OSError) as error:
+        if fault := no_answer(error, uri):
+            raise fault from error
         said = " ".join(str(getattr(error, "message", error)).split())
         msg = f"{model} is not in the registry ({said})"
         raise ModelNotFound(msg) from error
@@ -125,13 +128,14 @@ def load(model: str, env: str | None = None) -> Hawk:
 
     Raises:
         ModelNotFound: it is not there.
-        TrackingServerError: no registry is named.
+        TrackingServerError: no registry is named, or it does not answer.
     """
     uri = tracking_uri(env)
     if database := missing_database(uri):
         advice = "Make a model with `kedro run`, or name another with --model."
         msg = f"{model} is not in the registry: {database} is not there. {advice}"
         raise ModelNotFound(msg)
+    check_server(uri)
     try:
         with database_ready(uri):
             folder = fetch(model, uri)

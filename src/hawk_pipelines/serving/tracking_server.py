@@ -4,6 +4,7 @@ import contextlib
 import copy
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -16,14 +17,18 @@ from filelock import FileLock, Timeout
 
 from hawk_pipelines.errors import HawkError
 from hawk_pipelines.machine_faults import writing
-from hawk_pipelines.project import check_environment, environment_settings, project_folder
+from hawk_pipelines.project import check_environment, check_folder, environment_settings, project_folder
 
 logger = logging.getLogger(__name__)
 
 _SQLITE = "sqlite:///"
 _LONGEST_WAIT_S = 300
 _LONGEST_HELD_S = 60
+_SHORT_WAIT_S = 10
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_NOT_CONNECTED = "failed with exception"
+"""In MLflow's own words for a request that got no answer."""
 _PLACES = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -50,10 +55,12 @@ def tracking_uri(env: str | None = None, project: Path | None = None) -> str:
 
     Raises:
         TrackingServerError: neither is there.
-        ProjectError: there is no such environment, or `mlflow.yml` cannot be read.
+        ProjectError: there is no such environment, `mlflow.yml` cannot be read, or an address cannot hold the project's path.
     """
     project = project or project_folder()
     project = project and records_folder(project)
+    if project is not None:
+        check_folder(project)
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     env = env or os.environ.get("KEDRO_ENV")
     if uri and project is not None:
@@ -85,6 +92,8 @@ def _outside() -> str:
 
 def _whole(uri: str, folder: Path) -> str:
     if uri.startswith(_SQLITE):
+        if not Path(uri.removeprefix(_SQLITE)).is_absolute():
+            check_folder(folder)
         return f"{_SQLITE}{folder / uri.removeprefix(_SQLITE)}"  # an absolute path stays what it is
     return uri if urlparse(uri).scheme or uri.startswith("databricks") else str(folder / uri)
 
@@ -159,22 +168,28 @@ def database_ready(uri: str, project: Path | None = None) -> Iterator[None]:
 def bound_requests() -> None:
     """Give a server that does not answer about two minutes instead of MLflow's quarter of an hour, unless the user says more."""
     os.environ.setdefault(_RETRIES, "3")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault(_TIMEOUT, "30")
     if "HAWK_TRACEBACK" not in os.environ:  # it logs the traceback of an error of the database, and raises the error as well
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager
-def one_attempt() -> Iterator[None]:
-    """Ask a server once only."""
-    before = os.environ.get(_RETRIES)
-    os.environ[_RETRIES] = "0"
+def one_attempt(wait_s: int | None = None) -> Iterator[None]:
+    """Ask a server once only.
+
+    Args:
+        wait_s: so long it may take to answer; None: as long as any other request.
+    """
+    bounds = {_RETRIES: "0"} | ({} if wait_s is None else {_TIMEOUT: str(wait_s)})
+    before = {name: os.environ.get(name) for name in bounds}
+    os.environ.update(bounds)
     try:
         yield
     finally:
-        os.environ.pop(_RETRIES)
-        if before is not None:
-            os.environ[_RETRIES] = before
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def server_fault(error: BaseException, uri: str) -> TrackingServerError | None:
@@ -188,13 +203,57 @@ def server_fault(error: BaseException, uri: str) -> TrackingServerError | None:
 
     if not isinstance(error, MlflowException):
         return None
-    where = urlparse(uri)._replace(netloc=urlparse(uri).netloc.rpartition("@")[2]).geturl()  # without a password
+    where = _shown(uri)
     said = " ".join(str(error.message).split())[:300]
     what = f"did not take the record of this run ({said})"
-    if "failed with exception" in said:  # of the connection: the address of a request says nothing to people
+    if _NOT_CONNECTED in said:  # of the connection: the address of a request says nothing to people
         what = "does not answer, and has no record of how this run ended"
     how = "what was made is kept. See to the server and run the same command again: it makes only what is missing"
     return TrackingServerError(f"MLflow at {where} {what}; {how}, and closes there as KILLED what this one left open.")
+
+
+def check_server(uri: str) -> None:
+    """Ask a server once whether it is there, for seconds: somebody waits for an answer. What follows is bounded by minutes.
+
+    Args:
+        uri: of the tracking server; a database or folder is not asked.
+
+    Raises:
+        TrackingServerError: it does not answer.
+    """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    bound_requests()
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        with one_attempt(_SHORT_WAIT_S):
+            MlflowClient(uri).search_experiments(max_results=1)
+    except MlflowException as error:
+        if fault := no_answer(error, uri):
+            raise fault from error
+        raise
+
+
+def no_answer(error: BaseException, uri: str) -> TrackingServerError | None:
+    """What to say to somebody who asked a server that is not there; None where it did answer.
+
+    Args:
+        error: of MLflow.
+        uri: of the server.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException) or _NOT_CONNECTED not in str(error.message):
+        return None
+    msg = f"MLflow at {_shown(uri)} does not answer. Start that server, or name another one by MLFLOW_TRACKING_URI."
+    return TrackingServerError(msg)
+
+
+def _shown(uri: str) -> str:
+    """An address without a user and password."""
+    return re.sub(r"(://)[^/?#]*@", r"\1", uri)
 
 
 def _wait_until_free(database: Path) -> None:
