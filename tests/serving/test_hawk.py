@@ -148,6 +148,27 @@ def test_hawk_ask_takes_options(folder, clip):
     assert ask("--beams", "2")
 
 
+@pytest.mark.parametrize(
+    ("video", "question", "sentence"),
+    [
+        ("x" * 300, "Who?", "cannot be a file's name: with 300 characters it is too long"),
+        ("a\ud800", "Who?", "cannot be a file's name: it holds half a character"),
+        ("http://x/y.mp4", "Who?", "http://x/y.mp4 does not exist, and addresses are not opened"),
+        (None, "\udcff\udcfe", "The question holds half a character (a lone surrogate), or bytes that are no text"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_a_sentence(folder, clip, video, question, sentence):
+    video = video or str(clip)
+    for command in (["ask", video, question], ["describe", video], ["chat", video]):
+        if command[0] == "describe" and video == str(clip):
+            continue
+        done = CliRunner().invoke(main, [*command, "--model", str(folder)], input=f"{question}\n".encode(errors="replace"))
+        if command[0] == "chat" and video == str(clip):
+            continue
+        assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1), done.output
+        assert sentence in done.stderr
+
+
 @pytest.mark.parametrize("command", [["ask", "no\x1b[31m\u202ename.mp4", "Who?"], ["describe", "no\x1b[31m\u202ename.mp4"]])
 def test_no_control_character_of_a_name_reaches_the_terminal(folder, command):
     done = CliRunner().invoke(main, [*command, "--model", str(folder)])

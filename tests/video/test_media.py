@@ -13,7 +13,10 @@ from hawk_pipelines.video.streams import StreamParameters, read_streams
 
 LONG = "x" * 300
 PATHS = {
-    "a name of 300 characters": (LONG, f"{'x' * 80}… cannot be a file's name: with 300 characters it is too long; check the path."),
+    "a name of 300 characters": (
+        LONG,
+        f"{'x' * 80}… cannot be a file's name: with 300 characters it is too long; check the path.",
+    ),
     "a path of 6,000 characters": ("a/" * 3000, f"{'a/' * 40}… cannot be a file's name: with 6,000 characters it is too long;"),
     "half a character": ("a\ud800.mp4", "a\\ud800.mp4 cannot be a file's name: it holds half a character (a lone surrogate);"),
     "bytes that are no text": ("\udcff\udcfe.mp4", "\\udcff\\udcfe.mp4 does not exist; check the path."),

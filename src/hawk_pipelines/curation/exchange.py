@@ -18,7 +18,6 @@ from hawk_pipelines.curation.decisions import LONGEST_S, ReviewError, fault, fir
 from hawk_pipelines.engine.whole_files import named_file
 from hawk_pipelines.schema import Decision, ReviewTask
 
-
 STANDARD_OUTPUT = Path("-")
 """Stands for it where a file is written."""
 
