@@ -148,25 +148,24 @@ def test_hawk_ask_takes_options(folder, clip):
     assert ask("--beams", "2")
 
 
+ODD = {
+    "a long name": ("x" * 300, "Who?", "cannot be a file's name: with 300 characters it is too long"),
+    "half a character": ("a\ud800", "Who?", "cannot be a file's name: it holds half a character"),
+    "an address": ("http://x/y.mp4", "Who?", "http://x/y.mp4 does not exist, and addresses are not opened"),
+    "a question of bytes": (None, "\udcff\udcfe", "The question holds half a character (a lone surrogate), or bytes that are no"),
+}
+
+
 @pytest.mark.parametrize(
-    ("video", "question", "sentence"),
-    [
-        ("x" * 300, "Who?", "cannot be a file's name: with 300 characters it is too long"),
-        ("a\ud800", "Who?", "cannot be a file's name: it holds half a character"),
-        ("http://x/y.mp4", "Who?", "http://x/y.mp4 does not exist, and addresses are not opened"),
-        (None, "\udcff\udcfe", "The question holds half a character (a lone surrogate), or bytes that are no text"),
-    ],
+    ("command", "name"),
+    [(command, name) for command in ("ask", "describe", "chat") for name in ODD if command == "ask" or ODD[name][0]],
 )
-def test_what_cannot_be_asked_is_refused_in_a_sentence(folder, clip, video, question, sentence):
-    video = video or str(clip)
-    for command in (["ask", video, question], ["describe", video], ["chat", video]):
-        if command[0] == "describe" and video == str(clip):
-            continue
-        done = CliRunner().invoke(main, [*command, "--model", str(folder)], input=f"{question}\n".encode(errors="replace"))
-        if command[0] == "chat" and video == str(clip):
-            continue
-        assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1), done.output
-        assert sentence in done.stderr
+def test_what_cannot_be_asked_is_refused_in_a_sentence(folder, clip, command, name):
+    video, question, sentence = ODD[name]
+    arguments = [command, video or str(clip), *([question] if command == "ask" else []), "--model", str(folder)]
+    done = CliRunner().invoke(main, arguments, input="Who?\n")
+    assert (done.exit_code, sum(map(bool, done.stderr.splitlines()))) == (1, 1), done.output
+    assert sentence in done.stderr
 
 
 @pytest.mark.parametrize("command", [["ask", "no\x1b[31m\u202ename.mp4", "Who?"], ["describe", "no\x1b[31m\u202ename.mp4"]])

@@ -106,20 +106,17 @@ def test_a_bad_row_costs_that_row(model, hawk, video, caplog):
 
 
 ODD_ROWS = {
-    ("x" * 5000, QUESTION, "cannot be a file's name: with 5,000 characters it is too long; check the path."),
-    ("a\ud800.mp4", QUESTION, "a\\ud800.mp4 cannot be a file's name: it holds half a character (a lone surrogate);"),
-    ("a\0b", QUESTION, "cannot be a file's name: it holds a null character; check the path."),
-    (
-        None,
-        "\ud800",
-        "The question holds half a character (a lone surrogate), or bytes that are no text in UTF-8; write it anew.",
-    ),
-    ("http://x/y.mp4", QUESTION, "http://x/y.mp4 does not exist, and addresses are not opened; give the path of a file on this"),
-]
+    "a long name": ("x" * 5000, QUESTION, "cannot be a file's name: with 5,000 characters it is too long; check the path."),
+    "half a character": ("a\ud800", QUESTION, "a\\ud800 cannot be a file's name: it holds half a character (a lone surrogate);"),
+    "a null character": ("a\0b", QUESTION, "cannot be a file's name: it holds a null character; check the path."),
+    "a question": (None, "\ud800", "The question holds half a character (a lone surrogate), or bytes that are no text in UTF-8;"),
+    "an address": ("http://x/y.mp4", QUESTION, "http://x/y.mp4 does not exist, and addresses are not opened; give the path"),
+}
 
 
-@pytest.mark.parametrize(("path", "question", "sentence"), ODD_ROWS)
-def test_a_row_of_odd_text_costs_that_row_of_a_request(invoke, video, path, question, sentence):
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_a_row_of_odd_text_costs_that_row_of_a_request(invoke, video, name):
+    path, question, sentence = ODD_ROWS[name]
     rows = [{"video": path or video, "question": question}, {"video": video, "question": QUESTION}]
     status, reply = invoke({"dataframe_records": rows, "params": {"max_new_tokens": 2}})
     assert status == 200, reply
