@@ -150,7 +150,7 @@ def test_hawk_ask_takes_options(folder, clip):
 
 ODD = {
     "a long name": ("x" * 300, "Who?", "cannot be a file's name: with 300 characters it is too long"),
-    "half a character": ("a\ud800", "Who?", "cannot be a file's name: it holds half a character"),
+    "a name of bytes": ("\udcff\udcfe", "Who?", "\\udcff\\udcfe does not exist; check the path."),
     "an address": ("http://x/y.mp4", "Who?", "http://x/y.mp4 does not exist, and addresses are not opened"),
     "a question of bytes": (None, "\udcff\udcfe", "The question holds half a character (a lone surrogate), or bytes that are no"),
 }

@@ -115,15 +115,17 @@ ODD_ROWS = {
 
 
 @pytest.mark.parametrize("name", ODD_ROWS)
-def test_a_row_of_odd_text_costs_that_row_of_a_request(invoke, video, name):
+def test_a_row_of_odd_text_costs_that_row_of_a_request(invoke, model, video, name):
     path, question, sentence = ODD_ROWS[name]
     rows = [{"video": path or video, "question": question}, {"video": video, "question": QUESTION}]
-    status, reply = invoke({"dataframe_records": rows, "params": {"max_new_tokens": 2}})
+    status, reply = invoke({"inputs": rows, "params": {"max_new_tokens": 2}})
     assert status == 200, reply
     bad, good = reply["predictions"]
     assert bad["answer"] is None
     assert sentence in bad["error"]
     assert (good["error"], isinstance(good["answer"], str)) == (None, True)
+    table = pd.DataFrame(rows, dtype=object)
+    assert model.predict(table, {"max_new_tokens": 2}).to_dict("records") == [bad, good]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
@@ -138,7 +140,7 @@ def test_a_folder_that_may_not_be_entered_costs_its_row(model, video, tmp_path):
         answers = model.predict(pd.DataFrame({"video": [str(closed / "a.mp4"), "no.mp4"]}))
     finally:
         os.seteuid(0)
-    assert "permission" in answers["error"][0]
+    assert answers["error"][0].startswith(f"{closed}/a.mp4 could not be reached: this user lacks the permission.")
     assert answers["error"][1] == NO_FILE
 
 
