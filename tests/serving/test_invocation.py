@@ -14,6 +14,7 @@ from mlflow.pyfunc import scoring_server
 import hawk_pipelines
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.serving.invocation import SIGNATURE, InvocationError, InvocationParameters, invocation_parameters
+from hawk_pipelines.serving.pyfunc import HawkPyfunc
 from hawk_pipelines.serving.registry import fetch
 
 QUESTION = "Who is involved?"
@@ -129,15 +130,17 @@ def test_a_row_of_odd_text_costs_that_row_of_a_request(invoke, model, video, nam
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
-def test_a_folder_that_may_not_be_entered_costs_its_row(model, video, tmp_path):
+def test_a_folder_that_may_not_be_entered_costs_its_row(hawk, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     for folder in (tmp_path, *tmp_path.parents[:-2]):
         folder.chmod(folder.stat().st_mode | 0o055)
     closed.chmod(0o700)
+    served = HawkPyfunc()
+    served.hawk = hawk
     os.seteuid(65534)
     try:
-        answers = model.predict(pd.DataFrame({"video": [str(closed / "a.mp4"), "no.mp4"]}))
+        answers = served.predict(None, pd.DataFrame({"video": [str(closed / "a.mp4"), "no.mp4"]}))
     finally:
         os.seteuid(0)
     assert answers["error"][0].startswith(f"{closed}/a.mp4 could not be reached: this user lacks the permission.")
