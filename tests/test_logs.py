@@ -1,8 +1,10 @@
 """What is told: how much on the terminal, and in a file that `--log-file` names."""
 
 import logging
+import os
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -75,6 +77,32 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path, place, why):
     (tmp_path / "file").touch()
     with pytest.raises(logs.LogFileError, match=rf"The log file .* cannot be written \(.*{why}\); name another"):
         logs.set_up(tmp_path / place, verbose=False, quiet=False)
+
+
+def test_a_named_pipe_is_told_too_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    heard = []
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()), daemon=True)
+    reader.start()
+    logs.set_up(pipe, verbose=False, quiet=False)
+    own.warning("Something.")
+    logs.set_up(None, verbose=False, quiet=False)
+    reader.join(10)
+    assert heard[0].endswith("WARNING hawk_pipelines.test: Something.\n")
+    assert pipe.is_fifo()
+
+
+def test_the_end_of_a_pipe_that_is_the_own_stderr_is_a_log_file(tmp_path):
+    """Its link leads to a name that no file has, so that it is opened by the link."""
+    done = subprocess.run(
+        [BIN / "hawk", "--log-file", "/dev/stderr", "store", "ls", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "cannot be written" not in done.stderr
 
 
 def test_a_file_that_can_no_longer_be_written_is_told_of_once(tmp_path, capsys):

@@ -117,7 +117,7 @@ def _for_terminal(record: logging.LogRecord) -> bool:
 
 def _opened(file: Path) -> _LogFile:
     try:
-        if file.exists() and not (file.is_file() or file.is_char_device()):
+        if file.is_dir():
             msg = "it is no file"
             raise OSError(msg)
         handler = _LogFile(file, encoding="utf-8", errors="backslashreplace")

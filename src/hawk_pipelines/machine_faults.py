@@ -129,9 +129,16 @@ def _sentence(number: int, place: Path | None) -> str:
     what, advice = _FAULTS[number]
     place = place or _full_folder() if number in (errno.ENOSPC, errno.EDQUOT) else place
     free = f" ({free_space(place)})" if place and number in (errno.ENOSPC, errno.EDQUOT) else ""
-    is_input = number in (errno.EACCES, errno.EPERM) and place and place.is_file() and not os.access(place, os.R_OK)
-    what = f"{place or 'A file'} could not be {'read' if is_input else 'written'}: {what}{free}"
+    done = _denied(place) if number in (errno.EACCES, errno.EPERM) and place else "written"
+    what = f"{place or 'A file'} could not be {done}: {what}{free}"
     return f"{what}. {advice}, and run the same command again; what was finished is kept."
+
+
+def _denied(place: Path) -> str:
+    """What this user may not do with a file or folder."""
+    if not os.access(place.parent, os.X_OK, effective_ids=True):
+        return "reached"
+    return "read" if place.is_file() and not os.access(place, os.R_OK, effective_ids=True) else "written"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

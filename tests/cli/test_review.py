@@ -4,6 +4,7 @@ import pty
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -214,6 +215,34 @@ def test_exported_decisions_can_be_imported_as_often_as_one_likes(hawk):
     assert len(read(STORE)) == 3
     QUEUE.unlink()
     assert "match" not in hawk("import", "all.jsonl")
+
+
+def test_decisions_are_exported_to_whatever_the_name_leads_to(hawk, tmp_path):
+    hawk("export", "plain.jsonl")
+    lines = Path("plain.jsonl").read_text()
+    os.mkfifo("pipe")
+    heard = []
+    reader = threading.Thread(target=lambda: heard.append(Path("pipe").read_text()), daemon=True)
+    reader.start()
+    assert "3 lines written to pipe" in hawk("export", "pipe")
+    reader.join(10)
+    assert (heard, Path("pipe").is_fifo()) == ([lines], True)
+    Path("target").write_text("before")
+    Path("link").symlink_to("target")
+    hawk("export", "link")
+    assert (Path("target").read_text(), Path("link").is_symlink()) == (lines, True)
+    assert "cannot be written" in hawk("export", "none/file.jsonl", status=1)
+    assert "cannot be written" in hawk("export", "x" * 300, status=1)
+
+
+def test_decisions_are_exported_to_the_standard_output_alone(hawk, tmp_path):
+    hawk("export", "plain.jsonl")
+    done = CliRunner().invoke(review, ["export", "-"])
+    assert done.exit_code == 0
+    assert (done.stdout, done.stderr) == (Path("plain.jsonl").read_text(), "3 lines written to -.\n")
+    assert "and not `-`" in hawk("export", "-", "--format", "label-studio", status=1)
+    assert not Path("./-").exists()
+    assert "`-` is the standard output" in hawk("export", "--help")
 
 
 def test_of_a_file_with_faults_the_rest_is_imported(hawk):

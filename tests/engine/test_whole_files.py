@@ -1,12 +1,14 @@
 """What is cut short is not left there, and what was there stays."""
 
 import errno
+import os
 import resource
+import threading
 from contextlib import contextmanager
 
 import pytest
 
-from hawk_pipelines.engine.whole_files import whole_file, whole_folder
+from hawk_pipelines.engine.whole_files import named_file, whole_file, whole_folder
 from hawk_pipelines.machine_faults import MachineFault
 
 
@@ -76,3 +78,51 @@ def test_other_errors_come_through_as_they_are(tmp_path):
     with pytest.raises(ValueError, match="mine"), whole_file(tmp_path / "a"):
         raise ValueError("mine")  # noqa: EM101
     assert _names(tmp_path) == []
+
+
+def _name(path, text="after"):
+    with named_file(path) as unfinished:
+        unfinished.write_text(text)
+
+
+@pytest.mark.parametrize("by", ["itself", "a link", "a link to a link"])
+def test_a_named_pipe_is_written_through(tmp_path, by):
+    pipe, link, second = (tmp_path / name for name in ("pipe", "link", "second"))
+    os.mkfifo(pipe)
+    link.symlink_to("pipe")
+    second.symlink_to(link)
+    heard = []
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()), daemon=True)
+    reader.start()
+    _name({"itself": pipe, "a link": link, "a link to a link": second}[by])
+    reader.join(10)
+    assert heard == ["after"]
+    assert pipe.is_fifo()
+    assert _names(tmp_path) == ["link", "pipe", "second"]
+
+
+@pytest.mark.parametrize("before", ["before", None])
+def test_a_link_stays_and_what_it_leads_to_is_new(tmp_path, before):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").mkdir()
+    target, link = tmp_path / "there" / "a", tmp_path / "here" / "b"
+    link.symlink_to("../there/a")
+    if before:
+        target.write_text(before)
+        with no_file_above(1000), pytest.raises(MachineFault):
+            _name(link, "a" * 2000)
+        assert target.read_text() == before
+    _name(link)
+    assert (target.read_text(), str(link.readlink())) == ("after", "../there/a")
+    assert _names(tmp_path) == ["a", "b", "here", "there"]
+
+
+def test_no_folder_is_made_for_a_name_and_links_in_a_circle_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        _name(tmp_path / "none" / "a")
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(OSError, match="symbolic links"):
+        _name(tmp_path / "circle")
+    with pytest.raises(IsADirectoryError):
+        _name(tmp_path)
+    assert _names(tmp_path) == ["circle"]

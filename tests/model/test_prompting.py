@@ -190,6 +190,13 @@ def test_a_chat_template_that_refuses(tiny):
         prompt_ids(strict, "What?", Video(1), PAPER, [TURNS[0]])
 
 
+@pytest.mark.parametrize("question", ["\ud800", "Who\udcff\udcfe?"], ids=["half a character", "bytes"])
+def test_a_question_that_is_no_text(tiny, smol, question):
+    for tokenizer, prompt in ((tiny, PAPER), (smol, PAPER), (tiny, PromptSettings(layout="published"))):
+        with pytest.raises(PromptError, match="holds half a character"):
+            prompt_ids(tokenizer, question, Video(2, True), prompt)
+
+
 def test_an_empty_question(tiny):
     for question in ("", "  ", "\n"):
         with pytest.raises(PromptError, match="empty"):

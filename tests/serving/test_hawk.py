@@ -148,6 +148,26 @@ def test_hawk_ask_takes_options(folder, clip):
     assert ask("--beams", "2")
 
 
+ODD = {
+    "a long name": ("x" * 300, "Who?", "cannot be a file's name: with 300 characters it is too long"),
+    "a name of bytes": ("\udcff\udcfe", "Who?", "\\udcff\\udcfe does not exist; check the path."),
+    "an address": ("http://x/y.mp4", "Who?", "http://x/y.mp4 does not exist, and addresses are not opened"),
+    "a question of bytes": (None, "\udcff\udcfe", "The question holds half a character (a lone surrogate), or bytes that are no"),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(command, name) for command in ("ask", "describe", "chat") for name in ODD if command == "ask" or ODD[name][0]],
+)
+def test_what_cannot_be_asked_is_refused_in_a_sentence(folder, clip, command, name):
+    video, question, sentence = ODD[name]
+    arguments = [command, video or str(clip), *([question] if command == "ask" else []), "--model", str(folder)]
+    done = CliRunner().invoke(main, arguments, input="Who?\n")
+    assert (done.exit_code, sum(map(bool, done.stderr.splitlines()))) == (1, 1), done.output
+    assert sentence in done.stderr
+
+
 @pytest.mark.parametrize("command", [["ask", "no\x1b[31m\u202ename.mp4", "Who?"], ["describe", "no\x1b[31m\u202ename.mp4"]])
 def test_no_control_character_of_a_name_reaches_the_terminal(folder, command):
     done = CliRunner().invoke(main, [*command, "--model", str(folder)])

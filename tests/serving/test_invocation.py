@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import mlflow
 import numpy as np
@@ -13,6 +14,7 @@ from mlflow.pyfunc import scoring_server
 import hawk_pipelines
 from hawk_pipelines.model.settings import GenerationSettings
 from hawk_pipelines.serving.invocation import SIGNATURE, InvocationError, InvocationParameters, invocation_parameters
+from hawk_pipelines.serving.pyfunc import HawkPyfunc
 from hawk_pipelines.serving.registry import fetch
 
 QUESTION = "Who is involved?"
@@ -104,6 +106,47 @@ def test_a_bad_row_costs_that_row(model, hawk, video, caplog):
     assert f"6 of 9 rows could not be answered, for example: {NO_FILE}" in caplog.text
 
 
+ODD_ROWS = {
+    "a long name": ("x" * 5000, QUESTION, "cannot be a file's name: with 5,000 characters it is too long; check the path."),
+    "half a character": ("a\ud800", QUESTION, "a\\ud800 cannot be a file's name: it holds half a character (a lone surrogate);"),
+    "a null character": ("a\0b", QUESTION, "cannot be a file's name: it holds a null character; check the path."),
+    "a question": (None, "\ud800", "The question holds half a character (a lone surrogate), or bytes that are no text in UTF-8;"),
+    "an address": ("http://x/y.mp4", QUESTION, "http://x/y.mp4 does not exist, and addresses are not opened; give the path"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_a_row_of_odd_text_costs_that_row_of_a_request(invoke, model, video, name):
+    path, question, sentence = ODD_ROWS[name]
+    rows = [{"video": path or video, "question": question}, {"video": video, "question": QUESTION}]
+    status, reply = invoke({"inputs": rows, "params": {"max_new_tokens": 2}})
+    assert status == 200, reply
+    bad, good = reply["predictions"]
+    assert bad["answer"] is None
+    assert sentence in bad["error"]
+    assert (good["error"], isinstance(good["answer"], str)) == (None, True)
+    table = pd.DataFrame(rows, dtype=object)
+    assert model.predict(table, {"max_new_tokens": 2}).to_dict("records") == [bad, good]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_a_folder_that_may_not_be_entered_costs_its_row(hawk, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    closed.chmod(0o700)
+    served = HawkPyfunc()
+    served.hawk = hawk
+    os.seteuid(65534)
+    try:
+        answers = served.predict(None, pd.DataFrame({"video": [str(closed / "a.mp4"), "no.mp4"]}))
+    finally:
+        os.seteuid(0)
+    assert answers["error"][0].startswith(f"{closed}/a.mp4 could not be reached: this user lacks the permission.")
+    assert answers["error"][1] == NO_FILE
+
+
 def test_rows_that_are_all_bad_are_a_table_too(model):
     """How rows are put into batches is not always the client's to say."""
     answers = model.predict(pd.DataFrame({"video": ["no.mp4", math.nan]}))
@@ -140,6 +183,17 @@ ROW = {"dataframe_records": [{"video": "no.mp4"}]}
     [
         (ROW | {"params": {"beam": 2}}, "There is no parameter `beam`; there are `max_new_tokens`, `beams`, `temperature`,"),
         (ROW | {"params": {"beams": 0}}, "The parameter `beams` cannot be 0: Input should be greater than or equal to 1."),
+        (
+            ROW | {"params": {"beams": 100_000}},
+            "The parameter `beams` cannot be 100000: Input should be less than or equal to 32.",
+        ),
+        (ROW | {"params": {"temperature": 1e-40}}, "cannot be 1e-40: it is 0, which is greedy, or from 0.01 to 100."),
+        (ROW | {"params": {"temperature": 1e300}}, "The parameter `temperature` cannot be 1e+300: Input should be less than or"),
+        (ROW | {"params": {"seed": -1}}, "The parameter `seed` cannot be -1: Input should be greater than or equal to 0."),
+        (
+            ROW | {"params": {"seed": 99999999999999999999}},
+            "The parameter `seed` cannot be 99999999999999999999: Input should be",
+        ),
         (ROW | {"params": {"beams": "2"}}, "The parameter `beams` cannot be '2': Input should be a valid integer."),
         (ROW | {"params": {"max_new_tokens": 1e9}}, "The parameter `max_new_tokens` cannot be 1000000000.0:"),
         (ROW | {"params": {"span": [4, 2]}}, "The parameter `span` cannot be [4, 2]: span is [start, end) in seconds"),

@@ -1,8 +1,8 @@
 """What several commands share."""
 
+import errno
 import functools
 import logging
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,9 +40,9 @@ _LOG_OPTIONS = (
     click.option(
         "--log-file",
         envvar="HAWK_LOG_FILE",
-        type=click.Path(path_type=Path, resolve_path=True),
+        type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Tell it to FILE, too, with times; it is added to. Or set HAWK_LOG_FILE.",
+        help="Tell it to FILE, too, with times; it is added to, and may be a named pipe or a device. Or set HAWK_LOG_FILE.",
     ),
     click.option("--verbose", "-v", is_flag=True, help="Show times, and what the libraries say."),
     click.option("--quiet", "-q", is_flag=True, help="Show refusals, warnings and errors only."),
@@ -66,26 +66,43 @@ def begin_to_tell(log_file: Path | None, verbose: bool, quiet: bool) -> None:
         msg = "--verbose and --quiet contradict each other; leave one out."
         raise click.UsageError(msg)
     with one_sentence():
-        logs.set_up(log_file, verbose, quiet)
+        logs.set_up(None if log_file is None else log_file.absolute(), verbose, quiet)
 
 
 def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """How an answer is drawn: the command gets it as `generation`."""
 
-    @click.option("--beams", type=click.IntRange(min=1), default=1, show_default=True, help="Answers searched side by side.")
-    @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0: the likeliest words.")
-    @click.option("--seed", type=int, default=0, show_default=True, help="Of the words that are drawn above temperature 0.")
+    @click.option("--beams", type=click.IntRange(1, 32), default=1, show_default=True, help="Answers searched side by side.")
+    @click.option(
+        "--temperature",
+        type=click.FloatRange(0, 100),
+        default=0.0,
+        show_default=True,
+        help="0: the likeliest words; from 0.01 on, words are drawn.",
+    )
+    @click.option(
+        "--seed",
+        type=click.IntRange(0, 2**63 - 1),
+        metavar="INTEGER",
+        default=0,
+        show_default=True,
+        help="Of the words that are drawn above temperature 0.",
+    )
     @click.option(
         "--max-new-tokens", type=click.IntRange(1, 4096), default=64, show_default=True, help="An answer is cut off there."
     )
     @functools.wraps(command)
     def with_generation(beams: int, temperature: float, seed: int, max_new_tokens: int, **others: Any) -> Any:
+        from pydantic import ValidationError
+
         from hawk_pipelines.model.settings import GenerationSettings
 
-        if not math.isfinite(temperature):
-            msg = f"{temperature} is no temperature"
-            raise click.BadParameter(msg, param_hint="--temperature")
-        drawn = GenerationSettings(beams=beams, temperature=temperature, seed=seed, max_new_tokens=max_new_tokens)
+        try:
+            drawn = GenerationSettings(beams=beams, temperature=temperature, seed=seed, max_new_tokens=max_new_tokens)
+        except ValidationError as error:
+            first = error.errors()[0]
+            msg = f"{first['input']} cannot be: {first['msg'].removeprefix('Value error, ')}."
+            raise click.BadParameter(msg, param_hint=f"--{first['loc'][0]}") from error
         return command(**others, generation=drawn)
 
     return with_generation
@@ -109,4 +126,8 @@ def one_sentence() -> Iterator[None]:
     except Exception as error:
         if fault := machine_fault(error) or name_fault(error):
             raise click.ClickException(printable(str(fault))) from error
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # wherever a path that was typed is looked at
+            name = str(error.filename)
+            msg = f"{name[:80]}{'…' * (len(name) > 80)} cannot be a file's name: it is too long; check the path."
+            raise click.ClickException(printable(msg)) from error
         raise

@@ -388,20 +388,30 @@ def _show_stats(figures: dict[str, Any]) -> None:
 )  # fmt: skip
 @click.option("--videos-at", metavar="URL", help="Label Studio: the address below which the videos are served.")
 def export_tasks(file: Path, queue: Path, store: Path, form: str, tasks: str, videos_at: str | None) -> None:
-    """Write tasks and their decisions to FILE.
+    """Write tasks and their decisions to FILE; `-` is the standard output.
 
-    For Label Studio, the labelling interface is written beside it, as FILE with the ending .xml.
+    For Label Studio, the labelling interface is written beside it, as FILE with the ending .xml. A named pipe or a device is
+    written to as it is, and a link stays a link.
     """
     from hawk_pipelines.curation.decisions import read
-    from hawk_pipelines.curation.exchange import write_json_lines, write_label_studio, write_label_studio_interface
+    from hawk_pipelines.curation.exchange import (
+        STANDARD_OUTPUT,
+        write_json_lines,
+        write_label_studio,
+        write_label_studio_interface,
+    )
 
     with one_sentence():
         decisions = read(store)
         judged = {decision.task_id for decision in decisions}
         wanted = [task for task, _ in _standing(queue, store) if tasks == "all" or (task.id in judged) is (tasks == "decided")]
         if form == "jsonl":
-            say(f"{write_json_lines(file, wanted, decisions, others=tasks == 'all'):,} lines written to {file}.")
+            lines = write_json_lines(file, wanted, decisions, others=tasks == "all")
+            say(f"{lines:,} lines written to {file}.", err=file == STANDARD_OUTPUT)
             return
+        if file == STANDARD_OUTPUT:
+            msg = "Label Studio's interface is written beside its tasks, so the tasks need the name of a file, and not `-`."
+            raise HawkError(msg)
         interface = file.with_suffix(".xml")
         if interface == file:
             msg = (

@@ -5,6 +5,7 @@ both ways; in Label Studio they are shown by its `Text` tag, which escapes HTML.
 """
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,11 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from hawk_pipelines.curation.decisions import LONGEST_S, ReviewError, fault, first_fault
+from hawk_pipelines.engine.whole_files import named_file
 from hawk_pipelines.schema import Decision, ReviewTask
+
+STANDARD_OUTPUT = Path("-")
+"""Stands for it where a file is written."""
 
 
 class Reading(NamedTuple):
@@ -110,10 +115,15 @@ def write_label_studio_interface(path: Path, with_video: bool) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f"{path.name}.part")
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        if path == STANDARD_OUTPUT:
+            sys.stdout.buffer.write(text.encode())
+            sys.stdout.buffer.flush()
+            return
+        with named_file(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    except BrokenPipeError:
+        raise  # whoever read it has seen enough: the command says so by its exit status
     except OSError as error:
         msg = f"{path} cannot be written ({error.strerror}); see to its folder, its permissions and the free space."
         raise ReviewError(msg) from error

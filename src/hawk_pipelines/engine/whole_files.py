@@ -1,6 +1,8 @@
 """Files and folders that are there whole or not at all: written beside their place, then renamed; removed where that fails."""
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +31,38 @@ def whole_file(path: Path, process: str = "") -> Iterator[Path]:
             with suppress(OSError):  # the first error is the one to tell
                 unfinished.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def named_file(path: Path) -> Iterator[Path]:
+    """A file to write whose path a person gave: what is there stays what it is, and only its content is new.
+
+    A regular file is there whole or not at all, also where links lead to it: they stay. A device or a named pipe is written
+    through. (Files of a run are for `whole_file`: a link among them may lead into the store of DVC, which nobody writes to.)
+
+    Args:
+        path: its place, in a folder that is there.
+
+    Raises:
+        OSError: the folder is not there, or the links lead nowhere.
+        MachineFault: the machine does not let it be written.
+    """
+    if _is_special(path):
+        with writing(path):
+            yield path
+        return
+    place = Path(os.path.realpath(path))
+    place.parent.stat()  # who mistypes a folder does not want a new one
+    with whole_file(place) as unfinished:
+        yield unfinished
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 @contextmanager

@@ -216,6 +216,9 @@ def _prompts(
     if not questions or not all(question.strip() for question in questions):
         msg = "The question is empty; ask something."
         raise PromptError(msg)
+    if any("\ud800" <= character <= "\udfff" for question in questions for character in question):
+        msg = "The question holds half a character (a lone surrogate), or bytes that are no text in UTF-8; write it anew."
+        raise PromptError(msg)
     questions = [_harmless(tokenizer, question).strip() for question in questions]
     if not all(questions):
         msg = "The question holds nothing but tokens that steer the language model; ask something in words."

@@ -6,6 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 Dtype = Literal["float32", "float16", "bfloat16"]
+LARGEST_SEED = 2**63 - 1
+"""MLflow hands on no larger integer, and torch takes it."""
+LEAST_TEMPERATURE = 0.01
+"""Above 0: scores that are divided by it are still finite."""
 
 
 class _Settings(BaseModel):
@@ -30,7 +34,7 @@ class TinyFrameEncoderSettings(_Settings):
     gain: float = Field(default=3.0, gt=0)
     """Tokens are multiplied by it, so that a new model's attention is not uniform."""
     position_width: int = Field(default=16, ge=4, multiple_of=4)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
 
     @model_validator(mode="after")
     def _whole_patches(self) -> "TinyFrameEncoderSettings":
@@ -261,11 +265,19 @@ class GenerationSettings(_Settings):
 
     max_new_tokens: int = Field(default=64, ge=1, le=4096)
     """An answer is cut off after so many tokens."""
-    beams: int = Field(default=1, ge=1)
-    """Beams that are searched; 1 follows the likeliest token."""
-    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """0 is greedy; above, tokens are drawn."""
+    beams: int = Field(default=1, ge=1, le=32)
+    """Beams that are searched; 1 follows the likeliest token. Each takes the memory of an answer of its own."""
+    temperature: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
+    """0 is greedy; from 0.01 on, tokens are drawn. Between them the model's scores would be divided by next to nothing."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Of what is drawn from: the likeliest tokens that hold so much of the probability."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the draws."""
+
+    @field_validator("temperature")
+    @classmethod
+    def _divides(cls, temperature: float) -> float:
+        if 0 < temperature < LEAST_TEMPERATURE:
+            msg = f"it is 0, which is greedy, or from {LEAST_TEMPERATURE} to 100"
+            raise ValueError(msg)
+        return temperature

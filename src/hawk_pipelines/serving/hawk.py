@@ -54,7 +54,7 @@ class Hawk:
         """
         config = self._parts.model.config
         parameters = StreamParameters(frames=config.frames, flow=config.flow)
-        streams = read_streams(Path(video), parameters, config.frame_size, span)
+        streams = read_streams(video, parameters, config.frame_size, span)
         appearance, motion = encode_streams(self._frame_encoder, streams.frames, streams.magnitude, config.mask)
         seen = FrameTokens(appearance[0], motion[0], tuple(streams.times_s[0].tolist()))
         return Conversation(self._parts, seen)

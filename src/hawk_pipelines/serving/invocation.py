@@ -147,7 +147,7 @@ def _table(data: Any) -> Any:
     if isinstance(data, Mapping) or (isinstance(data, list) and all(isinstance(row, Mapping) for row in data)):
         rows = [data] if isinstance(data, Mapping) and not any(_is_column(value) for value in data.values()) else data
         try:
-            data = pd.DataFrame(rows)
+            data = pd.DataFrame(rows, dtype=object)  # pandas' own texts take no half characters
         except ValueError as error:
             msg = f"The columns of the input make no table: {error}."
             raise InvocationError(msg) from error

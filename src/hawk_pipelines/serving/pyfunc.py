@@ -11,6 +11,7 @@ import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from hawk_pipelines.errors import HawkError
+from hawk_pipelines.machine_faults import machine_fault
 from hawk_pipelines.plain_text import printable
 from hawk_pipelines.serving.hawk import Hawk
 from hawk_pipelines.serving.invocation import (
@@ -52,6 +53,10 @@ class HawkPyfunc(PythonModel):
             return self.hawk.describe(path, parameters.span, parameters), None
         except HawkError as error:
             return None, printable(str(error))
+        except OSError as error:  # of one video, say: a folder above it may not be entered
+            if fault := machine_fault(error):
+                return None, printable(str(fault))
+            raise
 
 
 def _text(name: str, value: Any) -> str:

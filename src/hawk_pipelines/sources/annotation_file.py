@@ -5,6 +5,7 @@ rest is; the rest is named.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_annotation_file(file: Path, notes: list[Rejection]) -> list[Described]:
 
 
 def _raw_items(file: Path, notes: list[Rejection]) -> Iterator[tuple[str, str, Any]]:
-    if file.exists() and not file.is_file():
+    if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113 - a Path's own raise where a name is too long
         msg = f"{file} is no file; name a file of annotations."
         raise SourceError(msg)
     if file.suffix.lower() == ".jsonl":

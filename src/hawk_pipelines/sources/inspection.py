@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from hawk_pipelines.engine.processes import Failure, Limits, spread
@@ -29,8 +28,7 @@ class Inspection(NamedTuple):
 def inspect(paths: Sequence[str], workers: int, pictures_fps: float = PICTURES_FPS) -> list[Inspection]:
     """Probe every path; the answers are in the order of the paths."""
     rows: dict[int, Inspection] = {}
-    places = [Path(path) for path in paths]
-    for position, known in spread(partial(probe, pictures_fps=pictures_fps), places, Limits(workers), "probe"):
+    for position, known in spread(partial(probe, pictures_fps=pictures_fps), paths, Limits(workers), "probe"):
         path = paths[position]
         if isinstance(known, Failure):
             rows[position] = Inspection(path, "rejected", known.reason)

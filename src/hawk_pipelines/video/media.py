@@ -1,5 +1,9 @@
 """Opening a file as a video, and as nothing else: no playlist, no list of other files, no network address."""
 
+import errno
+import os
+import re
+import stat
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
@@ -21,15 +25,60 @@ FEW_FRAMES = 0.1
 """Share of the frames of a file's longest video stream: a stream with fewer is a poster or a preview, not the recording."""
 
 
+LONGEST_NAME = 80
+"""Characters that are shown of a name that is too long for a file."""
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether what is at a path, which anybody may have typed, is a folder and not a file.
+
+    Args:
+        path: as it was typed: a `Path` has lost a slash of an address, which is then told wrongly.
+
+    Raises:
+        UnreadableVideo: nothing is there, nothing can be there, or it is neither a file nor a folder.
+        OSError: the machine does not let it be seen.
+    """
+    mode = _status(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        msg = f"{path} is neither a file nor a folder of pictures; check the path."
+        raise UnreadableVideo(msg)
+    return stat.S_ISDIR(mode)
+
+
+def _status(path: str | Path) -> os.stat_result:
+    text = str(path).encode("utf-8", "backslashreplace").decode()  # half characters are shown as they are written
+    try:
+        return Path(path).stat()
+    except UnicodeEncodeError as error:
+        msg = f"{text} cannot be a file's name: it holds half a character (a lone surrogate); check the path."
+        raise UnreadableVideo(msg) from error
+    except ValueError as error:
+        msg = f"{text} cannot be a file's name: it holds a null character; check the path."
+        raise UnreadableVideo(msg) from error
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise  # the machine is to blame, and not the path
+        if error.errno == errno.ENAMETOOLONG:
+            shown = text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
+            msg = f"{shown} cannot be a file's name: with {len(text):,} characters it is too long; check the path."
+        elif _ADDRESS.match(text):
+            msg = f"{text} does not exist, and addresses are not opened; give the path of a file on this machine."
+        else:
+            msg = f"{text} does not exist; check the path."
+        raise UnreadableVideo(msg) from error
+
+
 def open_media(path: str | Path) -> InputContainer:
     """Open a regular file as a container of one of `FORMATS`; nothing but that file is ever opened.
 
     Raises:
         UnreadableVideo: it is no regular file, or no such container.
     """
-    if not Path(path).is_file():
-        what = "is neither a file nor a folder of pictures" if Path(path).exists() else "does not exist"
-        msg = f"{path} {what}; check the path."
+    if is_folder(path):
+        msg = f"{path} is a folder, and no file; check the path."
         raise UnreadableVideo(msg)
     if Path(path).stat().st_size == 0:
         msg = f"{path} is empty (0 bytes); replace or remove the file."

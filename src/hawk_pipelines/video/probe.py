@@ -7,7 +7,7 @@ import av
 
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.index import FrameIndex, read_index
-from hawk_pipelines.video.media import open_media, told, video_stream
+from hawk_pipelines.video.media import is_folder, open_media, told, video_stream
 from hawk_pipelines.video.orientation import shown_size
 from hawk_pipelines.video.pictures import PICTURES_FPS, check_pictures
 
@@ -49,7 +49,7 @@ def probe(path: str | Path, pictures_fps: float = PICTURES_FPS) -> Probe:
     Raises:
         UnreadableVideo: it is missing, no video, or damaged.
     """
-    if Path(path).is_dir():
+    if is_folder(path):
         found = check_pictures(Path(path))
         return Probe(found.frames, pictures_fps, found.width, found.height, found.frames / pictures_fps)
     index = read_index(path)

@@ -11,6 +11,7 @@ from hawk_pipelines.video.clock import Clock, read_clock
 from hawk_pipelines.video.decode import Pairs, read_pairs
 from hawk_pipelines.video.errors import UnreadableVideo
 from hawk_pipelines.video.flow import FlowMethod, from_steps, magnitude, to_steps
+from hawk_pipelines.video.media import is_folder
 from hawk_pipelines.video.pictures import PICTURES_FPS, numbered_pictures, read_picture
 from hawk_pipelines.video.probe import verified_index
 from hawk_pipelines.video.sampling import Sampling, random_halves, uniform
@@ -51,7 +52,7 @@ class Streams(NamedTuple):
 
 
 def read_streams(
-    path: Path,
+    path: str | Path,
     parameters: StreamParameters,
     size: int,
     span: tuple[float, float] | None = None,
@@ -63,7 +64,7 @@ def read_streams(
     Frame 0 has no neighbour before it: frame 1 stands in for it, as in the reference.
 
     Args:
-        path: a video file, or a folder of numbered pictures.
+        path: a video file, or a folder of numbered pictures, as it was typed.
         parameters: how to sample.
         size: width and height in pixels.
         span: seconds [start, end) from the first frame; None for the whole video. T shrinks to the frames that are there.
@@ -73,7 +74,8 @@ def read_streams(
     Raises:
         UnreadableVideo: the video cannot be decoded, or no frame is shown within the span.
     """
-    if path.is_dir():
+    folder, path = is_folder(path), Path(path)
+    if folder:
         pictures = numbered_pictures(path)
         clock = read_clock(len(pictures), pictures_fps)
         times = clock.times
@@ -85,7 +87,7 @@ def read_streams(
     if len(times) > 1:
         indices = np.maximum(indices, 1)
     wanted = np.unique(indices)
-    pairs = _picture_pairs(pictures, wanted, size) if path.is_dir() else read_pairs(path, index, wanted.tolist(), size)
+    pairs = _picture_pairs(pictures, wanted, size) if folder else read_pairs(path, index, wanted.tolist(), size)
     moved = [to_steps(magnitude(*pair, parameters.flow)) for pair in zip(pairs.previous, pairs.current, strict=True)]
     place = np.searchsorted(wanted, indices)
     frames, steps = (np.stack([taken[i] for i in place.flat]) for taken in (pairs.current, moved))
