@@ -77,15 +77,21 @@ class LocationHooks:
                 if run := mlflow.active_run():
                     logs.name_run(run.info.run_id)
                     _close_killed(run)
-                if not self._before:
-                    _end_as("FAILED")  # kedro-mlflow ends it only where a step fails
+                self._end_own("FAILED")  # kedro-mlflow ends it only where a step fails
             raise
 
     @hook_impl(wrapper=True)
     def after_pipeline_run(self) -> Generator[None, Any, Any]:
-        """Go back."""
+        """Go back, and end the MLflow run wholly."""
         with self._opened:
-            return (yield)
+            try:
+                result = yield
+            except BaseException as error:
+                with _patience(error):
+                    self._end_own("FAILED")
+                raise
+            self._end_own("FINISHED")
+            return result
 
     @hook_impl(wrapper=True)
     def on_pipeline_error(self, error: Exception) -> Generator[None, Any, Any]:
@@ -97,10 +103,13 @@ class LocationHooks:
             try:
                 return (yield)
             finally:
-                if not self._before:
-                    _end_as("FAILED")
-                    if run and isinstance(error, Interrupted):  # kedro-mlflow has ended it as FAILED
-                        mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
+                self._end_own("FAILED")
+                if run and not self._before and isinstance(error, Interrupted):  # kedro-mlflow has ended it as FAILED
+                    mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
+
+    def _end_own(self, status: str) -> None:
+        if not self._before:
+            _end_as(status)
 
 
 def _patience(error: BaseException) -> AbstractContextManager[None]:
