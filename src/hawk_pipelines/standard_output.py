@@ -20,7 +20,7 @@ class _Descriptor(io.FileIO):
         self._goes_on = goes_on
         self._is_lost = False
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> Any:
         """Write bytes."""
         if len(data) and not self._is_lost:  # click writes nothing, to see whether it can, and takes no notice of a failure
             try:
@@ -65,4 +65,4 @@ def guard(*, goes_on: bool) -> None:
             raw if isinstance(stream.buffer, io.RawIOBase) else io.BufferedWriter(raw)
         )  # the first where PYTHONUNBUFFERED is set
         how = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
-        setattr(sys, name, io.TextIOWrapper(binary, stream.encoding, stream.errors, **how))  # type: ignore[type-var]
+        setattr(sys, name, io.TextIOWrapper(binary, stream.encoding, stream.errors, **how))

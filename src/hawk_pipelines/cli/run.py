@@ -41,6 +41,12 @@ _NO_NODES = "contains no nodes after applying"
 """In Kedro's own words for options that leave nothing."""
 
 
+class InterruptedRun(click.ClickException):
+    """Somebody pressed Ctrl-C; the exit status is that of shells."""
+
+    exit_code = 130
+
+
 def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> Any:
     guard(goes_on=True)
     project = find_kedro_project(Path.cwd()) or Path.cwd()
@@ -69,10 +75,7 @@ def _run(log_file: Path | None, verbose: bool, quiet: bool, **options: Any) -> A
             raise
         if not isinstance(error, HawkError):
             _tell_of_the_machine(error, project, options.get("env"))
-        refusal = _refusal(str(error))
-        if isinstance(error, Interrupted):
-            refusal.exit_code = 130  # as shells have it
-        raise refusal from error
+        raise _refusal(str(error), InterruptedRun if isinstance(error, Interrupted) else click.ClickException) from error
     except KedroCliError as error:
         raise click.UsageError(plain(str(error))) from error
     except ValueError as error:
@@ -110,11 +113,11 @@ def _tell_of_the_machine(error: Exception, project: Path, env: str | None) -> No
         raise _refusal(str(fault)) from error
 
 
-def _refusal(message: str) -> click.ClickException:
+def _refusal(message: str, kind: type[click.ClickException] = click.ClickException) -> click.ClickException:
     """A sentence that ends the command; the file of the log has it, too, and the MLflow run is named where one was opened."""
     logger.error("%s", message, extra=logs.ONLY_IN_FILE)
     run = f"MLflow run {logs.named_run()}; " if logs.named_run() else ""
-    return click.ClickException(f"{plain(logs.without_secrets(message))} ({run}HAWK_TRACEBACK=1 shows where.)")
+    return kind(f"{plain(logs.without_secrets(message))} ({run}HAWK_TRACEBACK=1 shows where.)")
 
 
 def _find_logging(project: Path) -> None:

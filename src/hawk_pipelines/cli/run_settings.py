@@ -172,11 +172,11 @@ class _AsTyped(yaml.SafeLoader):
 
 
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    names = [loader.construct_object(name, deep=True) for name, _ in node.value]  # type: ignore[no-untyped-call]
+    names = [loader.construct_object(name, deep=True) for name, _ in node.value]
     if not all(isinstance(name, str | int | float | None) for name in names) or len(names) > len(set(map(str, names))):
         msg = "a name is none, or is given twice"
         raise ValueError(msg)
-    return dict(zip(names, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))  # type: ignore[no-untyped-call]
+    return dict(zip(names, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
 
 
 def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
