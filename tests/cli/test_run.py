@@ -83,7 +83,7 @@ MISTAKES = [
     (f"kedro run --env {LONG}", f"There is no environment conf/{LONG}."),
     (f"hawk rollback --list --env {LONG}", f"There is no environment conf/{LONG}."),
     (f"hawk ask a.mp4 Who? --env {LONG}", f"There is no environment conf/{LONG}."),
-    (f"hawk validate {LONG}", "x can be no file or folder: a name in it, or all of it, is longer than the system allows"),
+    (f"hawk validate {LONG}", "x cannot be read (File name too long); check that it is there"),
     (f"hawk check-data {LONG}", "x can be no file or folder: a name in it, or all of it, is longer than the system allows"),
     ("kedro run --params ingest.folder.path=a\udcffb", "--params `ingest.folder.path=ab` holds bytes that are no UTF-8"),
 ]  # fmt: skip
