@@ -3,6 +3,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from hawk_pipelines.engine.processes import Failure, Limits, spread
 from tests.engine.steps import own_memory
 
@@ -52,19 +54,21 @@ from hawk_pipelines.engine.processes import Limits, spread
 from tests.engine.steps import deaf
 if __name__ == "__main__":
     pebble.CONSTS.term_timeout = 1
-    print(sorted(spread(deaf, [1, 2, 3], Limits(4), "")))
+    calls = spread(deaf, [1, 2, 3], Limits(4), "")
+    {listening}
 """
 
 
-def test_workers_that_are_still_starting_when_all_is_done_end_in_silence(tmp_path):
+@pytest.mark.parametrize("listening", ["print(sorted(calls))", "print([next(calls)]); calls.close()"], ids=["to the end", "once"])
+def test_workers_that_are_still_starting_when_all_is_done_end_in_silence(tmp_path, listening):
     """The first worker has done everything before the others have begun, and while it takes its time to end, they begin."""
     (tmp_path / "begun").mkdir()
     (tmp_path / "sitecustomize.py").write_text(SLOW_START.format(folder=tmp_path / "begun"))
-    (tmp_path / "main.py").write_text(QUICK)
+    (tmp_path / "main.py").write_text(QUICK.format(listening=listening))
     path = f"{tmp_path}:{Path(__file__).parents[2]}"
     program = [sys.executable, str(tmp_path / "main.py")]
     done = subprocess.run(program, env={"PYTHONPATH": path}, capture_output=True, text=True, check=True)
-    assert done.stdout == "[(0, 1), (1, 2), (2, 3)]\n"
+    assert done.stdout.startswith("[(")
     assert "Traceback" not in done.stderr
 
 

@@ -105,7 +105,9 @@ def _in_processes(
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), _result(future, limits)
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, KeyboardInterrupt):
+                _wait_for_the_starting(begun, others)
             pool.stop()
             raise
 
