@@ -2,10 +2,8 @@
 
 import errno
 import os
-import resource
 import shutil
 import sqlite3
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +16,7 @@ from safetensors.numpy import save_file
 
 from hawk_pipelines.machine_faults import MachineFault, free_space, machine_fault, name_fault, writing
 from hawk_pipelines.video.encode import write_h264
-
-
-@contextmanager
-def no_file_above(size):
-    """The system itself refuses larger files: a full disk for all who have no disk to fill."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+from tests.file_sizes import no_file_above
 
 
 def _error(function, *arguments):

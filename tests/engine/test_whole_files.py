@@ -2,25 +2,13 @@
 
 import errno
 import os
-import resource
 import threading
-from contextlib import contextmanager
 
 import pytest
 
 from hawk_pipelines.engine.whole_files import named_file, whole_file, whole_folder
 from hawk_pipelines.machine_faults import MachineFault
-
-
-@contextmanager
-def no_file_above(size):
-    """The system itself refuses larger files, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+from tests.file_sizes import no_file_above
 
 
 def _names(folder):

@@ -1,8 +1,7 @@
 import logging
-import resource
 import shutil
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ import torch
 from hawk_pipelines.model.settings import LanguageModelSettings, TinyDecoderSettings
 from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.errors import TrainingError
+from tests.file_sizes import no_file_above
 from tests.training.made import MODEL, given, journal, losses, the_folder
 
 
@@ -231,23 +231,12 @@ def _insist_on_undisturbed(made, job, database, model):
     assert (model / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
-@contextmanager
-def _small_files(most):
-    """No file can become larger, as with a quota."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_state_that_cannot_be_written_whole_is_said_too(made, database):
     """The weights can, but the optimizer's state, which is twice as large, cannot."""
     tiny = TinyDecoderSettings(width=256, heads=2, vocabulary=400)
     job = made.job(steps=3, model=MODEL.model_copy(update={"language_model": LanguageModelSettings(tiny=tiny)}))
     said = r"^The checkpoint of step 3 could not be saved in .*; is the disk full\? No checkpoint was saved yet\.$"
-    with _small_files(9_000_000), pytest.raises(TrainingError, match=said):
+    with no_file_above(9_000_000), pytest.raises(TrainingError, match=said):
         made.train(job, database)
     folder = the_folder(made)
     assert checkpoints.newest(folder) is None

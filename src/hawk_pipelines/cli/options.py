@@ -1,6 +1,5 @@
 """What several commands share."""
 
-import errno
 import functools
 import logging
 from collections.abc import Callable, Iterator
@@ -126,8 +125,4 @@ def one_sentence() -> Iterator[None]:
     except Exception as error:
         if fault := machine_fault(error) or name_fault(error):
             raise click.ClickException(printable(str(fault))) from error
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # wherever a path that was typed is looked at
-            name = str(error.filename)
-            msg = f"{name[:80]}{'…' * (len(name) > 80)} cannot be a file's name: it is too long; check the path."
-            raise click.ClickException(printable(msg)) from error
         raise

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import Blip2QFormerConfig, Blip2VisionConfig, LlamaConfig, PreTrainedConfig
 
+from hawk_pipelines.engine.whole_files import whole_file
 from hawk_pipelines.model.account import Account
 from hawk_pipelines.model.configuration import HawkConfig, paper_sizes
 from hawk_pipelines.model.errors import CheckpointError
@@ -151,9 +152,8 @@ def _make(folder: Path) -> None:
 
 
 def _write(tensors: dict[str, Tensor], file: Path) -> None:
-    unfinished = file.with_suffix(".part")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, {"format": "pt"})
-    unfinished.replace(file)
+    with whole_file(file) as unfinished:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, {"format": "pt"})
 
 
 def _other_half(folder: Path, name: str, file: str) -> str:
