@@ -13,6 +13,7 @@ from types import MappingProxyType
 import pytest
 import yaml
 
+from tests.prefork import TERMINAL
 from tests.prefork import run as prefork_run
 
 for name, value in {
@@ -81,14 +82,21 @@ class Project:
     environment: Mapping[str, str] = MappingProxyType({})
     """Variables for its commands, beside those of the tests."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, own_code: bool = False) -> None:
+        """Args:
+        folder: where it is put.
+        own_code: whether the test changes the code, too; otherwise it is a link to the one that is tested.
+        """
         self.folder = folder
-        for name in ("conf", "src", "dvc.yaml", ".dvcignore", "pyproject.toml", ".telemetry", ".gitignore"):
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
-            else:
-                shutil.copy(source, folder / name)
+        shutil.copytree(ROOT / "conf", folder / "conf")
+        for name in ("dvc.yaml", ".dvcignore", "pyproject.toml", ".telemetry", ".gitignore"):
+            shutil.copy(ROOT / name, folder / name)
+        if own_code:
+            shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.pyc.*", "*.egg-info"))
+        else:
+            (folder / "src").mkdir()
+            for name in ("hawk_pipelines", "hawk_mlflow.py"):
+                (folder / "src" / name).symlink_to(ROOT / "src" / name)
         (folder / "data" / "01_raw" / "review").mkdir(parents=True)
         (folder / "data" / "01_raw" / "review" / ".gitkeep").touch()
         (folder / ".venv").mkdir()
@@ -113,10 +121,17 @@ class Project:
             place[last] = value
         path.write_text(yaml.safe_dump(settings))
 
+    def _set_engine(self, **values: object) -> None:
+        path = self.folder / "conf" / "base" / "parameters.yml"
+        settings = yaml.safe_load(path.read_text())
+        settings["engine"] |= values
+        path.write_text(yaml.safe_dump(settings))
+
     def smallest(self) -> "Project":
         """Settings with which everything takes seconds and the model learns nothing."""
         self.set("ingest", synthetic__train_videos=8, synthetic__test_videos=4)
         self.set("finetune", steps=3, batch_size=4, log_every=1)
+        self._set_engine(workers=0)  # of a dozen items most would be the start of the workers
         self.set("register", force="what has learned nothing passes no gate")
         return self
 
@@ -128,7 +143,7 @@ class Project:
         Great Expectations takes five seconds to import, in every run: tables are held against their suites only where a test
         is about that.
         """
-        environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}
+        environment = os.environ | TERMINAL | {"PYTHONPATH": str(self.folder / "src")}
         environment["KEDRO_DATASET_VALIDATION"] = "1" if suites else "0"
         environment.pop("MLFLOW_TRACKING_URI", None)
         environment |= self.environment
@@ -161,7 +176,7 @@ def small_run(tmp_path_factory) -> Project:
         if not told.exists():
             shutil.rmtree(folder, ignore_errors=True)  # what is left where it failed in the other worker
             folder.mkdir()
-            first = Project(folder).smallest().run("kedro", "run", suites=True, prefork=False)
+            first = Project(folder).smallest().run("kedro", "run", "--params", "engine.workers=2", suites=True, prefork=False)
             told.write_bytes(pickle.dumps(first))
     project = Project.of(folder)
     project.first = pickle.loads(told.read_bytes())  # noqa: S301

@@ -1,8 +1,8 @@
 """Commands of the environment as processes that need not import the libraries again.
 
 Of a `kedro run` at its smallest most is the import of MLflow, torch and pandas: five seconds of a core and more, each time. Here
-a process imports them once and, for each command, forks a child that runs the program's own script. Kedro and the project's
-package are not among what is imported beforehand: each command takes them from its own project, with its own settings.
+a process imports them once and, for each command, forks a child that runs the program's own script. Kedro and this package are
+among them, but no project of Kedro's is set up beforehand: each command takes the settings of its own.
 
 What a new interpreter would lack, because nobody imports it, a child may have; so the run that all tests look at, `small_run`, is
 made by programs that are started in the usual way.
@@ -10,17 +10,27 @@ made by programs that are started in the usual way.
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import hawk_pipelines
+
 ROOT = Path(__file__).parents[1]
+TERMINAL = {"COLUMNS": "200", "NO_COLOR": "1"}
 LIBRARIES = (
+    "kedro.framework.cli",
+    "kedro.framework.cli.project",
+    "kedro.framework.session",
+    "kedro_datasets.pandas",
+    "kedro_mlflow.framework.hooks",
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
@@ -59,9 +69,9 @@ def run(program: Path, arguments: list[str], folder: Path, environment: dict[str
 
 @functools.cache
 def _server() -> subprocess.Popen:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.prefork"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    environment = os.environ | TERMINAL  # Kedro looks at these when it is imported
+    command = [sys.executable, "-m", "tests.prefork"]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(server.communicate)  # it ends with its input
     return server
 
@@ -69,6 +79,11 @@ def _server() -> subprocess.Popen:
 def _serve() -> None:
     for library in LIBRARIES:
         importlib.import_module(library)
+    for module in pkgutil.walk_packages(hawk_pipelines.__path__, "hawk_pipelines."):
+        if not module.name.endswith(("__main__", ".settings")):  # programs, and what reads the project's folder
+            importlib.import_module(module.name)
+    gc.collect()
+    gc.freeze()  # a child never looks for garbage among what was imported
     for line in sys.stdin:
         child = os.fork()
         if not child:
@@ -89,8 +104,16 @@ def _become(program: str, arguments: list[str], folder: str, environment: dict[s
     os.environ.update(environment)
     sys.argv = [program, *arguments]
     sys.path[0:1] = [str(Path(program).parent), *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    _forget_other_code(environment.get("PYTHONPATH", ""))
     runpy.run_path(program, run_name="__main__")
     sys.exit()
+
+
+def _forget_other_code(source: str) -> None:
+    """What was imported beforehand is not this project's where it has a copy of the code, which may differ."""
+    if source and not (Path(source) / "hawk_pipelines").samefile(Path(hawk_pipelines.__file__).parent):
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("hawk_pipelines", "hawk_mlflow")]:
+            del sys.modules[name]
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def _clean(project):
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
     """A small project under git in which `.venv/bin/dvc repro` has run once, without its environment activated."""
-    project = _under_git(Project(tmp_path_factory.mktemp("dvc")).smallest())
+    project = _under_git(Project(tmp_path_factory.mktemp("dvc"), own_code=True).smallest())
     project.environment = NOT_ACTIVATED
     project.first = project.run("dvc", "repro")
     project.was_clean = _clean(project)

@@ -32,6 +32,14 @@ from hawk_pipelines.training.tracking import told
 class TrackingHooks(MlflowHook):
     """What kedro-mlflow does: a run is begun, artefacts go into it, and it is ended."""
 
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Begin the run again only in another thread: here it is active, and each beginning costs a dozen queries."""
+        import mlflow
+
+        if self.run_id is not None and mlflow.active_run() is None:
+            mlflow.start_run(run_id=self.run_id)
+
     def _log_param(self, name: str, value: object) -> None:
         """Not node by node: a run's settings are written at its beginning, and are not always those of `conf`."""
 

@@ -1,5 +1,6 @@
 """The `hawk` command, and `kedro run` with errors in one sentence. One file per command; heavy imports inside."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ from hawk_pipelines.cli.ui import ui
 from hawk_pipelines.cli.validate import validate
 from hawk_pipelines.plain_text import printable
 from hawk_pipelines.standard_output import StandardOutputError, guard
+
+# Imports make millions of objects that stay. At Python's own threshold of 700 a fifth of a start goes into looking for garbage
+# among them.
+gc.set_threshold(50_000)
 
 
 class _Commands(click.Group):
