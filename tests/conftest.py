@@ -165,11 +165,30 @@ class Project:
         return RecordsDataset(filepath=str(self.folder / "data" / name), record=record).load()
 
 
+def _of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory) -> Path:
+    """An MLflow database without runs, to be copied: making the tables takes longer than many a test."""
+    place = _of_all_workers(tmp_path_factory) / "tables.db"
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            from mlflow import MlflowClient
+
+            unfinished = place.with_suffix(".part")
+            MlflowClient(f"sqlite:///{unfinished}").search_experiments()
+            unfinished.replace(place)
+    return place
+
+
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> Project:
     """A project in which `kedro run` has run once, at its smallest. Read it; do not change it: all pytest workers share it."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "small_run"
+    folder = _of_all_workers(tmp_path_factory) / "small_run"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker makes it; another one that wants it meanwhile waits
         told = folder.with_suffix(".pickle")
@@ -190,9 +209,16 @@ def copied(small_run, tmp_path) -> Project:
 
 
 @pytest.fixture
-def project(tmp_path) -> Project:
-    """A fresh project that a test may change."""
+def empty_project(tmp_path) -> Project:
+    """A project in which nothing was ever run, as it is after a clone."""
     return Project(tmp_path).smallest()
+
+
+@pytest.fixture
+def project(empty_project, tables) -> Project:
+    """A fresh project that a test may change; MLflow's tables are made."""
+    shutil.copy(tables, empty_project.folder / "mlflow.db")
+    return empty_project
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -58,7 +58,7 @@ def _runs(project):
         return connection.execute("SELECT name, status FROM runs ORDER BY start_time").fetchall()
 
 
-def test_a_full_disk_and_a_read_only_folder_are_a_sentence_and_then_the_same_command_works(project):
+def test_a_full_disk_and_a_read_only_folder_are_a_sentence_and_then_the_same_command_works(empty_project):
     script = """
     mount -t tmpfs -o size=256k tmpfs data
     mkdir data/02_intermediate
@@ -70,7 +70,7 @@ def test_a_full_disk_and_a_read_only_folder_are_a_sentence_and_then_the_same_com
     umount data/02_intermediate
     run again --pipelines=ingest
     """
-    said = _logs(project, script)
+    said = _logs(empty_project, script)
     full, read_only = _sentence(said["full"]), _sentence(said["read_only"])
     assert re.search(
         r"motion_\w+/\w+\.mp4 could not be written: the disk has no room for it \([\d.]+ MB are free there\)\.", full
@@ -80,25 +80,27 @@ def test_a_full_disk_and_a_read_only_folder_are_a_sentence_and_then_the_same_com
     assert "data/02_intermediate/" in read_only
     assert said["again"][0] == 0
     assert re.search("render: 0 done, 12 reused", said["again"][1])
-    assert [status for _, status in _runs(project)] == ["FAILED", "FAILED", "FINISHED"]
+    assert [status for _, status in _runs(empty_project)] == ["FAILED", "FAILED", "FINISHED"]
 
 
 SIZES = ("64k", "256k", "800k", "2500k", "5m", "7m", "9m", "12m", "16m", "20m", "24m", "26m")
 
 
 @pytest.mark.nightly
-def test_at_twelve_sizes_each_run_takes_up_what_the_one_before_it_finished(project, small_run):
+def test_at_twelve_sizes_each_run_takes_up_what_the_one_before_it_finished(empty_project, small_run):
     grown = "\n".join(f"mount -o remount,size={size} data\nrun {size}" for size in (*SIZES, "60m"))
     said = _logs(
-        project, f"mount -t tmpfs -o size=64k tmpfs data\n{grown}\ncp data/08_reporting/metrics.json logs/metrics", suites=True
+        empty_project,
+        f"mount -t tmpfs -o size=64k tmpfs data\n{grown}\ncp data/08_reporting/metrics.json logs/metrics",
+        suites=True,
     )
     for size in SIZES:
         sentence = _sentence(said[size])
         assert "could not be written: the disk has no room for it" in sentence or "is the disk full?" in sentence
     assert said["60m"][0] == 0
     metrics = (small_run.folder / "data" / "08_reporting" / "metrics.json").read_text()
-    assert (project.folder / "logs" / "metrics").read_text() == metrics
-    assert [status for name, status in _runs(project) if name == "__default__"] == ["FAILED"] * len(SIZES) + ["FINISHED"]
+    assert (empty_project.folder / "logs" / "metrics").read_text() == metrics
+    assert [status for name, status in _runs(empty_project) if name == "__default__"] == ["FAILED"] * len(SIZES) + ["FINISHED"]
 
 
 FOLDERS = {

@@ -60,19 +60,21 @@ def _killed(project, number, draw):
 
 
 @pytest.mark.nightly
-def test_after_kills_at_random_places_no_run_is_left_running_and_none_is_doubled(project, record_property):
-    project.set("finetune", steps=STEPS, checkpoints__every=2)
+def test_after_kills_at_random_places_no_run_is_left_running_and_none_is_doubled(empty_project, record_property):
+    empty_project.set("finetune", steps=STEPS, checkpoints__every=2)
     draw, killed, number = random.Random(21), 0, 0
     while killed < KILLS:
-        project.set("finetune", learning_rate=1e-3 + 1e-5 * (number - killed))  # after a run that ended there is something to do
-        killed += _killed(project, number, draw)
+        empty_project.set(
+            "finetune", learning_rate=1e-3 + 1e-5 * (number - killed)
+        )  # after a run that ended there is something to do
+        killed += _killed(empty_project, number, draw)
         number += 1
-    last = _started(project, "last")
-    status, said = last.wait(timeout=900), (project.folder / "run-last.txt").read_text()
+    last = _started(empty_project, "last")
+    status, said = last.wait(timeout=900), (empty_project.folder / "run-last.txt").read_text()
     assert status == 0, said[-3000:]
     assert "Traceback" not in said
 
-    client = mlflow.MlflowClient(f"sqlite:///{project.folder}/mlflow.db")
+    client = mlflow.MlflowClient(f"sqlite:///{empty_project.folder}/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("hawk").experiment_id], max_results=1000)
     statuses = Counter(run.info.status for run in runs)
     record_property("killed", killed)
@@ -89,5 +91,7 @@ def test_after_kills_at_random_places_no_run_is_left_running_and_none_is_doubled
     )
     versions = client.search_model_versions("name = 'hawk'")
     assert len({one.tags["weights_sha256"] for one in versions}) == len(versions)
-    leftovers = [path for path in project.folder.glob("data/**/*") if path.suffix == ".part" or path.name.startswith(".new-")]
+    leftovers = [
+        path for path in empty_project.folder.glob("data/**/*") if path.suffix == ".part" or path.name.startswith(".new-")
+    ]
     assert leftovers == []

@@ -141,17 +141,17 @@ TRIALS = int(os.environ.get("HAWK_TEST_TRIALS", "10"))
 
 
 @pytest.mark.parametrize("trial", [0, *(pytest.param(number, marks=pytest.mark.nightly) for number in range(1, TRIALS))])
-def test_first_runs_at_the_same_time_wait_for_each_other(project, trial):
+def test_first_runs_at_the_same_time_wait_for_each_other(empty_project, trial):
     count = 3
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    environment |= {"PYTHONPATH": str(project.folder / "src"), "KEDRO_DATASET_VALIDATION": "0"}
+    environment |= {"PYTHONPATH": str(empty_project.folder / "src"), "KEDRO_DATASET_VALIDATION": "0"}
     command = [BIN / "kedro", "run", "--pipelines=ingest"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    runs = [subprocess.Popen(command, cwd=project.folder, env=environment, **pipes) for _ in range(count)]
+    runs = [subprocess.Popen(command, cwd=empty_project.folder, env=environment, **pipes) for _ in range(count)]
     for run in runs:
         output, _ = run.communicate(timeout=300)
         assert run.returncode == 0, output[-3000:]
         assert "Traceback" not in output
-    client = mlflow.MlflowClient(_uri(project))
+    client = mlflow.MlflowClient(_uri(empty_project))
     done = client.search_runs([client.get_experiment_by_name("hawk").experiment_id])
     assert [run.info.status for run in done] == ["FINISHED"] * count

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from hawk_pipelines.cli import main
 from hawk_pipelines.serving.alias import give, holder
-from tests.serving.conftest import a_run, new_version, registry, tables  # noqa: F401 (fixtures)
+from tests.serving.conftest import a_run, new_version, registry  # noqa: F401 (fixtures)
 
 
 @pytest.fixture

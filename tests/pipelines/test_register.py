@@ -33,7 +33,7 @@ from hawk_pipelines.serving.provenance import Training, weights_sha256, write_tr
 from hawk_pipelines.serving.registry import fetch, weights_in
 from hawk_pipelines.training.features import Features
 from hawk_pipelines.video.streams import StreamParameters
-from tests.serving.conftest import a_run, registry, tables  # noqa: F401 (fixtures)
+from tests.serving.conftest import a_run, registry  # noqa: F401 (fixtures)
 from tests.training.made import ENCODER, MODEL, sentences, small_parts, stored
 
 ITEMS = [f"v{number}" for number in range(8)]

@@ -3,11 +3,9 @@ import shutil
 
 import pytest
 
-from tests.training.conftest import tables  # noqa: F401 (a fixture)
-
 
 @pytest.fixture
-def registry(tables, tmp_path):  # noqa: F811
+def registry(tables, tmp_path):
     """A client of an MLflow registry of one's own, in SQLite, which is the active one while a test lasts."""
     import mlflow
 

@@ -1,28 +1,10 @@
-import fcntl
 import gc
-import os
 import shutil
 
 import pytest
 
 from tests.model.llama import save_llama
 from tests.training.made import EXPERIMENT, Given, given
-
-
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory):
-    """An MLflow database without runs: making the tables takes longer than the training of a test, so it is done once for all."""
-    own = tmp_path_factory.getbasetemp()
-    place = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "training_tables.db"
-    with place.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            from mlflow import MlflowClient
-
-            made = place.with_suffix(".part")
-            MlflowClient(f"sqlite:///{made}").search_experiments()
-            made.replace(place)
-    return place
 
 
 @pytest.fixture(scope="session")
