@@ -1,6 +1,7 @@
 """What the tests share: small rendered videos, the outside folders, and a project of one's own to run."""
 
 import fcntl
+import gc
 import os
 import pickle
 import shutil
@@ -131,6 +132,7 @@ class Project:
         """Settings with which everything takes seconds and the model learns nothing."""
         self.set("ingest", synthetic__train_videos=8, synthetic__test_videos=4)
         self.set("finetune", steps=3, batch_size=4, log_every=1)
+        self.set("finetune", launch__threads=1)  # tests run beside each other
         self._set_engine(workers=0)  # of a dozen items most would be the start of the workers
         self.set("register", force="what has learned nothing passes no gate")
         return self
@@ -219,6 +221,13 @@ def project(empty_project, tables) -> Project:
     """A fresh project that a test may change; MLflow's tables are made."""
     shutil.copy(tables, empty_project.folder / "mlflow.db")
     return empty_project
+
+
+def pytest_collection_finish() -> None:
+    """What the tests import stays: without this, a fifth of their time goes into looking for garbage among it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

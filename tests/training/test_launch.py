@@ -119,7 +119,9 @@ def test_what_starts_the_processes(tmp_path):
     assert "--hostfile=hosts" in several
     assert not [word for word in several if word.startswith("--num_gpus")]
     assert _environment(LaunchParameters(device="cpu"), 2)["DS_ACCELERATOR"] == "cpu"
-    assert _environment(LaunchParameters(threads=3), 2)["OMP_NUM_THREADS"] == "3"
+    assert _environment(LaunchParameters(threads=1), 2)["OMP_NUM_THREADS"] == "1"
+    cores = len(os.sched_getaffinity(0))
+    assert _environment(LaunchParameters(threads=64 * cores), 2)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
 
 
 def test_a_training_in_this_process_leaves_the_number_of_threads_as_it_was():

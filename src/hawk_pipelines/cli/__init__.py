@@ -1,6 +1,7 @@
 """The `hawk` command, and `kedro run` with errors in one sentence. One file per command; heavy imports inside."""
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from hawk_pipelines.standard_output import StandardOutputError, guard
 # Imports make millions of objects that stay. At Python's own threshold of 700 a fifth of a start goes into looking for garbage
 # among them.
 gc.set_threshold(50_000)
+# torch's threads on CPUs wait for each other by spinning. Where another program wants the core, that is most of the time; a short
+# spin costs nothing where none does. It counts as long as torch is not imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 class _Commands(click.Group):

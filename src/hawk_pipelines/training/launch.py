@@ -48,10 +48,16 @@ def launch(folder: Path, job: Job, *, apart: bool = False) -> None:
     if alone:
         from hawk_pipelines.training.run import run
 
-        with _threads(told.threads):
+        with _threads(_thread_count(told.threads, 1)):
             run(folder)
         return
     _watched(_command(told, count, folder), _environment(told, count), folder)
+
+
+def _thread_count(most: int | None, processes: int) -> int | None:
+    """Threads of each process: never more than there are cores for, since those that wait would take them from the others."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return None if most is None else min(most, max(1, cores // processes))
 
 
 @contextmanager
@@ -148,7 +154,7 @@ def _environment(told: LaunchParameters, count: int) -> dict[str, str]:
     if told.device == "cpu" or not gpu_count():
         environment["DS_ACCELERATOR"] = "cpu"
     if told.threads:
-        environment["OMP_NUM_THREADS"] = str(told.threads)
+        environment["OMP_NUM_THREADS"] = str(_thread_count(told.threads, count))
     elif told.hostfile is None:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     environment.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # of torch, in every process

@@ -52,8 +52,8 @@ class LaunchParameters(_Settings):
     """On this machine; null: one for each GPU, or one."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: GPUs where there are any."""
-    threads: int | None = Field(default=1, ge=1)
-    """That each process computes with on CPUs; null: torch decides, or what of the cores falls to a process."""
+    threads: int | None = Field(default=2, ge=1)
+    """That each process computes with on CPUs, at most: never more than its share of the cores. null: torch decides."""
     launcher: Literal["torchrun", "deepspeed"] = "torchrun"
     """What starts them, where there is more than one."""
     deepspeed: Path | None = None
