@@ -24,7 +24,14 @@ def prepared(small_run, tmp_path_factory):
     copied = small_run.copy(tmp_path_factory.mktemp("prepared") / "project")
     shutil.copytree(copied.folder / "data/06_models/finetuned_model", copied.folder / "start")
     validation, checkpoints = {"share": 0.25, "every": 10, "generated": 1}, {"every": 3, "keep": 2}
-    told = {"steps": STEPS, "batch_size": 4, "warmup_steps": 5, "validation": validation, "checkpoints": checkpoints}
+    told = {
+        "steps": STEPS,
+        "optimizer": "adamw",
+        "batch_size": 4,
+        "warmup_steps": 5,
+        "validation": validation,
+        "checkpoints": checkpoints,
+    }
     copied.set("finetune", init_from="start", **told)
     return copied
 

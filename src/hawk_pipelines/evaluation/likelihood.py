@@ -80,7 +80,9 @@ def log_likelihoods(
     model, tokenizer = parts
     words = [_words(parts, beginning) for beginning in beginnings]
     _insist_on_exclusion(beginnings, words)
-    prompts = [prompt_ids(tokenizer, question, video_of(model, times, parts.prompt), parts.prompt) for times in times_s]
+    videos = [video_of(model, times, parts.prompt) for times in times_s]
+    by_video = {video: prompt_ids(tokenizer, question, video, parts.prompt) for video in set(videos)}  # mostly they are all alike
+    prompts = [by_video[video] for video in videos]
     first = min(map(len, prompts)) - 1
     before_B = torch.tensor([len(prompt) - 1 - first for prompt in prompts])
     found_BK = np.zeros((len(prompts), len(words)))

@@ -105,14 +105,19 @@ class TrainingParameters(_Settings):
     """Batches of samples of like length, so that little is padded."""
     loader_workers: int = Field(default=0, ge=0)
     """Processes that read ahead; 0 reads in between."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon for the weights of linear layers, AdamW for the rest. Not under DeepSpeed, which has its own optimizer."""
     learning_rate: float = Field(default=1.5e-3, gt=0)
+    """The highest, of AdamW."""
+    muon_learning_rate: float = Field(default=4e-3, gt=0)
+    """The highest, of Muon; it rises and falls with AdamW's."""
     warmup_learning_rate: float = Field(default=0.0, ge=0)
     """The linear warm-up begins here …"""
     min_learning_rate: float = Field(default=6e-5, ge=0)
     """… and the cosine ends here."""
     warmup_steps: int = Field(default=100, ge=0)
     weight_decay: float = Field(default=0.05, ge=0)
-    """Of AdamW; biases and norms have none."""
+    """Biases and norms have none."""
     max_gradient_norm: float = Field(default=1.0, gt=0)
     losses: LossSettings = LossSettings()
     bf16: bool = False
@@ -126,6 +131,13 @@ class TrainingParameters(_Settings):
     validation: ValidationParameters = ValidationParameters()
     checkpoints: CheckpointParameters = CheckpointParameters()
     launch: LaunchParameters = LaunchParameters()
+
+    @model_validator(mode="after")
+    def _optimizer_of_deepspeed(self) -> "TrainingParameters":
+        if self.optimizer == "muon" and self.launch.deepspeed:
+            msg = "optimizer muon does not work under launch.deepspeed; set optimizer to adamw"
+            raise ValueError(msg)
+        return self
 
 
 class PretrainParameters(TrainingParameters):

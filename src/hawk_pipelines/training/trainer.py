@@ -27,6 +27,7 @@ from hawk_pipelines.training import checkpoints
 from hawk_pipelines.training.data import Draws, learned_tokens
 from hawk_pipelines.training.errors import TrainingError
 from hawk_pipelines.training.journal import Journal
+from hawk_pipelines.training.optimizer import build_muon
 from hawk_pipelines.training.parameters import TrainingParameters
 from hawk_pipelines.training.speed import Speed
 from hawk_pipelines.training.validation import Validation
@@ -112,6 +113,12 @@ class HawkTrainer(Trainer):
             raise TrainingError(msg)
         loss = loss * self.args.world_size  # gradients are averaged over the processes, but this is a part of a sum
         return (loss, outputs) if return_outputs else loss
+
+    def create_optimizer(self, model: Any = None) -> Optimizer:
+        """AdamW as the trainer makes it, or Muon beside it."""
+        if self.optimizer is None and self.parameters.optimizer == "muon":
+            self.optimizer = build_muon(self.model, self.parameters)
+        return cast(Optimizer, super().create_optimizer(model))
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Linear warm-up, then cosine, as in the public code (1e-6 → 1e-5 → 1e-6)."""

@@ -13,11 +13,13 @@ import numpy as np
 
 from hawk_pipelines.video.content import content_id
 from hawk_pipelines.video.errors import UnreadableVideo
+from hawk_pipelines.video.flow import from_steps
 from hawk_pipelines.video.pictures import PICTURES_FPS
 from hawk_pipelines.video.streams import StreamParameters, Streams, read_streams
 
 # Higher levels take four times as long for a tenth of the bytes; trying every filter on every row, half as long again for none.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
+_UNREADABLE = "A stored item holds no pictures that can be read; remove its store and run `kedro run --pipelines=motion` again."
 
 
 class ItemPlace(NamedTuple):
@@ -59,10 +61,17 @@ def unpack(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> Str
     frames = cv2.imdecode(arrays["frames"], cv2.IMREAD_COLOR_RGB)
     steps = cv2.imdecode(arrays["steps"], cv2.IMREAD_UNCHANGED)
     if frames is None or steps is None:
-        msg = "A stored item holds no pictures that can be read; remove its store and run `kedro run --pipelines=motion` again."
-        raise UnreadableVideo(msg)
+        raise UnreadableVideo(_UNREADABLE)
     shape = (*indices.shape, frames.shape[1], frames.shape[1])
     return Streams(frames.reshape(*shape, 3), steps.reshape(shape), indices, np.asarray(facts["times_s"], np.float64))
+
+
+def unpack_magnitude(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> np.ndarray:
+    """Only how much moves, where the frames are not looked at: float32 [P, T, H, W], pixels a frame."""
+    steps = cv2.imdecode(arrays["steps"], cv2.IMREAD_UNCHANGED)
+    if steps is None:
+        raise UnreadableVideo(_UNREADABLE)
+    return from_steps(steps.reshape(*np.shape(facts["indices"]), steps.shape[1], steps.shape[1]))
 
 
 def _png(picture: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from hawk_pipelines.pipelines.encode.parameters import EncodeParameters
 from hawk_pipelines.schema import AnomalyScore, Asked, Rejection, StoredItem, Video, WindowPart, WindowScore
 from hawk_pipelines.video.clock import clock_of
 from hawk_pipelines.video.flow import FlowMethod
-from hawk_pipelines.video.stored import ItemPlace, frame_item, unpack
+from hawk_pipelines.video.stored import ItemPlace, frame_item, unpack_magnitude
 from hawk_pipelines.video.streams import STREAMS_VERSION, StreamParameters
 
 if TYPE_CHECKING:
@@ -251,5 +251,5 @@ def _tokens(read: "Callable[[str], FrameTokens]", looks: Sequence[Look]) -> "Fra
 
 def _flow(store: ItemStore, key: str) -> np.ndarray:
     """How much moves in each frame of a part, pixels a frame: [2, T], of the whole picture and of its point that moves most."""
-    magnitude = unpack(store.read(key), store.facts(key)).magnitude[0]
+    magnitude = unpack_magnitude(store.read(key), store.facts(key))[0]
     return np.stack([magnitude.mean(axis=(1, 2)), magnitude.max(axis=(1, 2))])
