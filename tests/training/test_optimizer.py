@@ -93,7 +93,7 @@ def test_a_training_that_is_loaded_goes_on_bit_for_bit():
 
 def test_each_does_what_it_does_by_itself():
     layers, alone = _layers(), _layers()
-    optimizer, schedule = _optimizer(layers)
+    optimizer, _ = _optimizer(layers)
     matrices, biases = ([p for p in alone.parameters() if p.ndim == n] for n in (2, 1))
     by_themselves = AdamW(biases, lr=1e-3), Muon(matrices, lr=3e-3, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
     inputs = torch.ones(2, 6)
