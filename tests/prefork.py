@@ -13,6 +13,7 @@ import functools
 import gc
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import runpy
@@ -104,16 +105,32 @@ def _become(program: str, arguments: list[str], folder: str, environment: dict[s
     os.environ.update(environment)
     sys.argv = [program, *arguments]
     sys.path[0:1] = [str(Path(program).parent), *environment.get("PYTHONPATH", "").split(os.pathsep)]
-    _forget_other_code(environment.get("PYTHONPATH", ""))
+    _forget_what_it_would_not_find(program, environment.get("PYTHONPATH", ""))
     runpy.run_path(program, run_name="__main__")
     sys.exit()
 
 
-def _forget_other_code(source: str) -> None:
-    """What was imported beforehand is not this project's where it has a copy of the code, which may differ."""
-    if source and not (Path(source) / "hawk_pipelines").samefile(Path(hawk_pipelines.__file__).parent):
-        for name in [name for name in sys.modules if name.partition(".")[0] in ("hawk_pipelines", "hawk_mlflow")]:
-            del sys.modules[name]
+def _forget_what_it_would_not_find(program: str, source: str) -> None:
+    """Drop from what was imported beforehand what a new interpreter would import otherwise, or not at all.
+
+    Kedro sets up logging to stdout as soon as it is imported, which only `kedro` itself does at once. And of a project with a copy
+    of the code, which may differ, the copy counts.
+    """
+    is_kedro = Path(program).name == "kedro"
+    is_this_code = not source or (Path(source) / "hawk_pipelines").samefile(Path(hawk_pipelines.__file__).parent)
+    if is_kedro and is_this_code:
+        return
+    ours = {"hawk_pipelines", "hawk_mlflow"}
+    forgotten = ours if is_kedro else ours | {"kedro", "kedro_datasets", "kedro_mlflow", "kedro_telemetry"}
+    for name in [name for name in sys.modules if name.partition(".")[0] in forgotten]:
+        del sys.modules[name]
+    if not is_kedro:
+        logging.root.handlers.clear()
+        logging.root.setLevel(logging.WARNING)
+        for logger in logging.root.manager.loggerDict.values():
+            if isinstance(logger, logging.Logger) and logger.name.partition(".")[0] in forgotten:
+                logger.handlers.clear()
+                logger.setLevel(logging.NOTSET)
 
 
 if __name__ == "__main__":
