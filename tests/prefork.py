@@ -113,8 +113,8 @@ def _become(program: str, arguments: list[str], folder: str, environment: dict[s
 def _forget_what_it_would_not_find(program: str, source: str) -> None:
     """Drop from what was imported beforehand what a new interpreter would import otherwise, or not at all.
 
-    Kedro sets up logging to stdout as soon as it is imported, which only `kedro` itself does at once. And of a project with a copy
-    of the code, which may differ, the copy counts.
+    Kedro sets up logging to stdout as soon as it is imported, which only `kedro` itself does at once. And where a project has a
+    copy of the code, which may differ, the copy counts.
     """
     is_kedro = Path(program).name == "kedro"
     is_this_code = not source or (Path(source) / "hawk_pipelines").samefile(Path(hawk_pipelines.__file__).parent)

@@ -58,6 +58,7 @@ def _runs(project):
         return connection.execute("SELECT name, status FROM runs ORDER BY start_time").fetchall()
 
 
+@pytest.mark.slow
 def test_a_full_disk_and_a_read_only_folder_are_a_sentence_and_then_the_same_command_works(empty_project):
     script = """
     mount -t tmpfs -o size=256k tmpfs data

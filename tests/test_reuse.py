@@ -208,8 +208,8 @@ def _unmade(project):
         ("answer_questions", None),
         pytest.param("score_windows", None, marks=pytest.mark.slow),
         pytest.param("report_evaluation", None, marks=pytest.mark.slow),
-        ("register_model", "model_versions"),
-        ("register_model", "registered_model_aliases"),
+        pytest.param("register_model", "model_versions", marks=pytest.mark.slow),
+        pytest.param("register_model", "registered_model_aliases", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_was_killed_after_the_training_gives_the_same_and_trains_no_more(copied, node, table):

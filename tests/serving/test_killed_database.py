@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from mlflow import MlflowClient
 
 MAKE = """
@@ -28,6 +29,7 @@ def _size(path):
         return 0
 
 
+@pytest.mark.slow
 def test_a_kill_while_tables_are_made_leaves_no_half_of_a_database(tmp_path):
     with _made(tmp_path) as process:
         while process.poll() is None and not any(_size(path) > 50_000 for path in tmp_path.rglob("*mlflow.db*")):

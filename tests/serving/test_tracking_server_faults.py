@@ -1,10 +1,12 @@
 """A database that another process holds, one that a full disk cut short, and what a server's silence comes to."""
 
 import logging
+import shutil
 import socket
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -20,11 +22,8 @@ from tests.test_machine_faults import no_file_above
 
 
 @pytest.fixture
-def database(tmp_path):
-    path = tmp_path / "mlflow.db"
-    with database_ready(f"sqlite:///{path}", tmp_path):
-        pass
-    return path
+def database(tables, tmp_path):
+    return Path(shutil.copy(tables, tmp_path / "mlflow.db"))
 
 
 def _held_for(path, seconds):
