@@ -22,7 +22,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--world", default="motion")
     options.add_argument("--seed", type=int, default=42)
-    options.add_argument("--steps", type=int, default=1200)
+    options.add_argument("--steps", type=int, help="of the training; otherwise as the settings have it")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as place:
         for name in ("conf", "src"):
@@ -31,7 +31,7 @@ def main() -> None:
             shutil.copy(ROOT / name, place)
         seconds = _run(place, chosen)
         metrics = json.loads((Path(place) / "data/08_reporting/metrics.json").read_text())
-    print(f"world {chosen.world}, seed {chosen.seed}, {chosen.steps} steps, {os.cpu_count()} cores\n")
+    print(f"world {chosen.world}, seed {chosen.seed}, {chosen.steps or 'default'} steps, {os.cpu_count()} cores\n")
     print("| step | seconds |\n|---|---|")
     for step, value in seconds.items():
         print(f"| {step} | {value:.0f} |")
@@ -44,7 +44,9 @@ def main() -> None:
 
 def _run(place: str, chosen: argparse.Namespace) -> dict[str, float]:
     """Run Kedro and take the time between the lines that say what is going on."""
-    settings = f"ingest.synthetic.world={chosen.world},seed={chosen.seed},finetune.steps={chosen.steps}"
+    settings = f"ingest.synthetic.world={chosen.world},seed={chosen.seed}"
+    if chosen.steps:
+        settings += f",finetune.steps={chosen.steps}"
     kedro = str(Path(sys.executable).parent / "kedro")
     start = mark = time.perf_counter()
     step, seconds = "start", {}
