@@ -106,5 +106,11 @@ def test_each_does_what_it_does_by_itself():
 
 
 def test_under_deepspeed_it_is_refused():
-    with pytest.raises(ValidationError, match="set optimizer to adamw"):
+    with pytest.raises(ValidationError, match="set optimizer to auto or adamw"):
         FinetuneParameters(optimizer="muon", launch={"deepspeed": "conf/deepspeed/zero1.json"})
+
+
+def test_where_it_does_not_work_auto_is_adamw():
+    assert FinetuneParameters(optimizer="auto").has_muon
+    assert not FinetuneParameters(optimizer="auto", launch={"deepspeed": "conf/deepspeed/zero1.json"}).has_muon
+    assert not FinetuneParameters(optimizer="adamw").has_muon

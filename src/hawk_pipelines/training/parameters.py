@@ -17,7 +17,7 @@ class ValidationParameters(_Settings):
 
     share: float = Field(default=0.05, ge=0, lt=1)
     """Of the training split's source videos, held out; 0 holds none out, and then nothing is validated."""
-    every: int = Field(default=500, ge=1)
+    every: int = Field(default=400, ge=1)
     """Steps between two looks."""
     most_items: int = Field(default=100, ge=1)
     """Of the held-out items, so many are looked at, the same ones every time."""
@@ -77,7 +77,7 @@ class ConversationParameters(_Settings):
 
     share: float = Field(default=0.6, ge=0, le=1)
     """Of the steps from `start` on, whose samples are conversations; 0: single questions only, and each is asked afresh."""
-    start: float = Field(default=0.4, ge=0, lt=1)
+    start: float = Field(default=0.5, ge=0, lt=1)
     """Of all steps, so many come first with single questions alone: a new model has to learn to see before it can converse."""
     max_turns: int = Field(default=5, ge=2)
     """Questions of a conversation: from two to so many. Later on, the model is shown the last ones only."""
@@ -105,8 +105,8 @@ class TrainingParameters(_Settings):
     """Batches of samples of like length, so that little is padded."""
     loader_workers: int = Field(default=0, ge=0)
     """Processes that read ahead; 0 reads in between."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """`muon`: Muon for the weights of linear layers, AdamW for the rest. Not under DeepSpeed, which has its own optimizer."""
+    optimizer: Literal["auto", "adamw", "muon"] = "adamw"
+    """`muon`: Muon for the weights of linear layers, AdamW for the rest; not under DeepSpeed. `auto`: Muon where it works."""
     learning_rate: float = Field(default=1.5e-3, gt=0)
     """The highest, of AdamW."""
     muon_learning_rate: float = Field(default=4e-3, gt=0)
@@ -135,9 +135,14 @@ class TrainingParameters(_Settings):
     @model_validator(mode="after")
     def _optimizer_of_deepspeed(self) -> "TrainingParameters":
         if self.optimizer == "muon" and self.launch.deepspeed:
-            msg = "optimizer muon does not work under launch.deepspeed; set optimizer to adamw"
+            msg = "optimizer muon does not work under launch.deepspeed; set optimizer to auto or adamw"
             raise ValueError(msg)
         return self
+
+    @property
+    def has_muon(self) -> bool:
+        """Whether Muon changes the weights of linear layers."""
+        return self.optimizer == "muon" or (self.optimizer == "auto" and self.launch.deepspeed is None)
 
 
 class PretrainParameters(TrainingParameters):
@@ -155,7 +160,9 @@ class PretrainParameters(TrainingParameters):
 class FinetuneParameters(TrainingParameters):
     """Stage 2: descriptions and questions, jointly."""
 
-    steps: int = Field(default=1200, ge=1)
+    steps: int = Field(default=800, ge=1)
+    optimizer: Literal["auto", "adamw", "muon"] = "auto"
+    warmup_steps: int = Field(default=80, ge=0)
     group_by_length: bool = False
     description_share: float = Field(default=0.8, ge=0, le=1)
     """How often the description is asked for; otherwise one of the item's questions."""

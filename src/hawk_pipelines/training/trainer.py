@@ -116,7 +116,7 @@ class HawkTrainer(Trainer):
 
     def create_optimizer(self, model: Any = None) -> Optimizer:
         """AdamW as the trainer makes it, or Muon beside it."""
-        if self.optimizer is None and self.parameters.optimizer == "muon":
+        if self.optimizer is None and self.parameters.has_muon:
             self.optimizer = build_muon(self.model, self.parameters)
         return cast(Optimizer, super().create_optimizer(model))
 
