@@ -1,8 +1,8 @@
 """Muon for matrices, AdamW for whatever else is trained, as one optimizer.
 
 Muon makes the update of a matrix orthogonal, so that all its directions are learned at the same pace (Jordan et al., 2024). The
-update is scaled to the size of AdamW's (Liu et al., "Muon is scalable for LLM training", 2025). The model of the sample learns in
-two thirds of the steps what it learns with AdamW alone (benchmarks/README.md).
+update is scaled to the size of AdamW's (Liu et al., "Muon is scalable for LLM training", 2025). The model of the sample learns
+in fewer steps what it learns with AdamW alone (benchmarks/README.md).
 """
 
 from collections.abc import Callable

@@ -160,9 +160,8 @@ class PretrainParameters(TrainingParameters):
 class FinetuneParameters(TrainingParameters):
     """Stage 2: descriptions and questions, jointly."""
 
-    steps: int = Field(default=800, ge=1)
+    steps: int = Field(default=1000, ge=1)
     optimizer: Literal["auto", "adamw", "muon"] = "auto"
-    warmup_steps: int = Field(default=80, ge=0)
     group_by_length: bool = False
     description_share: float = Field(default=0.8, ge=0, le=1)
     """How often the description is asked for; otherwise one of the item's questions."""
