@@ -2,9 +2,12 @@
 
 import csv
 import json
+import shutil
 
 import pytest
+from click.testing import CliRunner
 
+from hawk_pipelines.cli import main
 from hawk_pipelines.curation.decisions import read
 from tests.conftest import Project
 
@@ -62,8 +65,9 @@ def _project(folder, real_data, clips):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, real_data):
+def run(tmp_path_factory, real_data, tables):
     project = _project(tmp_path_factory.mktemp("engine"), real_data, FEW)
+    shutil.copy(tables, project.folder / "mlflow.db")
     project.first = project.run("kedro", "run", STEPS, suites=True)
     return project
 
@@ -126,18 +130,25 @@ def test_the_run_says_what_waits_and_keeps_its_figures(run):
     assert all(f">{name}</a>" in docs for name in ("videos", "clips", "clip_captions", "drafts", "questions"))
 
 
-def test_what_reviewers_decide_is_what_is_trained_on(run):
+def _review(*arguments):
+    done = CliRunner().invoke(main, ["review", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_what_reviewers_decide_is_what_is_trained_on(run, monkeypatch):
     """One project, step by step: an unlabelled clip is described by a person, an accepted one rejected, then a rerun."""
+    monkeypatch.chdir(run.folder)
     queue = [json.loads(line) for line in (run.folder / "data/03_primary/review_queue.jsonl").read_text().splitlines()]
     accident = next(task for task in queue if task["video"] == "cctv/car_accident.mp4" and task["kind"] == "description")
     edit = ("edit", accident["id"], "--text", "Two cars crash at a crossing.", "--reviewer", "ana", "--seconds", "20")
-    run.run("hawk", "review", *edit)
+    _review(*edit)
     explosion = _judged(run)[EXPLOSION]
     assert explosion.item_id in {sample.item_id for sample in _train(run)}
     from hawk_pipelines.curation.decisions import task_id
 
     rejected = task_id("description", explosion.item_id, None, explosion.description)
-    run.run("hawk", "review", "reject", rejected, "--reviewer", "ana")
+    _review("reject", rejected, "--reviewer", "ana")
     before = len(read(run.folder / "data/01_raw/review/decisions.sqlite"))
     run.run("kedro", "run", "--pipelines=validate")
     assert len(read(run.folder / "data/01_raw/review/decisions.sqlite")) == before == 2
@@ -147,4 +158,4 @@ def test_what_reviewers_decide_is_what_is_trained_on(run):
     samples = _train(run) + run.records("05_model_input/test_samples.jsonl", "Sample")
     described = {sample.item_id: sample.answer for sample in samples if sample.task == "description"}
     assert described[accident["item_id"]] == "Two cars crash at a crossing."
-    assert "2" in run.run("hawk", "review", "stats").stdout
+    assert "2" in _review("stats")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ROOT, Project
+from tests.conftest import ROOT
 from tests.sources import trees
 
 STEPS = "--pipelines=ingest,split,caption,annotate,validate,motion,encode"
@@ -19,8 +19,7 @@ def _features(project):
     return {video.name: video for video in videos}
 
 
-def test_every_published_layout_goes_from_ingest_to_features(tmp_path):
-    project = Project(tmp_path)
+def test_every_published_layout_goes_from_ingest_to_features(project, tmp_path):
     paths = {
         source: {"path": str(build(tmp_path / "sets" / source))} for source, build in trees.TREES.items() if source != "hawk"
     }

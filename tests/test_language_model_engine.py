@@ -17,6 +17,9 @@ from tests.test_data_engine import CUTS, _project
 
 pytest.importorskip("xllamacpp", reason="xllamacpp is not installed (extra `local-llm`)")
 
+# Without a model: tests/pipelines/test_annotate.py and tests/evaluation/test_judge.py, over replies that a test wrote.
+pytestmark = pytest.mark.slow
+
 CLIPS = [f"ucf_crime/{name}_{first}_{last + 1}.mp4" for name, (first, last, _) in CUTS.items()]
 KEY = "sk-made-up-6f0d2c5b9e8a47"
 STEPS = "--pipelines=ingest,split,caption,annotate,validate"

@@ -1,14 +1,10 @@
-"""Other ways to sample and to measure motion, from frames to a trained model; and what a change of settings costs."""
+"""Other ways to sample and to measure motion, from frames to a trained model; what another mask costs is in test_bad_input.py."""
 
 import pytest
 
 import hawk_pipelines
 from hawk_pipelines.engine.store import ItemStore
 from hawk_pipelines.video.stored import unpack
-
-
-def _said(run):
-    return run.stdout + run.stderr
 
 
 @pytest.mark.slow
@@ -27,11 +23,3 @@ def test_random_phases_and_the_fast_flow_reach_a_model(project):
     video = project.records("02_intermediate/videos.parquet", "Video")[0].path
     hawk = hawk_pipelines.load(project.folder / "data/06_models/finetuned_model")
     assert isinstance(hawk.ask(project.folder / video, "Who?", (0, 1)), str)
-
-
-def test_another_mask_decodes_nothing_and_another_size_says_that_it_does(copied):
-    masked = _said(copied.run("kedro", "run", "--pipelines=motion,encode", "--params", "encode.mask=hard"))
-    assert "motion: 0 done, 12 reused" in masked
-    assert "encode: 12 done, 0 reused" in masked
-    sized = _said(copied.run("kedro", "run", "--pipelines=motion", "--params", "encode.frame_encoder.size=48"))
-    assert "motion: 12 done, 0 reused" in sized

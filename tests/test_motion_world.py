@@ -18,7 +18,7 @@ def sees(folder, parameters):
     return metrics["slots"], auc, metrics["conversation"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_only_motion_tells(tmp_path):
     slots, auc, conversation = sees(tmp_path, "ingest.synthetic.world=motion")
     assert auc["score"] >= 0.80

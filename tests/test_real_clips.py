@@ -6,18 +6,18 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, real_data):
+def annotated(tmp_path_factory, real_data):
     from tests.conftest import Project
 
     project = Project(tmp_path_factory.mktemp("real")).smallest()
     annotations, videos = str(real_data / "hawk_format"), str(real_data / "videos")
     project.set("ingest", source="hawk", hawk__annotations=annotations, hawk__videos=videos)
-    project.run("kedro", "run")
+    project.run("kedro", "run", "--pipelines=ingest,split,caption,annotate,validate")
     return project
 
 
-def test_items_with_paths_of_another_machine_arrive(run):
-    annotations = {a.video: a for a in run.records("03_primary/annotations.jsonl", "Annotation")}
+def test_items_with_paths_of_another_machine_arrive(annotated):
+    annotations = {a.video: a for a in annotated.records("03_primary/annotations.jsonl", "Annotation")}
     assert len(annotations) == 11
     assert {"ucf_crime/RoadAccidents133_x264_270_451.mp4", "captioned/000001_000050/9HDUADeA2xg_3_31.avi"} < set(annotations)
     assert {a.provider for a in annotations.values()} == {"published"}
@@ -27,11 +27,11 @@ def test_items_with_paths_of_another_machine_arrive(run):
     assert len(fighting.QA) == 4  # the time in the fifth answer is that of the whole video, not of the cut
 
 
-def test_the_missing_file_the_refusal_and_wrong_times_are_refused_with_their_reasons(run):
-    (missing,) = run.records("02_intermediate/rejected_videos.parquet", "Rejection")
+def test_the_missing_file_the_refusal_and_wrong_times_are_refused_with_their_reasons(annotated):
+    (missing,) = annotated.records("02_intermediate/rejected_videos.parquet", "Rejection")
     assert missing.item == "ucf_crime/RoadAccidents127_x264.mp4"
     assert "no such file" in missing.reason
-    judged = run.records("03_primary/judged_drafts.jsonl", "JudgedDraft")
+    judged = annotated.records("03_primary/judged_drafts.jsonl", "JudgedDraft")
     (refused,) = [draft for draft in judged if draft.verdict == "rejected"]
     assert "refusal" in refused.findings[0].reason
     found = {draft.video: [(one.check, one.place) for one in draft.findings] for draft in judged if draft.findings}
@@ -43,10 +43,12 @@ def test_the_missing_file_the_refusal_and_wrong_times_are_refused_with_their_rea
     }
 
 
-def test_it_ends_with_a_registered_model_that_answers_about_a_real_clip(run, real_data):
+@pytest.mark.slow
+def test_it_ends_with_a_registered_model_that_answers_about_a_real_clip(annotated, real_data):
+    annotated.run("kedro", "run", "--pipelines=motion,encode,finetune,evaluate,register")
     clip = real_data / "videos/cctv/earthquake.mp4"
-    assert run.run("hawk", "ask", str(clip), "What is the unusual activity?").stdout.strip()
-    assert len(run.records("04_feature/frames.parquet", "StoredItem")) == 11
+    assert annotated.run("hawk", "ask", str(clip), "What is the unusual activity?").stdout.strip()
+    assert len(annotated.records("04_feature/frames.parquet", "StoredItem")) == 11
 
 
 def test_of_the_eighty_published_descriptions_only_refusals_are_refused(real_data):

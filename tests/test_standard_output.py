@@ -1,6 +1,7 @@
 """Standard output that is full, or that nobody reads any more."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -27,12 +28,14 @@ def _unread():
     return writer
 
 
-@pytest.mark.parametrize("buffered", ["", "1"])
-@pytest.mark.parametrize("command", ["--help", "store ls .", "probe a.mp4", "probe --json a.mp4"])
-def test_what_a_command_says_and_nobody_can_have_is_a_sentence(tmp_path, command, buffered):
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [("--help", ""), ("store ls .", ""), ("store ls .", "1"), ("probe a.mp4", ""), ("probe --json a.mp4", "1")],
+)
+def test_what_a_command_says_and_nobody_can_have_is_a_sentence(tmp_path, command, unbuffered):
     write(tmp_path / "a.mp4", 3)
     with Path("/dev/full").open("w") as full:
-        done = _start(["hawk", *command.split()], tmp_path, full, PYTHONUNBUFFERED=buffered)
+        done = _start(["hawk", *command.split()], tmp_path, full, PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 1
     assert done.stderr == f"Error: S{FULL}. Make room where it leads, or let it lead elsewhere, and run the command again.\n"
 
@@ -43,9 +46,11 @@ def test_a_command_whose_reader_has_gone_ends_silently(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, tables):
     """A project of which two runs were begun: one with its output full, one whose reader had gone."""
-    return Project(tmp_path_factory.mktemp("project")).smallest().folder
+    project = Project(tmp_path_factory.mktemp("project")).smallest()
+    shutil.copy(tables, project.folder / "mlflow.db")
+    return project.folder
 
 
 def _run(folder, stdout):

@@ -14,6 +14,9 @@ import pytest
 from hawk_pipelines.model.checkpoint import load
 from tests.conftest import BIN
 
+# Two processes without DeepSpeed, and a training that is killed, are in tests/training, without Kedro.
+pytestmark = pytest.mark.slow
+
 STEPS = 20
 TERMS = ("loss", "video_language_loss", "video_motion_loss", "motion_language_loss", "cosine", "grad_norm")
 
@@ -79,24 +82,17 @@ def _insist_on_same_curves(project, alone, stage):
     assert sum(moved) > 0.9 * len(moved)
 
 
-def test_two_processes_under_zero_3_learn_what_one_learns(project, alone):
-    _insist_on_same_curves(project, alone, 3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", [1, 2])
-def test_two_processes_under_zero_1_and_2_learn_what_one_learns(project, alone, stage):
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_two_processes_under_zero_learn_what_one_learns(project, alone, stage):
     _insist_on_same_curves(project, alone, stage)
 
 
-@pytest.mark.slow
 def test_the_deepspeed_launcher_starts_processes_too(project):
     launch = "finetune.launch.processes=2,finetune.launch.launcher=deepspeed,finetune.launch.deepspeed=conf/deepspeed/zero2.json"
     project.run("kedro", "run", "--pipelines=finetune", "--params", launch)
     assert _curves(project)["loss"][-1] < _curves(project)["loss"][0]
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_bit_for_bit_in_the_same_mlflow_run(project, alone):
     """Whole `kedro run`s: undisturbed, and killed three times at random steps."""
     kills = sorted(random.sample(range(2, STEPS), 3))

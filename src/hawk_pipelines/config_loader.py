@@ -2,6 +2,8 @@
 may lie in the data folder of the environment. The same for `kedro run` and for `hawk`.
 """
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +37,18 @@ class ConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The settings of a kind; in parameters, with the places that they mean."""
         found: dict[str, Any] = super().__getitem__(key)
-        return self._placed(found) if key == "parameters" else found
+        if key != "parameters":
+            return found
+        return self._placed(found, cache(lambda: str(self["globals"]["data_root"])))  # Kedro would read the files for each place
 
-    def _placed(self, value: Any) -> Any:
+    @classmethod
+    def _placed(cls, value: Any, data_root: Callable[[], str]) -> Any:
         if isinstance(value, dict):
-            return {name: self._placed(part) for name, part in value.items()}
+            return {name: cls._placed(part, data_root) for name, part in value.items()}
         if isinstance(value, list):
-            return [self._placed(part) for part in value]
+            return [cls._placed(part, data_root) for part in value]
         if isinstance(value, str) and value.startswith(f"{DATA_ROOT}/"):
-            return value.replace(DATA_ROOT, str(self["globals"]["data_root"]), 1)
+            return value.replace(DATA_ROOT, data_root(), 1)
         return value
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Commands that are refused before anything starts, in one process: `python -m tests.cli.mistakes` reads them, a JSON list."""
+"""Commands that are refused before anything starts, in one process: `mistakes.py COMMANDS ANSWERS`, both JSON lists."""
 
 import json
 import sys
@@ -10,14 +10,14 @@ from kedro.framework.cli.cli import KedroCLI
 from hawk_pipelines.cli import main
 
 
-def _ended(program: str, arguments: list[str]) -> list:
-    kedro = KedroCLI(Path.cwd())
+def _ended(kedro: KedroCLI, program: str, arguments: list[str]) -> list:
     ended = CliRunner().invoke(main if program == "hawk" else kedro, arguments, obj=kedro._metadata)
     unexpected = "" if isinstance(ended.exception, SystemExit | None) else f"Traceback: {ended.exception!r}"
     return [ended.exit_code, f"{ended.output}{unexpected}"]
 
 
 if __name__ == "__main__":
-    out = sys.stdout  # Kedro's logs come there, too
-    answers = [_ended(program, arguments) for program, *arguments in json.load(sys.stdin)]
-    Path(sys.argv[1]).write_text(json.dumps(answers))
+    commands, answers = (Path(name) for name in sys.argv[1:])
+    project = KedroCLI(Path.cwd())  # once: to set a project up takes longer than to refuse a command
+    ended = [_ended(project, program, arguments) for program, *arguments in json.loads(commands.read_text())]
+    answers.write_text(json.dumps(ended))

@@ -1,10 +1,9 @@
 """Mistakes in `kedro run` and `hawk`: a sentence each, no traceback, and nothing was begun. What they tell, and where."""
 
 import json
-import os
 import re
+import shutil
 import subprocess
-import sys
 
 import click
 import pytest
@@ -90,8 +89,10 @@ MISTAKES = [
 
 
 @pytest.fixture(scope="module")
-def a_project(tmp_path_factory):
-    return Project(tmp_path_factory.mktemp("project")).smallest()
+def a_project(tmp_path_factory, tables):
+    project = Project(tmp_path_factory.mktemp("project")).smallest()
+    shutil.copy(tables, project.folder / "mlflow.db")
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -100,16 +101,9 @@ def refused(a_project):
     for name, options in {"odd": "pipelnes: motion", "list": "env: {local: 1}", "number": "tags: 5"}.items():
         (a_project.folder / f"{name}.yml").write_text(f"run: {{{options}}}\n")
     before = set(a_project.folder.rglob("*"))
-    answers = a_project.folder.parent / "answers.json"
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1", "PYTHONPATH": f"{a_project.folder / 'src'}:{ROOT}"}
-    subprocess.run(
-        [sys.executable, "-m", "tests.cli.mistakes", str(answers)],
-        input=json.dumps([command.split() for command, _ in MISTAKES]),
-        cwd=a_project.folder,
-        env=environment,
-        text=True,
-        check=True,
-    )
+    commands, answers = (a_project.folder.parent / name for name in ("commands.json", "answers.json"))
+    commands.write_text(json.dumps([command.split() for command, _ in MISTAKES]))
+    a_project.run(str(ROOT / "tests/cli/mistakes.py"), str(commands), str(answers))
     made = {path for path in set(a_project.folder.rglob("*")) - before if "__pycache__" not in path.parts}
     return dict(zip([command for command, _ in MISTAKES], json.loads(answers.read_text()), strict=True)), made
 
@@ -153,9 +147,10 @@ def test_options_of_a_file_count_where_nothing_is_typed(tmp_path, typed, setting
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}( run [0-9a-f]{32})? (INFO|WARNING|ERROR) [\w.]+: ")
 
 
-def test_a_run_without_conf_local_tells_what_it_does_to_a_file(tmp_path):
+def test_a_run_without_conf_local_tells_what_it_does_to_a_file(tmp_path, tables):
     """The second run is quiet, fails, and is begun in a folder below the project's."""
     project = Project(tmp_path / "project").smallest()
+    shutil.copy(tables, project.folder / "mlflow.db")
     for file in (project.folder / "conf" / "local").iterdir():
         file.unlink()
     (project.folder / "conf" / "local").rmdir()

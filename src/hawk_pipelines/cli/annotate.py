@@ -117,7 +117,8 @@ def _settings(env: str | None, params: dict[str, Any]) -> tuple[Any, Any, int, d
 
     loader = settings_of(env, params)
     try:
-        parameters, described = loader["parameters"], {name: loader["catalog"][name] for name in _TABLES}
+        parameters, catalog = loader["parameters"], loader["catalog"]  # each reading of it is a reading of its files
+        described = {name: catalog[name] for name in _TABLES}
     except (MissingConfigException, YAMLError, KeyError, ValueError) as error:
         msg = f"The configuration cannot be read ({' '.join(str(error).split())})."
         raise EstimateError(msg) from error
