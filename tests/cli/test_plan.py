@@ -61,7 +61,7 @@ def test_tables_say_what_they_are_of_and_where_hours_come_from(here):
     assert "Language model: the tiny decoder with as many words as it may have." in said
     said = _hawk("--gpus", "2", "--samples-per-s", "16", "--items", "2000").stdout
     assert "Memory of each of 2 GPU(s), about; 16 sample(s) of 280 tokens at a time" in said
-    assert "Hours: 0.3 = 1,200 steps × 32 samples ÷ 16 samples/s (--samples-per-s) × 2 GPU(s)" in said
+    assert "Hours: 0.3 = 1,000 steps × 32 samples ÷ 16 samples/s (--samples-per-s) × 2 GPU(s)" in said
     assert "147.5 MB" in said  # 2,000 × 73.7 kB
 
 
