@@ -23,6 +23,7 @@ for name, value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "TOKENIZERS_PARALLELISM": "false",
+    "GOMP_SPINCOUNT": "1000",  # as the commands set it, which is too late where torch is imported already
     "OMP_NUM_THREADS": "1",  # tests run beside each other; threads that wait for each other would stop both
     "DVC_NO_ANALYTICS": "1",
 }.items():

@@ -83,6 +83,7 @@ def _serve() -> None:
     for module in pkgutil.walk_packages(hawk_pipelines.__path__, "hawk_pipelines."):
         if not module.name.endswith(("__main__", ".settings")):  # programs, and what reads the project's folder
             importlib.import_module(module.name)
+    hawk_pipelines.language.parsing.parse("A man falls.")  # loads the parser, which every check of a draft needs
     gc.collect()
     gc.freeze()  # a child never looks for garbage among what was imported
     for line in sys.stdin:

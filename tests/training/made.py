@@ -93,8 +93,12 @@ class Given(NamedTuple):
     features: list[StoredItem]
 
     def job(self, stage: Stage = "finetune", model: ModelSettings = MODEL, init_from: Path | None = None, **told: Any) -> Job:
-        """A job of a second. Whatever is told changes its parameters, but for `seed`."""
+        """A job of a second. Whatever is told changes its parameters, but for `seed`.
+
+        One thread: on a busy machine several wait for each other at every operation, many times longer than they compute.
+        """
         seed = told.pop("seed", 1)
+        told["launch"] = {"threads": 1} | told.get("launch", {})
         usual = {"steps": 8, "batch_size": 8, "learning_rate": 2e-3, "warmup_steps": 3, "log_every": 5}
         usual |= {"optimizer": "adamw"}  # Muon computes in bfloat16, which makes more of a last bit that differs
         usual |= {"validation": {"share": 0}, "checkpoints": {"every": 4}, "group_by_length": True}

@@ -118,7 +118,7 @@ class HawkTrainer(Trainer):
         """AdamW as the trainer makes it, or Muon beside it."""
         if self.optimizer is None and self.parameters.has_muon:
             self.optimizer = build_muon(self.model, self.parameters)
-        return cast(Optimizer, super().create_optimizer(model))
+        return super().create_optimizer(model)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Linear warm-up, then cosine, as in the public code (1e-6 → 1e-5 → 1e-6)."""

@@ -71,7 +71,8 @@ def unpack_magnitude(arrays: Mapping[str, np.ndarray], facts: Mapping[str, objec
     steps = cv2.imdecode(arrays["steps"], cv2.IMREAD_UNCHANGED)
     if steps is None:
         raise UnreadableVideo(_UNREADABLE)
-    return from_steps(steps.reshape(*np.shape(facts["indices"]), steps.shape[1], steps.shape[1]))
+    indices = np.asarray(facts["indices"], np.int64)
+    return from_steps(steps.reshape(*indices.shape, steps.shape[1], steps.shape[1]))
 
 
 def _png(picture: np.ndarray) -> np.ndarray:
