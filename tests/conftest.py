@@ -138,6 +138,11 @@ class Project:
         self.set("register", force="what has learned nothing passes no gate")
         return self
 
+    def with_tables(self, tables: Path) -> "Project":
+        """Where MLflow's tables are made already (see `tables`)."""
+        shutil.copy(tables, self.folder / "mlflow.db")
+        return self
+
     def run(
         self, *command: str, check: bool = True, suites: bool = False, prefork: bool = True, below: str = "."
     ) -> subprocess.CompletedProcess:
@@ -220,8 +225,7 @@ def empty_project(tmp_path) -> Project:
 @pytest.fixture
 def project(empty_project, tables) -> Project:
     """A fresh project that a test may change; MLflow's tables are made."""
-    shutil.copy(tables, empty_project.folder / "mlflow.db")
-    return empty_project
+    return empty_project.with_tables(tables)
 
 
 def pytest_collection_finish() -> None:

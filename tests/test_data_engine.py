@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -67,7 +66,7 @@ def _project(folder, real_data, clips):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, real_data, tables):
     project = _project(tmp_path_factory.mktemp("engine"), real_data, FEW)
-    shutil.copy(tables, project.folder / "mlflow.db")
+    project.with_tables(tables)
     project.first = project.run("kedro", "run", STEPS, suites=True)
     return project
 

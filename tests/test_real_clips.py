@@ -1,7 +1,6 @@
 """Real input: clips and annotations in the published format, with the traps of the published release."""
 
 import json
-import shutil
 
 import pytest
 
@@ -12,8 +11,7 @@ ASIDE = ("1djrJ0wxlYo", "vMoOpQQy6sI", "CHVhwcOg6y8", "1QVn0FffExM", "fEsrO_poIU
 def _annotated(folder, tables, real_data, annotations):
     from tests.conftest import Project
 
-    project = Project(folder).smallest()
-    shutil.copy(tables, folder / "mlflow.db")
+    project = Project(folder).smallest().with_tables(tables)
     project.set("ingest", source="hawk", hawk__annotations=str(annotations), hawk__videos=str(real_data / "videos"))
     project.run("kedro", "run", "--pipelines=ingest,split,caption,annotate,validate")
     return project

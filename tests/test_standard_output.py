@@ -1,7 +1,6 @@
 """Standard output that is full, or that nobody reads any more."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -28,10 +27,8 @@ def _unread():
     return writer
 
 
-@pytest.mark.parametrize(
-    ("command", "unbuffered"),
-    [("--help", ""), ("store ls .", ""), ("store ls .", "1"), ("probe a.mp4", ""), ("probe --json a.mp4", "1")],
-)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["--help", "store ls .", "probe a.mp4", "probe --json a.mp4"])
 def test_what_a_command_says_and_nobody_can_have_is_a_sentence(tmp_path, command, unbuffered):
     write(tmp_path / "a.mp4", 3)
     with Path("/dev/full").open("w") as full:
@@ -48,9 +45,7 @@ def test_a_command_whose_reader_has_gone_ends_silently(tmp_path):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tables):
     """A project of which two runs were begun: one with its output full, one whose reader had gone."""
-    project = Project(tmp_path_factory.mktemp("project")).smallest()
-    shutil.copy(tables, project.folder / "mlflow.db")
-    return project.folder
+    return Project(tmp_path_factory.mktemp("project")).smallest().with_tables(tables).folder
 
 
 def _run(folder, stdout):

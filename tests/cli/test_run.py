@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 
 import click
@@ -90,9 +89,7 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def a_project(tmp_path_factory, tables):
-    project = Project(tmp_path_factory.mktemp("project")).smallest()
-    shutil.copy(tables, project.folder / "mlflow.db")
-    return project
+    return Project(tmp_path_factory.mktemp("project")).smallest().with_tables(tables)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +147,7 @@ LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}( run [0-9a-f]{32})?
 def test_a_run_without_conf_local_tells_what_it_does_to_a_file(tmp_path, tables):
     """The second run is quiet, fails, and is begun in a folder below the project's."""
     project = Project(tmp_path / "project").smallest()
-    shutil.copy(tables, project.folder / "mlflow.db")
+    project.with_tables(tables)
     for file in (project.folder / "conf" / "local").iterdir():
         file.unlink()
     (project.folder / "conf" / "local").rmdir()

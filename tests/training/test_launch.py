@@ -122,6 +122,8 @@ def test_what_starts_the_processes(tmp_path):
     assert _environment(LaunchParameters(threads=1), 2)["OMP_NUM_THREADS"] == "1"
     cores = len(os.sched_getaffinity(0))
     assert _environment(LaunchParameters(threads=64 * cores), 2)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
+    machines = LaunchParameters(threads=3, launcher="deepspeed", hostfile=tmp_path / "hosts")
+    assert _environment(machines, 64 * cores)["OMP_NUM_THREADS"] == "3"  # processes of other machines share no cores with ours
 
 
 def test_a_training_in_this_process_leaves_the_number_of_threads_as_it_was():

@@ -48,16 +48,16 @@ def launch(folder: Path, job: Job, *, apart: bool = False) -> None:
     if alone:
         from hawk_pipelines.training.run import run
 
-        with _threads(_thread_count(told.threads, 1)):
+        with _threads(told.threads and min(told.threads, _cores_each(1))):
             run(folder)
         return
     _watched(_command(told, count, folder), _environment(told, count), folder)
 
 
-def _thread_count(most: int | None, processes: int) -> int | None:
-    """Threads of each process: never more than there are cores for, since those that wait would take them from the others."""
+def _cores_each(processes: int) -> int:
+    """Cores of this machine for each of so many processes: threads beyond them would take them from each other."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return None if most is None else min(most, max(1, cores // processes))
+    return max(1, cores // processes)
 
 
 @contextmanager
@@ -153,10 +153,11 @@ def _environment(told: LaunchParameters, count: int) -> dict[str, str]:
     environment = dict(os.environ)
     if told.device == "cpu" or not gpu_count():
         environment["DS_ACCELERATOR"] = "cpu"
-    if told.threads:
-        environment["OMP_NUM_THREADS"] = str(_thread_count(told.threads, count))
+    cores = _cores_each(count)
+    if told.threads:  # with a hostfile the processes are those of all machines, whose cores nobody knows here
+        environment["OMP_NUM_THREADS"] = str(told.threads if told.hostfile else min(told.threads, cores))
     elif told.hostfile is None:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+        environment.setdefault("OMP_NUM_THREADS", str(cores))
     environment.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # of torch, in every process
     environment["TOKENIZERS_PARALLELISM"] = "false"  # the loader forks
     return environment

@@ -53,7 +53,8 @@ class LaunchParameters(_Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: GPUs where there are any."""
     threads: int | None = Field(default=2, ge=1)
-    """That each process computes with on CPUs, at most: never more than its share of the cores. null: torch decides."""
+    """That each process computes with on CPUs, at most: on one machine never more than what of its cores falls to a process.
+    null: torch decides, or what of the cores falls to a process."""
     launcher: Literal["torchrun", "deepspeed"] = "torchrun"
     """What starts them, where there is more than one."""
     deepspeed: Path | None = None

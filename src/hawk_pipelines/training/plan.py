@@ -16,11 +16,11 @@ buffers          4·T for G > 1,     2·w·bucket    2·w·bucket  w·bucket + w
                  2·T in bfloat16    + 4·T / G     + 4·T / G   + 4·T / G
 ===============  =================  ============  ==========  ==================
 
-The optimizer is Adam with two states in float32; DeepSpeed adds a float32 master copy of what is trained, and computes its step
-from float32 gradients (4·T / G). In bfloat16 DeepSpeed holds every weight in it (w = f = 2); otherwise w = 4 and f is the
-language model's own type. `bucket` is `reduce_bucket_size` (twice, as `overlap_comm` wants it), `live` the parameters that
-ZeRO-3 gathers at a time (`stage3_max_live_parameters`). Without DeepSpeed there are buckets of gradients between several GPUs,
-and in bfloat16 copies of what is trained.
+The optimizer is Adam with two states in float32 (Muon has one for a matrix, so a training with it takes less); DeepSpeed adds a
+float32 master copy of what is trained, and computes its step from float32 gradients (4·T / G). In bfloat16 DeepSpeed holds every
+weight in it (w = f = 2); otherwise w = 4 and f is the language model's own type. `bucket` is `reduce_bucket_size` (twice, as
+`overlap_comm` wants it), `live` the parameters that ZeRO-3 gathers at a time (`stage3_max_live_parameters`). Without DeepSpeed
+there are buckets of gradients between several GPUs, and in bfloat16 copies of what is trained.
 
 Activations, a token and a layer of a decoder that is built like LLaMA, with width h, inner width i and width k of all keys:
 8·h for two norms in float32, a·(2·h + 2·k) for queries, keys, values and what attention gives, 3·a·i for the gated layer;

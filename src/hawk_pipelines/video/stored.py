@@ -19,7 +19,6 @@ from hawk_pipelines.video.streams import StreamParameters, Streams, read_streams
 
 # Higher levels take four times as long for a tenth of the bytes; trying every filter on every row, half as long again for none.
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
-_UNREADABLE = "A stored item holds no pictures that can be read; remove its store and run `kedro run --pipelines=motion` again."
 
 
 class ItemPlace(NamedTuple):
@@ -58,21 +57,27 @@ def pack(streams: Streams) -> tuple[dict[str, np.ndarray], dict[str, object]]:
 def unpack(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> Streams:
     """The streams that were packed, bit by bit the same."""
     indices = np.asarray(facts["indices"], np.int64)
-    frames = cv2.imdecode(arrays["frames"], cv2.IMREAD_COLOR_RGB)
-    steps = cv2.imdecode(arrays["steps"], cv2.IMREAD_UNCHANGED)
-    if frames is None or steps is None:
-        raise UnreadableVideo(_UNREADABLE)
-    shape = (*indices.shape, frames.shape[1], frames.shape[1])
-    return Streams(frames.reshape(*shape, 3), steps.reshape(shape), indices, np.asarray(facts["times_s"], np.float64))
+    frames, steps = _picture(arrays["frames"], cv2.IMREAD_COLOR_RGB), _steps(arrays, facts)
+    return Streams(frames.reshape(*steps.shape, 3), steps, indices, np.asarray(facts["times_s"], np.float64))
 
 
 def unpack_magnitude(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> np.ndarray:
     """Only how much moves, where the frames are not looked at: float32 [P, T, H, W], pixels a frame."""
-    steps = cv2.imdecode(arrays["steps"], cv2.IMREAD_UNCHANGED)
-    if steps is None:
-        raise UnreadableVideo(_UNREADABLE)
-    indices = np.asarray(facts["indices"], np.int64)
-    return from_steps(steps.reshape(*indices.shape, steps.shape[1], steps.shape[1]))
+    return from_steps(_steps(arrays, facts))
+
+
+def _steps(arrays: Mapping[str, np.ndarray], facts: Mapping[str, object]) -> np.ndarray:
+    steps = _picture(arrays["steps"], cv2.IMREAD_UNCHANGED)
+    side = steps.shape[1]
+    return steps.reshape(*np.asarray(facts["indices"], np.int64).shape, side, side)
+
+
+def _picture(png: np.ndarray, form: int) -> np.ndarray:
+    picture = cv2.imdecode(png, form)
+    if picture is None:
+        msg = "A stored item holds no pictures that can be read; remove its store and run `kedro run --pipelines=motion` again."
+        raise UnreadableVideo(msg)
+    return picture
 
 
 def _png(picture: np.ndarray) -> np.ndarray:
