@@ -21,6 +21,8 @@ def test_settings_are_checked_before_anything_runs_and_every_fault_is_named(proj
         "fintune.steps=5",
         "motion.phasez=3",
         "ingest.source=webcam",
+        "pretrain.optimizer=muon",
+        "pretrain.launch.deepspeed=conf/deepspeed/zero1.json",
         "encode.frame_encoder.kind=clip",
         "model.language_model.frozen=true",
     )
@@ -36,6 +38,7 @@ def test_settings_are_checked_before_anything_runs_and_every_fault_is_named(proj
         "`motion.phasez` is unknown",
         "`phases`?",
         "`ingest.source` is 'webcam'",
+        "`pretrain`: optimizer muon does not work under launch.deepspeed; set optimizer to auto or adamw",
         "'folder'",
         "`encode.frame_encoder.kind` is 'clip'",
         "'transformers', 'blip2'",

@@ -89,6 +89,8 @@ def _fault(name: str, kind: Any, error: Any) -> str:
     if error["type"] in _WANT_TEXT and isinstance(error["input"], int | float):  # also true and false
         text = json.dumps(json.dumps(error["input"]))
         reason += f"; as a text it is {text} in a file, and --params {shlex.quote(f'{place}={text}')} on the command line"
+    if isinstance(error["input"], dict) and error["type"] == "value_error":  # a check of several settings names those it is about
+        return f"`{place}`: {reason[:1].lower()}{reason[1:]}"
     return f"`{place}` is {shown(error['input'])}, but {reason[:1].lower()}{reason[1:]}"
 
 
